@@ -1,0 +1,25 @@
+package access
+
+import "fmt"
+
+// Cause is the machine's word for why something was denied.
+type Cause string
+
+// The causes of a denial.
+const (
+	BadCredentials  Cause = "bad_credentials"  // unknown user or wrong token; never says which
+	Suspended       Cause = "suspended"        // the user is suspended
+	Expired         Cause = "expired"          // the token or certificate is past its time
+	RateLimited     Cause = "rate_limited"     // too many failed proofs; try later
+	UnknownResource Cause = "unknown_resource" // no resource of that name that this identity may see
+	NoAccess        Cause = "no_access"        // no role of theirs covers it
+	NoAccount       Cause = "no_account"       // the resource is covered, the account is not
+)
+
+// Denial is an error whose Sentence may be shown to the person as it is.
+type Denial struct {
+	Cause    Cause
+	Sentence string
+}
+
+func (d *Denial) Error() string { return fmt.Sprintf("denied (%s): %s", d.Cause, d.Sentence) }

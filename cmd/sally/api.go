@@ -1,0 +1,281 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// apiSocket is the name of the local API's Unix socket in a data directory.
+const apiSocket = "admin.sock"
+
+// apiProfile is what a login left behind for later commands.
+type apiProfile struct {
+	Server string // base URL, such as https://sally.acme.com:8443
+	Token  string // access token
+	CA     []byte // PEM of the server's CA; empty: the system's roots
+}
+
+// apiFlags say which server a command talks to, and as whom.
+type apiFlags struct {
+	server  string
+	dataDir string
+	// profile loads what `sally login` saved; nil, or a nil profile, when there is none.
+	profile func() (*apiProfile, error)
+}
+
+// register adds the flags. Environment variables give their defaults.
+func (a *apiFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&a.server, "server", os.Getenv("SALLY_SERVER"),
+		"address of the server's API, such as https://sally.acme.com:8443 (env SALLY_SERVER; the token is in SALLY_TOKEN)")
+	fs.StringVar(&a.dataDir, "data-dir", os.Getenv("SALLY_DATA_DIR"),
+		"data directory of a server on this machine, reached by its local socket (env SALLY_DATA_DIR)")
+}
+
+// defaultDataDir is where a server keeps its data when nothing else is said.
+func defaultDataDir() string {
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "sallyport")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "sallyport"
+	}
+	return filepath.Join(home, ".local", "share", "sallyport")
+}
+
+// client chooses the server: --server, then the socket in --data-dir, then the socket in the default data directory,
+// then the profile that `sally login` saved.
+func (a *apiFlags) client() (*apiClient, error) {
+	if a.server != "" {
+		return a.remoteClient()
+	}
+	if a.dataDir != "" {
+		path := filepath.Join(a.dataDir, apiSocket)
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("no server runs on data directory %s; start it with: sally server --data-dir %s", a.dataDir, a.dataDir)
+		}
+		return socketClient(path), nil
+	}
+	path := filepath.Join(defaultDataDir(), apiSocket)
+	if _, err := os.Stat(path); err == nil {
+		return socketClient(path), nil
+	}
+	p, err := a.loadProfile()
+	if err != nil {
+		return nil, err
+	}
+	if p == nil {
+		return nil, errors.New("no server to talk to; log in with: sally login https://SERVER, or name one with --server or --data-dir")
+	}
+	return newRemoteClient(p.Server, p.Token, p.CA)
+}
+
+// remoteClient talks to --server. The saved profile lends its token and CA only when it is for that same server.
+func (a *apiFlags) remoteClient() (*apiClient, error) {
+	token := os.Getenv("SALLY_TOKEN")
+	var ca []byte
+	p, err := a.loadProfile()
+	if err != nil && token == "" {
+		return nil, err
+	}
+	if p != nil && strings.TrimSuffix(p.Server, "/") == strings.TrimSuffix(a.server, "/") {
+		ca = p.CA
+		if token == "" {
+			token = p.Token
+		}
+	}
+	return newRemoteClient(a.server, token, ca)
+}
+
+func (a *apiFlags) loadProfile() (*apiProfile, error) {
+	if a.profile == nil {
+		return nil, nil
+	}
+	p, err := a.profile()
+	if err != nil {
+		return nil, fmt.Errorf("load login profile: %w", err)
+	}
+	return p, nil
+}
+
+// apiClient speaks to /api/v1 of one server.
+type apiClient struct {
+	base  string // without a slash at its end
+	token string
+	http  *http.Client
+}
+
+func socketClient(path string) *apiClient {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}
+	return &apiClient{base: "http://sally.local", http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
+}
+
+// newRemoteClient refuses to send a token in the clear to anywhere but this machine.
+func newRemoteClient(server, token string, ca []byte) (*apiClient, error) {
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, fmt.Errorf("server %q is no address; it looks like https://sally.acme.com:8443", server)
+	}
+	if u.Scheme == "http" && token != "" && !isLoopback(u.Hostname()) {
+		return nil, fmt.Errorf("refusing to send an access token to %s in the clear; use https", server)
+	}
+	tr := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+		ResponseHeaderTimeout: time.Minute,
+	}
+	if len(ca) > 0 {
+		tr.TLSClientConfig.RootCAs = x509.NewCertPool()
+		if !tr.TLSClientConfig.RootCAs.AppendCertsFromPEM(ca) {
+			return nil, fmt.Errorf("the saved CA of %s holds no certificate; log in again with: sally login %s", server, server)
+		}
+	}
+	return &apiClient{base: strings.TrimSuffix(server, "/"), token: token, http: &http.Client{Transport: tr}}, nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// do calls method on path, which is below /api/v1 and begins with a slash ("/users?limit=5"). in, unless nil, is
+// sent as JSON; the answer is decoded into out unless that is nil. A refusal is an *apiError.
+func (c *apiClient) do(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("encode request: %w", err)
+		}
+		body = bytes.NewReader(b)
+	}
+	res, err := c.send(ctx, method, path, body, "application/json")
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if out == nil || res.StatusCode == http.StatusNoContent {
+		return nil
+	}
+	if err := json.NewDecoder(res.Body).Decode(out); err != nil {
+		return fmt.Errorf("decode answer of %s %s: %w", method, path, err)
+	}
+	return nil
+}
+
+// maxStreamLine bounds one message of a stream, in bytes.
+const maxStreamLine = 64 << 20
+
+// stream reads server-sent events from path, below /api/v1, and calls emit with each one's data until emit fails,
+// ctx ends or the server closes. The slice is emit's only while it runs.
+func (c *apiClient) stream(ctx context.Context, path string, emit func(data []byte) error) error {
+	res, err := c.send(ctx, http.MethodGet, path, nil, "text/event-stream")
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	lines := bufio.NewScanner(res.Body)
+	lines.Buffer(make([]byte, 64<<10), maxStreamLine)
+	for lines.Scan() {
+		data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data:"))
+		if !ok {
+			continue
+		}
+		if err := emit(bytes.TrimPrefix(data, []byte(" "))); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("read stream %s: %w", path, err)
+	}
+	return nil
+}
+
+func (c *apiClient) send(ctx context.Context, method, path string, body io.Reader, accept string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+"/api/v1"+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("build request: %w", err)
+	}
+	req.Header.Set("Accept", accept)
+	req.Header.Set("X-Sallyport", "1")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("reach server: %w", err)
+	}
+	if res.StatusCode < 200 || res.StatusCode > 299 {
+		defer res.Body.Close()
+		return nil, readAPIError(res)
+	}
+	return res, nil
+}
+
+// apiError is a server's refusal (RFC 9457). Position and Length, in bytes, point into an audit query that could
+// not be understood.
+type apiError struct {
+	Status   int    `json:"status"`
+	Title    string `json:"title"`
+	Detail   string `json:"detail"`
+	Position *int   `json:"position"`
+	Length   int    `json:"length"`
+	Errors   []struct {
+		Message  string `json:"message"`
+		Location string `json:"location"`
+	} `json:"errors"`
+}
+
+func readAPIError(res *http.Response) error {
+	e := &apiError{}
+	b, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err != nil || json.Unmarshal(b, e) != nil {
+		e = &apiError{Title: http.StatusText(res.StatusCode)}
+	}
+	e.Status = res.StatusCode
+	return e
+}
+
+func (e *apiError) Error() string {
+	var b strings.Builder
+	switch {
+	case e.Detail != "":
+		b.WriteString(e.Detail)
+	case e.Title != "":
+		b.WriteString(e.Title)
+	default:
+		fmt.Fprintf(&b, "the server answered %d", e.Status)
+	}
+	for _, d := range e.Errors {
+		fmt.Fprintf(&b, "\n  %s: %s", strings.TrimPrefix(d.Location, "body."), d.Message)
+	}
+	return b.String()
+}

@@ -1,0 +1,189 @@
+package client
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// SignIn is what a sign-in needs: a server, and either an access token or a one-time link's token.
+type SignIn struct {
+	Profile string // name of the profile to make; empty derives it from the server's host
+	Server  string
+	Trust   Trust
+	Token   string // access token, sally_<id>_<secret>
+	Link    string // the part of a sign-in link after "#"
+}
+
+var accessToken = regexp.MustCompile(`^sally_[A-Za-z0-9]+_[A-Za-z0-9_-]+$`)
+
+// LooksLikeToken says whether s has the form of an access token.
+func LooksLikeToken(s string) bool { return accessToken.MatchString(s) }
+
+// ParseLink takes a one-time sign-in link (https://host/sign-in#token) apart into the server's base URL and the token.
+// Errors never repeat the link.
+func ParseLink(link string) (server, token string, err error) {
+	u, err := url.Parse(link)
+	if err != nil || u.Hostname() == "" || u.Fragment == "" || !strings.HasSuffix(u.Path, "/sign-in") {
+		return "", "", errors.New("the sign-in link must look like https://sally.acme.com/sign-in#...")
+	}
+	token = u.Fragment
+	base := url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimSuffix(u.Path, "/sign-in")}
+	return base.String(), token, nil
+}
+
+// Do signs in: it proves who the person is, makes a key that never leaves this machine, and has the server certify
+// it. It returns the profile without saving it.
+func (s SignIn) Do(ctx context.Context) (*Profile, error) {
+	if (s.Token == "") == (s.Link == "") {
+		return nil, errors.New("sign in with an access token or a sign-in link, and with one of them only")
+	}
+	if s.Token != "" && !LooksLikeToken(s.Token) {
+		return nil, errors.New("that is no access token: it has the form sally_<id>_<secret>")
+	}
+	api, err := newAPI(s.Server, s.Trust)
+	if err != nil {
+		return nil, err
+	}
+	defer api.Close()
+	api.token = s.Token
+	if s.Link != "" {
+		if api.session, err = redeem(ctx, api, s.Link); err != nil {
+			return nil, err
+		}
+	}
+	p := &Profile{
+		Name: s.Profile, Server: api.base.String(), ServerCA: s.Trust.CA, Token: s.Token, Session: api.session,
+	}
+	if p.Name == "" {
+		p.Name = profileNameOf(api.base)
+	}
+	if err := certify(ctx, api, p); err != nil {
+		return nil, err
+	}
+	select {
+	case root := <-api.pinned:
+		p.ServerCA = certificatePEM(root)
+	default:
+	}
+	return p, nil
+}
+
+// redeem exchanges a one-time link for a session and gives its cookie as "name=value".
+func redeem(ctx context.Context, api *API, token string) (string, error) {
+	response, err := api.call(ctx, http.MethodPost, "/api/v1/sign-in", map[string]string{"token": token}, nil)
+	if err != nil {
+		return "", fmt.Errorf("redeem sign-in link: %w", err)
+	}
+	// A cookie jar would keep a Secure cookie from a plain loopback server, so the cookie is carried by hand.
+	for _, cookie := range response.Cookies() {
+		if cookie.Value != "" {
+			return cookie.Name + "=" + cookie.Value, nil
+		}
+	}
+	return "", errors.New("redeem sign-in link: the server opened no session")
+}
+
+// certify makes a key pair and fills p with the certificate that the server gives for it.
+func certify(ctx context.Context, api *API, p *Profile) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return fmt.Errorf("make key: %w", err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return fmt.Errorf("encode key: %w", err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return fmt.Errorf("encode public key: %w", err)
+	}
+	var answer struct {
+		Certificate string    `json:"certificate"`
+		CA          string    `json:"ca"`
+		Expires     time.Time `json:"expires"`
+		Tunnel      string    `json:"tunnel"`
+	}
+	request := map[string]string{
+		"public_key": string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})),
+	}
+	if err := api.Call(ctx, http.MethodPost, "/api/v1/certificates", request, &answer); err != nil {
+		return fmt.Errorf("get certificate: %w", err)
+	}
+	certificate, err := checkCertificate(answer.Certificate, answer.CA, key.Public())
+	if err != nil {
+		return fmt.Errorf("get certificate: %w", err)
+	}
+	p.Tunnel, err = tunnelAddress(answer.Tunnel, api.base.Hostname())
+	if err != nil {
+		return fmt.Errorf("get certificate: %w", err)
+	}
+	p.Certificate, p.CA = answer.Certificate, answer.CA
+	p.Key = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+	// The certificate's own end is what gateways go by; the answer's "expires" only repeats it.
+	p.User, p.Expires = certificate.Subject.CommonName, certificate.NotAfter.UTC()
+	return nil
+}
+
+// checkCertificate makes sure that the certificate is for our key and that the authority issued it, so that a mix-up
+// shows at sign-in and not at the first connection.
+func checkCertificate(certificate, ca string, public crypto.PublicKey) (*x509.Certificate, error) {
+	block, _ := pem.Decode([]byte(certificate))
+	if block == nil {
+		return nil, errors.New("the server's answer holds no certificate")
+	}
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("parse certificate: %w", err)
+	}
+	if own, ok := leaf.PublicKey.(*ecdsa.PublicKey); !ok || !own.Equal(public) {
+		return nil, errors.New("the certificate is not for our key")
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM([]byte(ca)) {
+		return nil, errors.New("the server's answer holds no authority for its gateways")
+	}
+	// Dates are left out: the clock of this machine may be off, and the gateway judges by its own.
+	_, err = leaf.Verify(x509.VerifyOptions{
+		Roots: roots, CurrentTime: leaf.NotBefore, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("verify certificate: %w", err)
+	}
+	return leaf, nil
+}
+
+// tunnelAddress completes the gateway's address: without a host it is the server's own.
+func tunnelAddress(address, serverHost string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || port == "" {
+		return "", fmt.Errorf("the gateway's address %q is not host:port", printable(address))
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = serverHost
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// profileNameOf derives a profile's name from the server's host and port.
+func profileNameOf(base *url.URL) string {
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' || r == '-' {
+			return r
+		}
+		return '_'
+	}, strings.ToLower(base.Host))
+	return strings.TrimLeft(name, "._-")
+}

@@ -1,0 +1,49 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"strconv"
+	"syscall"
+)
+
+// The range that local ports are taken from, below those that systems hand out by themselves.
+const (
+	firstPort = 20000
+	portCount = 10000
+)
+
+// PreferredPort is the local port of a resource: derived from its name, so that it is the same on every machine and
+// every day, and saved connections go on working.
+func PreferredPort(resource string) int {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(resource)) // never returns an error
+	return firstPort + int(hash.Sum32()%portCount)
+}
+
+// Listen listens on 127.0.0.1 at the resource's preferred port, or the next free one of the range. The caller compares
+// with PreferredPort to tell the person.
+func Listen(ctx context.Context, resource string) (*net.TCPListener, error) {
+	preferred := PreferredPort(resource)
+	for i := range portCount {
+		l, err := ListenOn(ctx, firstPort+(preferred-firstPort+i)%portCount)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		return l, err
+	}
+	return nil, fmt.Errorf("listen for %s: every port from %d to %d is taken", resource, firstPort, firstPort+portCount-1)
+}
+
+// ListenOn listens on 127.0.0.1 at the given port.
+func ListenOn(ctx context.Context, port int) (*net.TCPListener, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return nil, fmt.Errorf("listen on port %d: %w", port, err)
+	}
+	return l.(*net.TCPListener), nil
+}

@@ -1,0 +1,64 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+)
+
+// Resource is a data store or server that the person may open.
+type Resource struct {
+	Name     string `json:"name"`
+	Protocol string `json:"protocol"`
+	Database string `json:"database,omitempty"` // opened when the client names none
+	// Accounts at the store that the person may use; the first is the default.
+	Accounts []string `json:"accounts"`
+	// Tunnel is the gateway's host:port; empty means the profile's.
+	Tunnel string `json:"tunnel,omitempty"`
+}
+
+// Resources lists what the person may open, sorted by name.
+func (a *API) Resources(ctx context.Context) ([]Resource, error) {
+	var answer struct {
+		Items []Resource `json:"items"`
+	}
+	if err := a.Call(ctx, http.MethodGet, "/api/v1/resources/mine", nil, &answer); err != nil {
+		return nil, fmt.Errorf("list resources: %w", err)
+	}
+	slices.SortFunc(answer.Items, func(a, b Resource) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	return answer.Items, nil
+}
+
+// Account gives the account to use: the wanted one if the person may use it, the default if none is wanted. A resource
+// whose accounts are not known takes any.
+func (r Resource) Account(wanted string) (string, error) {
+	switch {
+	case wanted == "" && len(r.Accounts) > 0:
+		return r.Accounts[0], nil
+	case wanted == "" || len(r.Accounts) == 0 || slices.Contains(r.Accounts, wanted):
+		return wanted, nil
+	}
+	return "", fmt.Errorf("you may not use account %s of %s; yours are: %v", wanted, r.Name, r.Accounts)
+}
+
+// URL is what a client program connects to, ready to paste. The tunnel encrypts, so the program must not.
+func (r Resource) URL(account string, port int) string {
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	if r.Protocol != "postgres" {
+		return address
+	}
+	u := url.URL{Scheme: "postgresql", Host: address, Path: "/" + r.Database, RawQuery: "sslmode=disable"}
+	if account != "" {
+		u.User = url.User(account)
+	}
+	return u.String()
+}

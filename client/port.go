@@ -2,12 +2,10 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"net"
 	"strconv"
-	"syscall"
 )
 
 // The range that local ports are taken from, below those that systems hand out by themselves.
@@ -28,14 +26,18 @@ func PreferredPort(resource string) int {
 // with PreferredPort to tell the person.
 func Listen(ctx context.Context, resource string) (*net.TCPListener, error) {
 	preferred := PreferredPort(resource)
+	var taken error
 	for i := range portCount {
 		l, err := ListenOn(ctx, firstPort+(preferred-firstPort+i)%portCount)
-		if errors.Is(err, syscall.EADDRINUSE) {
-			continue
+		if err == nil {
+			return l, nil
 		}
-		return l, err
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		taken = err // systems differ in how they say "taken" or "reserved", so any error moves on
 	}
-	return nil, fmt.Errorf("listen for %s: every port from %d to %d is taken", resource, firstPort, firstPort+portCount-1)
+	return nil, fmt.Errorf("find a free port from %d to %d: %w", firstPort, firstPort+portCount-1, taken)
 }
 
 // ListenOn listens on 127.0.0.1 at the given port.

@@ -1,0 +1,160 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/creds"
+)
+
+const sslRequestCode = 80877103
+
+// tlsError says that the store and Sallyport could not agree on TLS; nothing of the login was sent.
+type tlsError struct{ err error }
+
+func (e *tlsError) Error() string { return e.err.Error() }
+
+func (e *tlsError) Unwrap() error { return e.err }
+
+// startTLS asks for TLS in conn as mode demands, with libpq's meanings, and does the TLS handshake. With mode prefer
+// it returns conn itself when the store has no TLS.
+//
+// Exactly one byte is read in the clear, unbuffered: whatever somebody put behind it becomes part of the TLS
+// handshake and breaks it, and is never taken for the store's word (CVE-2021-23222). An error message in place of
+// that byte is not shown to anybody, since anybody could have written it (CVE-2024-10977).
+func startTLS(ctx context.Context, conn net.Conn, store access.Resource, secret creds.Secret, mode access.SSLMode,
+) (net.Conn, error) {
+	config, err := tlsConfig(store, secret, mode)
+	if err != nil {
+		return nil, err
+	}
+	request := binary.BigEndian.AppendUint32(nil, 8)
+	request = binary.BigEndian.AppendUint32(request, sslRequestCode)
+	if _, err := conn.Write(request); err != nil {
+		return nil, unanswered(err)
+	}
+	var answer [1]byte
+	if _, err := io.ReadFull(conn, answer[:]); err != nil {
+		return nil, unanswered(err)
+	}
+	switch {
+	case answer[0] == 'S':
+	case answer[0] == 'N' && mode == access.SSLPrefer:
+		return conn, nil
+	case answer[0] == 'N':
+		return nil, &codedError{
+			code: codeUnableToConnect, sentence: "the store does not offer TLS, which the resource's ssl_mode demands",
+			err: fmt.Errorf("ssl_mode %s", mode),
+		}
+	default:
+		return nil, &tlsError{&codedError{
+			code: codeProtocolViolation, sentence: "the store did not answer the request for TLS as PostgreSQL does",
+			err: fmt.Errorf("answer %q", answer[0]),
+		}}
+	}
+	secured := tls.Client(conn, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return nil, &tlsError{&codedError{code: codeUnableToConnect, sentence: tlsSentence(err), err: err}}
+	}
+	return secured, nil
+}
+
+func unanswered(err error) error {
+	return &codedError{
+		code: codeConnectionFailure, sentence: "the store closed the connection instead of answering",
+		err: fmt.Errorf("request TLS: %w", err),
+	}
+}
+
+func tlsSentence(err error) string {
+	var verification *tls.CertificateVerificationError
+	if errors.As(err, &verification) {
+		return "the store's TLS certificate could not be verified"
+	}
+	return "the store and Sallyport could not agree on TLS"
+}
+
+// tlsConfig says what must be verified. As with libpq, mode require verifies like verify-ca where a CA is given, and
+// prefer never verifies. A common name without a subject alternative name does not count as a host name.
+func tlsConfig(store access.Resource, secret creds.Secret, mode access.SSLMode) (*tls.Config, error) {
+	host, _, err := net.SplitHostPort(store.Address)
+	if err != nil {
+		return nil, fmt.Errorf("split address: %w", err)
+	}
+	config := &tls.Config{
+		MinVersion:                  tls.VersionTLS12,
+		ServerName:                  host,
+		NextProtos:                  []string{"postgresql"},
+		DynamicRecordSizingDisabled: true,
+	}
+	if store.CA != "" {
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM([]byte(store.CA)) {
+			return nil, &codedError{
+				code: codeUnableToConnect, sentence: "the resource's ca cannot be read",
+				err: errors.New("no PEM certificate in ca"),
+			}
+		}
+	}
+	switch {
+	case mode == access.SSLVerifyFull:
+	case mode == access.SSLVerifyCA, mode == access.SSLRequire && store.CA != "":
+		config.InsecureSkipVerify = true //nolint:gosec // VerifyConnection below verifies all but the name
+		config.VerifyConnection = verifyChain(config.RootCAs)
+	default:
+		config.InsecureSkipVerify = true //nolint:gosec // require and prefer ask for encryption alone
+	}
+	if len(secret.Certificate) == 0 {
+		return config, nil
+	}
+	pair, err := tls.X509KeyPair(secret.Certificate, secret.Key)
+	if err != nil {
+		return nil, &codedError{
+			code: codeInvalidAuthorization, sentence: "the credential's certificate and key cannot be used", err: err,
+		}
+	}
+	// Always sent when asked for, as libpq does, even where the store's list of CAs does not name its issuer.
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+	return config, nil
+}
+
+// verifyChain verifies all but the host name.
+func verifyChain(roots *x509.CertPool) func(tls.ConnectionState) error {
+	return func(state tls.ConnectionState) error {
+		options := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
+		for _, cert := range state.PeerCertificates[1:] {
+			options.Intermediates.AddCert(cert)
+		}
+		if _, err := state.PeerCertificates[0].Verify(options); err != nil {
+			return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
+		}
+		return nil
+	}
+}
+
+// serverEndPoint is the channel binding data of type tls-server-end-point (RFC 5929, section 4.1), or nil where the
+// certificate's signature has no hash function, for which the type is not defined (Ed25519).
+func serverEndPoint(cert *x509.Certificate) []byte {
+	switch cert.SignatureAlgorithm {
+	case x509.MD5WithRSA, x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.DSAWithSHA1, // these count as SHA-256
+		x509.SHA256WithRSA, x509.SHA256WithRSAPSS, x509.ECDSAWithSHA256, x509.DSAWithSHA256:
+		sum := sha256.Sum256(cert.Raw)
+		return sum[:]
+	case x509.SHA384WithRSA, x509.SHA384WithRSAPSS, x509.ECDSAWithSHA384:
+		sum := sha512.Sum384(cert.Raw)
+		return sum[:]
+	case x509.SHA512WithRSA, x509.SHA512WithRSAPSS, x509.ECDSAWithSHA512:
+		sum := sha512.Sum512(cert.Raw)
+		return sum[:]
+	}
+	return nil
+}

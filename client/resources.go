@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Resource is a data store or server that the person may open.
@@ -29,13 +30,8 @@ func (a *API) Resources(ctx context.Context) ([]Resource, error) {
 	if err := a.Call(ctx, http.MethodGet, "/api/v1/resources/mine", nil, &answer); err != nil {
 		return nil, fmt.Errorf("list resources: %w", err)
 	}
-	slices.SortFunc(answer.Items, func(a, b Resource) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
-	return answer.Items, nil
+	slices.SortFunc(answer.Items, func(a, b Resource) int { return strings.Compare(a.Name, b.Name) })
+	return slices.Concat([]Resource{}, answer.Items), nil // JSON shows an empty list as [], not null
 }
 
 // Account gives the account to use: the wanted one if the person may use it, the default if none is wanted. A resource

@@ -94,6 +94,28 @@ func (s *Store) Load(name string) (*Profile, error) {
 	return &p, nil
 }
 
+// ForServer gives the profile of that name if it is for server or, without a name, the first for server; nil when there
+// is none.
+func (s *Store) ForServer(server, name string) (*Profile, error) {
+	base, err := parseServer(server)
+	if err != nil {
+		return nil, err
+	}
+	names := []string{name}
+	if name == "" {
+		if names, err = s.Names(); err != nil {
+			return nil, err
+		}
+	}
+	for _, candidate := range names {
+		p, err := s.Load(candidate)
+		if err == nil && p.Server == base.String() {
+			return p, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // none is an answer; what cannot be read is about to be replaced
+}
+
 // Save writes p and makes it the active profile.
 func (s *Store) Save(p *Profile) error {
 	path, err := s.path(p.Name)

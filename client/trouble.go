@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"syscall"
@@ -40,10 +41,13 @@ func explainDial(err error, address string) *Trouble {
 }
 
 // explainBreak puts into words why an open connection to a gateway broke.
-func explainBreak(err error, gateway net.Addr) *Trouble {
+func explainBreak(err error, resource string, gateway net.Addr) *Trouble {
 	sentence := fmt.Sprintf("the connection to the gateway at %s broke: %v", gateway, err)
 	if refusal := remoteAlert(err); refusal != nil {
 		sentence = refusedCertificate(gateway.String(), refusal)
+	} else if errors.Is(err, io.ErrUnexpectedEOF) {
+		sentence = fmt.Sprintf("the gateway at %s ended the connection to %s without a word: it is going down, or knows no "+
+			"such resource; try: sally ls", gateway, resource)
 	}
 	return &Trouble{Sentence: sentence, Err: err}
 }

@@ -92,7 +92,7 @@ func (t *Tunnel) carry(ctx context.Context, local Conn) {
 	})
 	defer stop()
 	if err := pass(local, gateway); err != nil && ctx.Err() == nil {
-		t.Report(t.Resource, explainBreak(err, gateway.RemoteAddr()))
+		t.Report(t.Resource, explainBreak(err, t.Resource, gateway.RemoteAddr()))
 	}
 }
 

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/sallyport/sallyport/client"
+)
+
+// loginFlags are the choices of `sally login`.
+type loginFlags struct {
+	server     string
+	tokenStdin bool
+	caFile     string
+	caSHA256   string
+	profile    string
+}
+
+func newLoginCommand() *cobra.Command {
+	var flags loginFlags
+	cmd := &cobra.Command{
+		Use:   "login [SERVER | LINK]",
+		Short: "Prove who you are and get a certificate for some hours",
+		Long: `Prove who you are and get a certificate for some hours.
+
+The proof is a one-time sign-in link, or an access token. A token is read from standard input (--token-stdin), from
+SALLY_TOKEN, from the last sign-in at that server, or asked for; never given as an argument, which other users of this
+machine could see. The key is made here and never leaves this machine.`,
+		Example: `  sally login 'https://sally.acme.com/sign-in#...'
+  sally login --server https://sally.acme.com --token-stdin < token
+  sally login                                     # again, where a token was used before`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			store, err := client.OpenStore()
+			if err != nil {
+				return err
+			}
+			signIn, err := flags.signIn(cmd, args, store)
+			if err != nil {
+				return err
+			}
+			return login(cmd.Context(), cmd.OutOrStdout(), store, signIn)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.server, "server", os.Getenv("SALLY_SERVER"), "the server's address, such as https://sally.acme.com (env SALLY_SERVER)")
+	f.BoolVar(&flags.tokenStdin, "token-stdin", false, "read an access token or a sign-in link from standard input")
+	f.StringVar(&flags.caFile, "ca", "", "PEM file with the authority of the server's certificate; default: the system's")
+	f.StringVar(&flags.caSHA256, "ca-sha256", "", "SHA-256 fingerprint of a certificate in the server's chain, instead of --ca")
+	f.StringVar(&flags.profile, "profile", os.Getenv("SALLY_PROFILE"), "name under which the sign-in is kept (env SALLY_PROFILE); default: the server's host")
+	return cmd
+}
+
+func login(ctx context.Context, out io.Writer, store *client.Store, signIn client.SignIn) error {
+	p, err := signIn.Do(ctx)
+	if err != nil {
+		return err
+	}
+	if err := store.Save(p); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Signed in at %s as %s. Certificate %s.\nNext: sally ls\n", p.Server, p.User, untilWhen(p.Expires))
+	return nil
+}
+
+// signIn gathers server, trust and proof from the arguments, the environment, the last sign-in and the terminal, in
+// this order.
+func (f loginFlags) signIn(cmd *cobra.Command, args []string, store *client.Store) (client.SignIn, error) {
+	s := client.SignIn{Profile: f.profile, Server: f.server, Trust: client.Trust{Fingerprint: f.caSHA256}}
+	if f.caFile != "" {
+		ca, err := os.ReadFile(f.caFile)
+		if err != nil {
+			return s, fmt.Errorf("read --ca: %w", err)
+		}
+		s.Trust.CA = string(ca)
+	}
+	if len(args) == 1 {
+		if err := useLoginArgument(&s, args[0], cmd.Flags().Changed("server")); err != nil {
+			return s, err
+		}
+	}
+	if f.tokenStdin {
+		if s.Link != "" {
+			return s, errors.New("give a sign-in link or --token-stdin, not both")
+		}
+		line, err := firstLine(cmd.InOrStdin())
+		if err != nil {
+			return s, err
+		}
+		if err := useProof(&s, line); err != nil {
+			return s, err
+		}
+	}
+	last, err := lastSignIn(store, &s)
+	if err != nil {
+		return s, err
+	}
+	if last != nil && s.Trust == (client.Trust{}) {
+		s.Trust.CA = last.ServerCA
+	}
+	if s.Token == "" && s.Link == "" {
+		err = findToken(cmd, &s, last)
+	}
+	return s, err
+}
+
+func useLoginArgument(s *client.SignIn, arg string, serverGiven bool) error {
+	if client.LooksLikeToken(arg) {
+		return errors.New("an access token must not be an argument: others on this machine can see it, and your shell keeps it; " +
+			"revoke that token, and give the next one by --token-stdin or SALLY_TOKEN")
+	}
+	if !strings.Contains(arg, "#") {
+		if serverGiven {
+			return errors.New("the server is given twice")
+		}
+		s.Server = arg
+		return nil
+	}
+	named := s.Server
+	if err := useProof(s, arg); err != nil {
+		return err
+	}
+	if serverGiven && strings.TrimRight(named, "/") != s.Server {
+		return errors.New("the sign-in link is for another server than --server")
+	}
+	return nil
+}
+
+// useProof takes a sign-in link, which names its server too, or an access token.
+func useProof(s *client.SignIn, proof string) error {
+	if !strings.Contains(proof, "://") {
+		s.Token = proof
+		return nil
+	}
+	server, token, err := client.ParseLink(proof)
+	if err != nil {
+		return err
+	}
+	s.Server, s.Link = server, token
+	return nil
+}
+
+// lastSignIn finds the profile that this sign-in renews, or nil. Without a server named, it is the active one.
+func lastSignIn(store *client.Store, s *client.SignIn) (*client.Profile, error) {
+	if s.Server == "" {
+		active, err := store.Active()
+		if err != nil {
+			return nil, err
+		}
+		s.Server, s.Profile = active.Server, active.Name
+		return active, nil
+	}
+	last, err := store.ForServer(s.Server, s.Profile)
+	if err != nil || last == nil {
+		return nil, err
+	}
+	s.Profile = last.Name
+	return last, nil
+}
+
+func findToken(cmd *cobra.Command, s *client.SignIn, last *client.Profile) error {
+	switch token := os.Getenv("SALLY_TOKEN"); {
+	case token != "":
+		s.Token = token
+	case last != nil && last.Token != "":
+		s.Token = last.Token
+	case term.IsTerminal(int(os.Stdin.Fd())):
+		fmt.Fprintf(cmd.ErrOrStderr(), "Access token or sign-in link for %s: ", s.Server)
+		typed, err := term.ReadPassword(int(os.Stdin.Fd()))
+		fmt.Fprintln(cmd.ErrOrStderr())
+		if err != nil {
+			return fmt.Errorf("read token: %w", err)
+		}
+		return useProof(s, strings.TrimSpace(string(typed)))
+	default:
+		return errors.New("no proof of who you are: give a sign-in link, --token-stdin, or set SALLY_TOKEN")
+	}
+	return nil
+}
+
+func firstLine(in io.Reader) (string, error) {
+	const limit = 64 << 10 // bytes
+	line, err := bufio.NewReader(io.LimitReader(in, limit)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read standard input: %w", err)
+	}
+	if line = strings.TrimSpace(line); line == "" {
+		return "", errors.New("standard input holds no token")
+	}
+	return line, nil
+}
+
+// untilWhen tells a person when something ends, or that it has.
+func untilWhen(end time.Time) string {
+	left := time.Until(end).Round(time.Minute)
+	if left <= 0 {
+		return "ended at " + end.Local().Format(time.DateTime)
+	}
+	return fmt.Sprintf("until %s (%s left)", end.Local().Format(time.DateTime), strings.TrimSuffix(left.String(), "0s"))
+}
+
+func newLogoutCommand() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "logout [PROFILE]",
+		Short: "Remove the certificate, its key and the token from this machine",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			store, err := client.OpenStore()
+			if err != nil {
+				return err
+			}
+			names, err := logoutNames(store, args, all)
+			if err != nil {
+				return err
+			}
+			for _, name := range names {
+				if err := store.Remove(name); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "Signed out of %s: certificate, key and token are gone from this machine.\n", name)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "every server this machine is signed in to")
+	return cmd
+}
+
+func logoutNames(store *client.Store, args []string, all bool) ([]string, error) {
+	known, err := store.Names()
+	if err != nil || all {
+		return known, err
+	}
+	name := strings.Join(args, "")
+	if name == "" {
+		if name, err = store.ActiveName(); err != nil {
+			return nil, err
+		}
+	}
+	for _, candidate := range known {
+		if candidate == name {
+			return []string{name}, nil
+		}
+	}
+	if name == "" {
+		return nil, client.ErrSignedOut
+	}
+	return nil, fmt.Errorf("this machine has no profile %q; it has: %s", name, strings.Join(known, ", "))
+}

@@ -62,7 +62,7 @@ type Journal struct {
 	done    chan struct{} // closed when Close is over
 
 	dataSync func(*os.File) error // fdatasync; a test can make it fail
-	running sync.WaitGroup
+	running  sync.WaitGroup
 }
 
 // segment is the one that is being written.
@@ -327,4 +327,3 @@ func (j *Journal) Await(ctx context.Context, seq uint64) error {
 		}
 	}
 }
-

@@ -59,7 +59,7 @@ setup-run setup-test setup-bench:
 	@scripts/setup.sh $(@:setup-%=%)
 
 .PHONY: servers
-servers: setup-test setup-bench ## all servers that the tests and benchmarks use
+servers: setup-test ## all servers that the tests and benchmarks use
 	@scripts/build-vault.sh
 
 .PHONY: clean

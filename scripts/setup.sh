@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian machine that has Go and Node. Quick when nothing is missing; never starts a
-# service. usage: setup.sh run|test|bench
+# service. usage: setup.sh run|bench|test
 #   run    what `make run` needs: PostgreSQL and its client, the web's packages
+#   bench  what `make bench` needs: that, pgbouncer and haproxy
 #   test   what `make test` needs: that, a C compiler for the race detector, a browser
-#   bench  what `make bench` needs: that of run, pgbouncer and haproxy
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -67,25 +67,23 @@ done
 case $group in
 run | test | bench) ;;
 *)
-    echo "usage: setup.sh run|test|bench" >&2
+    echo "usage: setup.sh run|bench|test" >&2
     exit 2
     ;;
 esac
 want postgresql '/usr/lib/postgresql/*/bin/postgres' postgres
 want postgresql-client psql
 want ca-certificates /etc/ssl/certs/ca-certificates.crt
-case $group in
-test)
-    want gcc gcc cc
-    want libc6-dev /usr/include/stdlib.h
-    want chromium chromium
-    ;;
-bench)
+if [ "$group" != run ]; then
     want postgresql-contrib '/usr/lib/postgresql/*/bin/pgbench' pgbench
     want pgbouncer /usr/sbin/pgbouncer pgbouncer
     want haproxy /usr/sbin/haproxy haproxy
-    ;;
-esac
+fi
+if [ "$group" = test ]; then
+    want gcc gcc cc
+    want libc6-dev /usr/include/stdlib.h
+    want chromium chromium
+fi
 if [ ${#missing[@]} -gt 0 ]; then
     install_packages
 fi

@@ -1,0 +1,85 @@
+// Problem is an error answer of the API (RFC 9457), or the absence of any answer (status 0).
+export class Problem extends Error {
+  readonly status: number;
+  // position and length name the part of a search that could not be understood: bytes of its UTF-8 text.
+  readonly position: number | undefined;
+  readonly length: number | undefined;
+
+  constructor(status: number, detail: string, at?: { position?: number; length?: number }) {
+    super(detail);
+    this.name = 'Problem';
+    this.status = status;
+    this.position = at?.position;
+    this.length = at?.length;
+  }
+}
+
+export type Params = Record<string, string | number | undefined>;
+
+interface Options {
+  params?: Params;
+  body?: unknown;
+  signal?: AbortSignal;
+}
+
+export const API = '/api/v1';
+
+// apiPath is the path below the API's root with its query string; undefined and empty parameters are left out.
+export function apiPath(path: string, params: Params = {}): string {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(params)) {
+    if (value !== undefined && value !== '') search.set(key, String(value));
+  }
+  const query = search.toString();
+  return API + path + (query ? `?${query}` : '');
+}
+
+// request calls the API as the signed-in person. It throws a Problem for every answer that is not a success.
+export async function request<T>(method: string, path: string, options: Options = {}): Promise<T> {
+  const headers: Record<string, string> = { Accept: 'application/json' };
+  if (method !== 'GET') headers['X-Sallyport'] = '1';
+  if (options.body !== undefined) headers['Content-Type'] = 'application/json';
+
+  let response: Response;
+  try {
+    response = await fetch(apiPath(path, options.params), {
+      method,
+      headers,
+      credentials: 'same-origin',
+      body: options.body === undefined ? undefined : JSON.stringify(options.body),
+      signal: options.signal,
+    });
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new Problem(0, 'The server cannot be reached. Is sally server running?');
+  }
+  if (!response.ok) throw await problemOf(response);
+  if (response.status === 204) return undefined as T;
+  return (await response.json()) as T;
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  const fallback = `The server answered ${response.status} ${response.statusText}`.trim() + '.';
+  try {
+    const body = (await response.json()) as Record<string, unknown>;
+    const text = [body.detail, body.title].find((part) => typeof part === 'string' && part !== '');
+    return new Problem(response.status, typeof text === 'string' ? text : fallback, {
+      position: typeof body.position === 'number' ? body.position : undefined,
+      length: typeof body.length === 'number' ? body.length : undefined,
+    });
+  } catch {
+    return new Problem(response.status, fallback);
+  }
+}
+
+// requestAll reads a list to its end, page by page.
+export async function requestAll<T>(path: string, signal: AbortSignal): Promise<{ items: T[] }> {
+  const items: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const page: { items: T[] | null; next?: string } = await request('GET', path, { params: { cursor }, signal });
+    items.push(...(page.items ?? []));
+    cursor = page.next;
+  } while (cursor);
+  return { items };
+}

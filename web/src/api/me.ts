@@ -1,0 +1,27 @@
+import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
+import { request } from './http';
+import type { Me } from './types';
+
+// me is who is signed in; it fails with status 401 when nobody is.
+export const me = queryOptions({
+  queryKey: ['me'] as const,
+  queryFn: ({ signal }) => request<Me>('GET', '/me', { signal }),
+  staleTime: 60_000,
+  retry: false,
+});
+
+export function useSignIn() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (token: string) => request<unknown>('POST', '/sign-in', { body: { token } }),
+    onSuccess: () => client.clear(),
+  });
+}
+
+export function useSignOut() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => request<unknown>('POST', '/sign-out'),
+    onSuccess: () => client.clear(),
+  });
+}

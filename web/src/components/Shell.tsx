@@ -1,0 +1,80 @@
+import { ActionIcon, Menu, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
+import { IconChevronDown, IconLogout, IconMoon, IconSun } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { Link, Outlet, useNavigate } from '@tanstack/react-router';
+import { me, useSignOut } from '../api/me';
+import { Mark } from './Mark';
+import classes from './Shell.module.css';
+
+const pages = [
+  { to: '/audit', label: 'Audit' },
+  { to: '/sessions', label: 'Sessions' },
+  { to: '/users', label: 'Users' },
+  { to: '/roles', label: 'Roles' },
+  { to: '/resources', label: 'Resources' },
+  { to: '/credentials', label: 'Credentials' },
+] as const;
+
+// Shell is the frame around every page: where one can go, and who one is.
+export function Shell() {
+  return (
+    <div className={classes.shell}>
+      <header className={classes.bar}>
+        <Link to="/audit" className={classes.brand}>
+          <Mark />
+          Sallyport
+        </Link>
+        <nav className={classes.nav} aria-label="Pages">
+          {pages.map((page) => (
+            <Link key={page.to} to={page.to} className={classes.link}>
+              {page.label}
+            </Link>
+          ))}
+        </nav>
+        <SchemeButton />
+        <Account />
+      </header>
+      <main className={classes.main}>
+        <Outlet />
+      </main>
+    </div>
+  );
+}
+
+export function SchemeButton() {
+  const { setColorScheme } = useMantineColorScheme();
+  const scheme = useComputedColorScheme('light', { getInitialValueInEffect: false });
+  const other = scheme === 'dark' ? 'light' : 'dark';
+  return (
+    <Tooltip label={`Use ${other} colours`}>
+      <ActionIcon aria-label={`Use ${other} colours`} onClick={() => setColorScheme(other)}>
+        {scheme === 'dark' ? <IconSun size={16} /> : <IconMoon size={16} />}
+      </ActionIcon>
+    </Tooltip>
+  );
+}
+
+function Account() {
+  const person = useQuery(me);
+  const signOut = useSignOut();
+  const navigate = useNavigate();
+  if (!person.data) return null;
+  return (
+    <Menu position="bottom-end" width={220}>
+      <Menu.Target>
+        <UnstyledButton style={{ display: 'flex', alignItems: 'center', gap: 4, fontSize: 13 }}>
+          {person.data.user}
+          <IconChevronDown size={14} aria-hidden />
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Item
+          leftSection={<IconLogout size={14} />}
+          onClick={() => signOut.mutate(undefined, { onSuccess: () => void navigate({ to: '/sign-in' }) })}
+        >
+          Sign out
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

@@ -1,0 +1,56 @@
+import { Table } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { resources } from '../../api/resources';
+import type { Resource } from '../../api/types';
+import { ListPage } from '../../components/ListPage';
+import { Command, Notice } from '../../components/Notice';
+import { pairs, Words } from '../../components/Words';
+import { quote } from '../../query/terms';
+
+export function ResourcesPage() {
+  return (
+    <ListPage
+      title="Resources"
+      noun="resource"
+      query={useQuery(resources)}
+      filterText={(resource) => JSON.stringify({ ...resource, ca: '' })}
+      columns={['Name', 'Protocol', 'Address', 'Database', 'TLS', 'Durability', 'Accounts', 'Labels', 'Record']}
+      row={(resource) => <Row key={resource.name} resource={resource} />}
+      empty={
+        <Notice title="No resources yet">
+          <p>A resource is a data store or server behind Sallyport. First the credential that opens it:</p>
+          <Command>sally admin credentials add orders-app --source sealed --username app</Command>
+          <Command>
+            sally admin resources add orders --protocol postgres --address db.internal:5432 --accounts app=orders-app
+          </Command>
+        </Notice>
+      }
+    />
+  );
+}
+
+function Row({ resource }: { resource: Resource }) {
+  const tls = resource.ssl_mode || 'verify-full';
+  return (
+    <Table.Tr>
+      <Table.Td fw={500}>{resource.name}</Table.Td>
+      <Table.Td>{resource.protocol}</Table.Td>
+      <Table.Td className="mono">{resource.address}</Table.Td>
+      <Table.Td className="mono">{resource.database || '–'}</Table.Td>
+      <Table.Td className={tls === 'disable' || tls === 'prefer' ? 'warn' : undefined}>{tls}</Table.Td>
+      <Table.Td>{resource.durability || 'hold'}</Table.Td>
+      <Table.Td>
+        <Words words={Object.entries(resource.accounts ?? {}).map(([account, credential]) => `${account} ← ${credential}`)} />
+      </Table.Td>
+      <Table.Td>
+        <Words words={pairs(resource.labels)} />
+      </Table.Td>
+      <Table.Td>
+        <Link to="/audit" search={{ q: `resource:${quote(resource.name)}` }} aria-label={`The record of ${resource.name}`}>
+          Statements
+        </Link>
+      </Table.Td>
+    </Table.Tr>
+  );
+}

@@ -1,0 +1,72 @@
+import { Table } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { liveSessions, useKillSession } from '../../api/sessions';
+import type { LiveSession } from '../../api/types';
+import { ConfirmButton } from '../../components/ConfirmButton';
+import { ListPage } from '../../components/ListPage';
+import { Command, Notice } from '../../components/Notice';
+import { count } from '../../format/amount';
+import { age, localTime } from '../../format/time';
+
+export function SessionsPage() {
+  return (
+    <ListPage
+      title="Sessions"
+      noun="open session"
+      query={useQuery(liveSessions)}
+      filterText={(session) => Object.values(session).join(' ')}
+      columns={['User', 'Resource', 'Account', 'Database', 'From', 'Entrance', 'Open for', 'Statements', 'Record', 'Action']}
+      row={(session) => <Row key={session.id} session={session} />}
+      empty={
+        <Notice title="Nobody is connected">
+          <p>A session is one connection that is open now. It shows here while somebody works, for example with:</p>
+          <Command>sally login https://sally.acme.com:8443</Command>
+          <Command>sally connect orders</Command>
+        </Notice>
+      }
+    />
+  );
+}
+
+function Row({ session }: { session: LiveSession }) {
+  return (
+    <Table.Tr>
+      <Table.Td fw={500}>{session.user}</Table.Td>
+      <Table.Td>{session.resource}</Table.Td>
+      <Table.Td className="mono">{session.account}</Table.Td>
+      <Table.Td className="mono">{session.database || '–'}</Table.Td>
+      <Table.Td className="mono">{session.client_addr}</Table.Td>
+      <Table.Td>{session.entrance}</Table.Td>
+      <Table.Td title={localTime(session.started)} style={{ whiteSpace: 'nowrap' }}>
+        {age(session.started)}
+      </Table.Td>
+      <Table.Td ta="right">{count(session.statements)}</Table.Td>
+      <Table.Td>
+        <Link to="/audit" search={{ q: `session:${session.id}` }} aria-label={`The record of the session of ${session.user}`}>
+          Statements
+        </Link>
+      </Table.Td>
+      <Table.Td>
+        <KillButton session={session} />
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+function KillButton({ session }: { session: LiveSession }) {
+  const kill = useKillSession();
+  return (
+    <ConfirmButton
+      label="Kill"
+      title={`Kill the session of ${session.user} on ${session.resource}?`}
+      danger
+      pending={kill.isPending}
+      error={kill.error}
+      act={(done) => kill.mutate(session.id, { onSuccess: done })}
+    >
+      The connection is cut at once; what it was running is cancelled. {session.user} may connect again: to prevent that,
+      suspend them.
+    </ConfirmButton>
+  );
+}

@@ -1,0 +1,27 @@
+import { ActionIcon, Badge, Button, createTheme, type MantineColorsTuple, Popover, Table, TextInput, Tooltip } from '@mantine/core';
+
+const port: MantineColorsTuple = [
+  '#e9f5f8', '#d3e6eb', '#a5ccd6', '#75b1c1', '#4f9bae', '#378da3', '#297f96', '#1c6a7f', '#125a6d', '#004a5b',
+];
+
+export const theme = createTheme({
+  primaryColor: 'port',
+  primaryShade: { light: 7, dark: 4 },
+  autoContrast: true,
+  luminanceThreshold: 0.32,
+  colors: { port },
+  fontFamily: "'IBM Plex Sans Variable', system-ui, sans-serif",
+  fontFamilyMonospace: "'IBM Plex Mono', ui-monospace, monospace",
+  fontSizes: { xs: '12px', sm: '13px', md: '14px', lg: '16px', xl: '19px' },
+  defaultRadius: 'sm',
+  headings: { fontWeight: '600', sizes: { h1: { fontSize: '19px' }, h2: { fontSize: '14px' } } },
+  components: {
+    Button: Button.extend({ defaultProps: { size: 'xs' } }),
+    ActionIcon: ActionIcon.extend({ defaultProps: { variant: 'subtle', color: 'gray' } }),
+    TextInput: TextInput.extend({ defaultProps: { size: 'xs' } }),
+    Tooltip: Tooltip.extend({ defaultProps: { openDelay: 400 } }),
+    Badge: Badge.extend({ defaultProps: { variant: 'light', size: 'sm', tt: 'none' } }),
+    Popover: Popover.extend({ defaultProps: { shadow: 'md' } }),
+    Table: Table.extend({ defaultProps: { verticalSpacing: 7, horizontalSpacing: 'md', highlightOnHover: true } }),
+  },
+});

@@ -1,0 +1,44 @@
+// Command sally is Sallyport: the server, the admin's and the auditor's tools, and the engineer's local client.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker.
+var version = "development"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := newRootCommand().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "sally:", err)
+		os.Exit(1)
+	}
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sally",
+		Short: "Access to databases and servers, without passwords, with everything on the record",
+		Long: `Sallyport stands in front of databases and servers. Engineers connect with the clients they already use and
+never see a password; every statement is recorded before it runs; security searches that record.
+
+  sally server            run Sallyport, with nothing to set up
+  sally login, connect    reach a resource from your machine
+  sally admin ...         say who may reach what
+  sally audit ...         find out what was done`,
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(newServerCommand(), newConfigCommand(), newAdminCommand(), newAuditCommand(), newLoginCommand(),
+		newLogoutCommand(), newStatusCommand(), newLsCommand(), newConnectCommand(), newPsqlCommand())
+	return root
+}

@@ -1,0 +1,138 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/access"
+)
+
+// Entrance says by which way a connection came in.
+type Entrance string
+
+// The entrances.
+const (
+	Tunnel Entrance = "tunnel" // mutual TLS, resource by SNI
+	Native Entrance = "native" // the protocol's own port, access token as password
+)
+
+// Conn is a client's connection, with what is known of it before its protocol speaks. During the handshake
+// it is a net.Conn; the relay then uses its Stream.
+type Conn struct {
+	net.Conn
+	entrance Entrance
+	identity *access.Identity
+	resource string
+	tls      *tls.Config
+	secure   bool
+	plainOK  bool
+	budget   *Budget
+	hold     func() error
+	stream   *Stream
+}
+
+// Identity is who the client is, where the entrance has proven it; nil where the protocol must ask.
+func (c *Conn) Identity() *access.Identity { return c.identity }
+
+// Resource is the resource that TLS named (SNI); empty where it named none.
+func (c *Conn) Resource() string { return c.resource }
+
+// Secure says whether nobody between can read the connection: TLS is on.
+func (c *Conn) Secure() bool { return c.secure }
+
+// SecretsAllowed says whether the client may send its token on the connection as it is now.
+func (c *Conn) SecretsAllowed() bool { return c.secure || c.plainOK }
+
+// TLSAvailable says whether StartTLS can work: it is configured, and not on yet.
+func (c *Conn) TLSAvailable() bool { return c.tls != nil && !c.secure }
+
+// StartTLS turns TLS on, as the server. prefix is what was read already and belongs to the TLS handshake; alpn
+// are the protocol names to offer, if any. The client's SNI, if its first label is given, becomes Resource.
+func (c *Conn) StartTLS(ctx context.Context, prefix []byte, alpn ...string) error {
+	config := c.tls.Clone()
+	config.NextProtos = alpn
+	under := c.Conn
+	if len(prefix) > 0 {
+		under = &prefixedConn{Conn: under, prefix: bytes.NewReader(bytes.Clone(prefix))}
+	}
+	t := tls.Server(under, config)
+	if err := t.HandshakeContext(ctx); err != nil {
+		return fmt.Errorf("TLS handshake: %w", err)
+	}
+	c.Conn, c.secure = t, true
+	if name, _, _ := strings.Cut(t.ConnectionState().ServerName, "."); name != "" && c.resource == "" {
+		c.resource = name
+	}
+	return nil
+}
+
+// Write waits, once a session relays, until the record of all that was asked is as durable as the resource
+// demands, and then writes all of b.
+func (c *Conn) Write(b []byte) (int, error) {
+	if c.hold != nil {
+		if err := c.hold(); err != nil {
+			return 0, err
+		}
+	}
+	if c.stream != nil {
+		return c.stream.Write(b)
+	}
+	return c.Conn.Write(b)
+}
+
+// Pump ends the handshake phase and pushes what the client sends to handle, as Stream.Pump does. A client that
+// closes ends it with nil.
+func (c *Conn) Pump(limit int, handle Handler) error { return c.stream.Pump(limit, handle) }
+
+// NewStream wraps the store's connection, with the same bound on the memory of large messages.
+func (c *Conn) NewStream(store net.Conn) *Stream { return NewStream(store, c.budget) }
+
+// beginRelay makes the connection a stream; writes from here on wait for hold.
+func (c *Conn) beginRelay(hold func() error) {
+	c.stream = NewStream(c.Conn, c.budget)
+	c.hold = hold
+}
+
+// endRelay lifts the hold, so that a last word can be said when the record cannot be had.
+func (c *Conn) endRelay() { c.hold = nil }
+
+// abandoned says whether the client closed its side unnoticed: an edge-triggered poller does not tell of a close
+// that came together with data that was read in one go.
+func (c *Conn) abandoned() bool {
+	if c.stream == nil || c.stream.raw == nil {
+		return false
+	}
+	closed := false
+	err := c.stream.raw.Control(func(fd uintptr) { closed = peerClosed(fd) })
+	return err == nil && closed
+}
+
+// Interrupt makes a Pump that waits for the connection return with ErrInterrupted, now and from now on.
+func Interrupt(conn net.Conn) { _ = conn.SetReadDeadline(time.Unix(1, 0)) }
+
+// Interrupted says whether a pump ended because of Interrupt.
+func Interrupted(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// prefixedConn gives back bytes that were read too early.
+type prefixedConn struct {
+	net.Conn
+	prefix *bytes.Reader
+}
+
+func (c *prefixedConn) Read(b []byte) (int, error) {
+	n, err := c.prefix.Read(b)
+	if errors.Is(err, io.EOF) {
+		return c.Conn.Read(b)
+	}
+	return n, err
+}

@@ -1,0 +1,36 @@
+package postgres
+
+import (
+	"strings"
+
+	"github.com/sallyport/sallyport/proxy"
+)
+
+// Login implements proxy.Client. At the native entrance the user is PERSON[#RESOURCE[/ACCOUNT]], and the resource
+// may stand before the database instead, as RESOURCE/DATABASE. In the tunnel who and what are known, and the user is
+// the account.
+func (c *client) Login() proxy.Login {
+	login := proxy.Login{Token: c.token, Application: c.startup["application_name"]}
+	user, database := c.startup["user"], c.startup["database"]
+	if database == user {
+		database = "" // libpq's default when no database was named
+	}
+	if id := c.conn.Identity(); id != nil {
+		login.Database = database
+		if local, _, _ := strings.Cut(id.User, "@"); user != id.User && user != local {
+			login.Account = user
+		}
+		return login
+	}
+	person, target, _ := strings.Cut(user, "#")
+	login.User = person
+	login.Resource, login.Account, _ = strings.Cut(target, "/")
+	if login.Resource == "" && c.conn.Resource() == "" {
+		var named bool
+		if login.Resource, database, named = strings.Cut(database, "/"); !named {
+			database = ""
+		}
+	}
+	login.Database = database
+	return login
+}

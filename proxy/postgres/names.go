@@ -1,0 +1,86 @@
+package postgres
+
+// statement is a prepared statement as Parse described it.
+type statement struct {
+	text  []byte
+	class string
+	oids  []uint32 // parameter types, completed by ParameterDescription
+}
+
+// portal is a bound statement: what Execute runs.
+type portal struct {
+	name      string // of the prepared statement
+	statement *statement
+	bind      []byte // the Bind message's formats and values
+	executed  bool   // some of its rows were fetched
+}
+
+// names holds what a client has defined under names, of one kind (statements or portals), although the store has
+// not confirmed all of it yet: clients send on without waiting. A definition counts at once within the batch (up to
+// the next Sync) that makes it, because if it fails the store skips the rest of the batch. It counts for later
+// batches when the store has confirmed it; until then a later batch that uses the name must wait.
+type names[T any] struct {
+	entries  map[string]*name[T]
+	versions uint64
+}
+
+// name is one name's definition.
+type name[T any] struct {
+	confirmed *T
+	pending   *T // nil: the name is being closed
+	batch     uint64
+	version   uint64 // of pending; 0 when there is none
+}
+
+func newNames[T any]() names[T] { return names[T]{entries: make(map[string]*name[T])} }
+
+// define notes a definition (or with nil a removal) that batch makes, and gives it a version for confirm and drop.
+func (n *names[T]) define(key string, value *T, batch uint64) (version uint64) {
+	e := n.entries[key]
+	if e == nil {
+		e = &name[T]{}
+		n.entries[key] = e
+	}
+	n.versions++
+	e.pending, e.batch, e.version = value, batch, n.versions
+	return e.version
+}
+
+// find gives what the name means in batch. settled is false when that depends on an answer that is still to come.
+func (n *names[T]) find(key []byte, batch uint64) (value *T, settled bool) {
+	e := n.entries[string(key)]
+	switch {
+	case e == nil:
+		return nil, true
+	case e.version == 0:
+		return e.confirmed, true
+	}
+	return e.pending, e.batch == batch
+}
+
+// confirm notes that the store has made a definition, and returns the one that it replaced.
+func (n *names[T]) confirm(key string, value *T, version uint64) (replaced *T) {
+	e := n.entries[key]
+	if e == nil {
+		return nil
+	}
+	replaced, e.confirmed = e.confirmed, value
+	n.settle(key, e, version)
+	return replaced
+}
+
+// drop notes that the store has not made the definition.
+func (n *names[T]) drop(key string, version uint64) {
+	if e := n.entries[key]; e != nil {
+		n.settle(key, e, version)
+	}
+}
+
+func (n *names[T]) settle(key string, e *name[T], version uint64) {
+	if e.version == version {
+		e.pending, e.version = nil, 0
+	}
+	if e.version == 0 && e.confirmed == nil && key != "" {
+		delete(n.entries, key)
+	}
+}

@@ -1,0 +1,88 @@
+package postgres
+
+import "github.com/sallyport/sallyport/proxy"
+
+// awaitKind says which answer a client message waits for.
+type awaitKind uint8
+
+const (
+	awaitQuery awaitKind = iota // ends with ReadyForQuery
+	awaitFunction
+	awaitSync
+	awaitParse
+	awaitBind
+	awaitDescribe
+	awaitExecute
+	awaitCloseStatement
+	awaitClosePortal
+)
+
+// endsBatch says whether ReadyForQuery answers it.
+func (k awaitKind) endsBatch() bool { return k <= awaitSync }
+
+// awaited is a client message whose answer has not come yet.
+type awaited struct {
+	kind   awaitKind
+	op     proxy.Op     // query, function, execute
+	result proxy.Result // gathered while the answer passes
+	rows   int64        // DataRows seen; counts where the tag has no number
+	tagged bool         // result.Rows comes from tags
+	denial []byte       // the client reads this in place of the error that the stand-in message causes
+
+	name      string // parse, bind, close
+	version   uint64
+	statement *statement // parse, describe
+	portal    *portal    // bind
+}
+
+// queue holds awaited messages in the order sent. Its ring is reused, so that a warm relay allocates nothing.
+type queue struct {
+	ring  []awaited // its length is a power of two
+	first int
+	count int
+}
+
+// push adds an entry and returns it for filling in; the pointer is good until the next push.
+func (q *queue) push(kind awaitKind) *awaited {
+	if q.count == len(q.ring) {
+		q.grow()
+	}
+	e := &q.ring[(q.first+q.count)&(len(q.ring)-1)]
+	*e = awaited{kind: kind}
+	q.count++
+	return e
+}
+
+func (q *queue) grow() {
+	ring := make([]awaited, max(8, 2*len(q.ring)))
+	for i := range q.count {
+		ring[i] = *q.at(i)
+	}
+	q.ring, q.first = ring, 0
+}
+
+// at is the i-th entry from the head.
+func (q *queue) at(i int) *awaited { return &q.ring[(q.first+i)&(len(q.ring)-1)] }
+
+// head is the message whose answer comes next; nil when none is awaited.
+func (q *queue) head() *awaited {
+	if q.count == 0 {
+		return nil
+	}
+	return q.at(0)
+}
+
+// pop removes the head. It stays readable until the next push.
+func (q *queue) pop() *awaited {
+	e := q.at(0)
+	q.first = (q.first + 1) & (len(q.ring) - 1)
+	q.count--
+	return e
+}
+
+// unpop puts an entry back as the head; there is room, because it was popped.
+func (q *queue) unpop(e awaited) {
+	q.first = (q.first - 1) & (len(q.ring) - 1)
+	*q.at(0) = e
+	q.count++
+}

@@ -1,0 +1,402 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxy/sqltext"
+)
+
+// errRefused says that a message must not reach the store and another stands in for it.
+var errRefused = errors.New("message refused")
+
+// fromClient judges and passes what the client sent. Whole messages go on, in one write; a message that is not
+// complete yet waits, but for copy data, which streams.
+func (r *relay) fromClient(chunk []byte) (used int, err error) {
+	start, pos := 0, min(r.toStore.skip, len(chunk)) // [start, pos) may go on
+	r.toStore.skip -= pos
+	for r.toStore.skip == 0 {
+		kind, size, ok := header(chunk[pos:])
+		if !ok {
+			break
+		}
+		if err := r.checkSize(kind, size); err != nil {
+			return pos, r.passThen(chunk[start:pos], err)
+		}
+		if kind == msgCopyData {
+			n := min(size, len(chunk)-pos)
+			r.countCopyIn(n)
+			pos, r.toStore.skip = pos+n, size-n
+			continue
+		}
+		if len(chunk)-pos < size {
+			break
+		}
+		flush := func() error { // all before this message goes on; it does not depend on what is awaited
+			_, err := r.store.Write(chunk[start:pos])
+			start = pos
+			return err
+		}
+		err := r.judge(kind, chunk[pos+headerSize:pos+size], size, flush)
+		switch {
+		case err == nil:
+			pos += size
+		case errors.Is(err, errRefused):
+			if err := r.passThen(chunk[start:pos], nil); err != nil {
+				return pos, err
+			}
+			if _, err := r.store.Write(r.standIn); err != nil {
+				return pos, fmt.Errorf("write to store: %w", err)
+			}
+			pos += size
+			start = pos
+		case errors.Is(err, errLeft):
+			return pos, r.passThen(chunk[start:pos+size], err)
+		default:
+			return pos, r.passThen(chunk[start:pos], err)
+		}
+	}
+	return pos, r.passThen(chunk[start:pos], nil)
+}
+
+// passThen writes b to the store and returns then, or the write's error.
+func (r *relay) passThen(b []byte, then error) error {
+	if len(b) > 0 {
+		if _, err := r.store.Write(b); err != nil {
+			return fmt.Errorf("write to store: %w", err)
+		}
+	}
+	return then
+}
+
+func (r *relay) checkSize(kind byte, size int) error {
+	switch {
+	case size < headerSize:
+		return protocolViolation("message %q has an invalid length", kind)
+	case size > r.limit && kind != msgCopyData:
+		return fmt.Errorf("message %q of %d bytes: %w", kind, size, proxy.ErrMessageTooLarge)
+	}
+	return nil
+}
+
+// judge decides on one whole message. It records what is a statement and notes what the message defines. nil lets
+// it pass; errRefused puts r.standIn in its place.
+func (r *relay) judge(kind byte, body []byte, size int, flush func() error) error {
+	switch kind {
+	case msgQuery:
+		return r.query(body, size)
+	case msgParse:
+		return r.parse(body)
+	case msgBind:
+		return r.bind(body, flush)
+	case msgExecute:
+		return r.execute(body, size, flush)
+	case msgDescribe:
+		return r.describe(body, flush)
+	case msgClose:
+		return r.close(body)
+	case msgFunctionCall:
+		return r.functionCall(body, size)
+	case msgSync:
+		return r.sync(body)
+	case msgFlush:
+		return wantEmpty(kind, body)
+	case msgCopyDone:
+		r.endCopyIn(size)
+		return wantEmpty(kind, body)
+	case msgCopyFail:
+		r.endCopyIn(size)
+		return nil
+	case msgTerminate:
+		return errLeft
+	}
+	return protocolViolation("message type %q is not part of the protocol here", kind)
+}
+
+func wantEmpty(kind byte, body []byte) error {
+	if len(body) != 0 {
+		return protocolViolation("message %q has an invalid length", kind)
+	}
+	return nil
+}
+
+func (r *relay) query(body []byte, size int) error {
+	f := fields{b: body}
+	text := f.text()
+	if !f.complete() {
+		return protocolViolation("a Query holds one string that ends at its only NUL byte")
+	}
+	return r.begin(awaitQuery, &proxy.Statement{Text: text, Command: "query", Class: sqltext.Class(text), BytesIn: int64(size)})
+}
+
+// begin records a statement and lets it pass, or prepares what stands in for it.
+func (r *relay) begin(kind awaitKind, s *proxy.Statement) error {
+	op, err := r.gate.Begin(r.ctx, s)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil {
+		e := r.queue.push(kind)
+		e.op, e.result.BytesIn = op, s.BytesIn
+		return nil
+	}
+	if r.ctx.Err() != nil {
+		return err
+	}
+	e := r.queue.push(awaitExecute)
+	e.denial = appendError(nil, "ERROR", sqlState(err), proxy.Explain(err), "", "")
+	r.standIn = appendRefusedExecute(r.standIn[:0])
+	if kind.endsBatch() { // Query and FunctionCall are followed by ReadyForQuery, which takes a Sync here
+		r.queue.push(awaitSync)
+		r.standIn = appendMessage(r.standIn, msgSync)
+	}
+	return errRefused
+}
+
+// appendRefusedExecute appends a message that makes the store fail as the refused statement would have failed, its
+// transaction included, without anything of that statement: it executes a portal that does not exist.
+func appendRefusedExecute(b []byte) []byte {
+	return appendMessage(b, msgExecute, []byte("refused by sallyport\x00"), []byte{0, 0, 0, 0})
+}
+
+func (r *relay) parse(body []byte) error {
+	f := fields{b: body}
+	key, text := f.text(), f.text()
+	n := f.int16()
+	oids := make([]uint32, 0, max(0, min(n, len(f.b)/4)))
+	for range n {
+		oids = append(oids, uint32(f.int32()))
+	}
+	if !f.complete() {
+		return protocolViolation("malformed Parse")
+	}
+	s := &statement{text: append([]byte(nil), text...), class: sqltext.Class(text), oids: oids}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.queue.push(awaitParse)
+	e.name, e.statement = string(key), s
+	e.version = r.statements.define(e.name, s, r.batch)
+	return nil
+}
+
+func (r *relay) bind(body []byte, flush func() error) error {
+	f := fields{b: body}
+	key, of := f.text(), f.text()
+	if f.bad {
+		return protocolViolation("malformed Bind")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, err := settled(r, &r.statements, of, flush)
+	if err != nil {
+		return err
+	}
+	p := r.sparePortal(len(f.b))
+	p.statement, p.bind, p.executed = s, append(p.bind[:0], f.b...), false
+	if p.name != string(of) {
+		p.name = string(of)
+	}
+	e := r.queue.push(awaitBind)
+	e.name, e.portal = string(key), p
+	e.version = r.portals.define(e.name, p, r.batch)
+	return nil
+}
+
+// maxSpareBind bounds the memory that a portal keeps for its next use, in bytes.
+const maxSpareBind = 64 << 10
+
+func (r *relay) sparePortal(size int) *portal {
+	n := len(r.spare)
+	if n == 0 || size > maxSpareBind {
+		return &portal{}
+	}
+	p := r.spare[n-1]
+	r.spare = r.spare[:n-1]
+	return p
+}
+
+// recycle keeps a portal that nothing refers to any more, unless it is large.
+func (r *relay) recycle(p *portal) {
+	if p != nil && cap(p.bind) <= maxSpareBind {
+		r.spare = append(r.spare, p)
+	}
+}
+
+// settled looks a name up, and waits for the store's answer where its meaning hangs on one. r.mu is held, and given
+// up while waiting.
+func settled[T any](r *relay, in *names[T], key []byte, flush func() error) (*T, error) {
+	for flushed := false; ; flushed = true {
+		value, ok := in.find(key, r.batch)
+		if ok {
+			return value, nil
+		}
+		if !flushed {
+			r.mu.Unlock()
+			err := flush()
+			r.mu.Lock()
+			if err != nil {
+				return nil, fmt.Errorf("write to store: %w", err)
+			}
+			continue
+		}
+		if r.stopped {
+			return nil, errLeft
+		}
+		r.answered.Wait()
+	}
+}
+
+func (r *relay) execute(body []byte, size int, flush func() error) error {
+	f := fields{b: body}
+	key := f.text()
+	f.int32() // how many rows to fetch
+	if !f.complete() {
+		return protocolViolation("malformed Execute")
+	}
+	s := proxy.Statement{Command: "execute", BytesIn: int64(size)}
+	if err := r.describePortal(&s, key, flush); err != nil {
+		return err
+	}
+	return r.begin(awaitExecute, &s)
+}
+
+// describePortal fills in what executing the portal named key means.
+func (r *relay) describePortal(s *proxy.Statement, key []byte, flush func() error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p, err := settled(r, &r.portals, key, flush)
+	switch {
+	case err != nil:
+		return err
+	case p == nil: // a cursor that SQL declared: its statement stands in the record where it was declared
+		s.Text = fmt.Appendf(nil, "FETCH FROM %q", key)
+		return nil
+	case p.statement == nil: // prepared by SQL: recorded where it was prepared
+		s.Text = fmt.Appendf(nil, "EXECUTE %q", p.name)
+	default:
+		s.Text, s.Class = p.statement.text, p.statement.class
+	}
+	s.Prepared = p.name
+	if p.executed {
+		s.Command = "fetch"
+	}
+	p.executed = true
+	s.BytesIn += int64(len(p.bind))
+	params, err := r.decodeParams(p)
+	s.Params = params
+	return err
+}
+
+// decodeParams reads a Bind message's formats and values.
+func (r *relay) decodeParams(p *portal) ([]audit.Param, error) {
+	f := fields{b: p.bind}
+	formats := fields{b: f.take(2 * f.int16())}
+	single := len(formats.b) == 2
+	format := 0
+	if single {
+		format = formats.int16()
+	}
+	r.params.reset()
+	n := f.int16()
+	for i := range n {
+		if !single && len(formats.b) > 0 {
+			format = formats.int16()
+		}
+		var oid uint32
+		if p.statement != nil && i < len(p.statement.oids) {
+			oid = p.statement.oids[i]
+		}
+		value := f.value()
+		if f.bad {
+			return nil, protocolViolation("malformed Bind")
+		}
+		r.params.add(value, oid, int16(format))
+	}
+	return r.params.list(), nil
+}
+
+func (r *relay) describe(body []byte, flush func() error) error {
+	f := fields{b: body}
+	what, key := f.byte(), f.text()
+	if !f.complete() || what != 'S' && what != 'P' {
+		return protocolViolation("malformed Describe")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var s *statement
+	if what == 'S' {
+		var err error
+		if s, err = settled(r, &r.statements, key, flush); err != nil {
+			return err
+		}
+	}
+	r.queue.push(awaitDescribe).statement = s
+	return nil
+}
+
+func (r *relay) close(body []byte) error {
+	f := fields{b: body}
+	what, key := f.byte(), f.text()
+	if !f.complete() || what != 'S' && what != 'P' {
+		return protocolViolation("malformed Close")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if what == 'S' {
+		e := r.queue.push(awaitCloseStatement)
+		e.name = string(key)
+		e.version = r.statements.define(e.name, nil, r.batch)
+		return nil
+	}
+	e := r.queue.push(awaitClosePortal)
+	e.name = string(key)
+	e.version = r.portals.define(e.name, nil, r.batch)
+	return nil
+}
+
+func (r *relay) functionCall(body []byte, size int) error {
+	f := fields{b: body}
+	oid := uint32(f.int32())
+	call := portal{bind: f.b}
+	if f.bad {
+		return protocolViolation("malformed FunctionCall")
+	}
+	params, err := r.decodeParams(&call)
+	if err != nil {
+		return err
+	}
+	return r.begin(awaitFunction, &proxy.Statement{Text: fmt.Appendf(nil, "SELECT function %d", oid), Command: "function call",
+		Params: params, BytesIn: int64(size)})
+}
+
+func (r *relay) sync(body []byte) error {
+	if err := wantEmpty(msgSync, body); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.copyingIn {
+		return nil // the store ignores it
+	}
+	r.queue.push(awaitSync)
+	r.batch++
+	return nil
+}
+
+// countCopyIn adds copy data to the statement that takes it.
+func (r *relay) countCopyIn(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.queue.head(); e != nil {
+		e.result.BytesIn += int64(n)
+	}
+}
+
+// endCopyIn notes that the client has no more copy data: a Sync counts again.
+func (r *relay) endCopyIn(size int) {
+	r.countCopyIn(size)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.copyingIn = false
+}

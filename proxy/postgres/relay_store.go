@@ -1,0 +1,323 @@
+package postgres
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/sallyport/sallyport/proxy"
+)
+
+// fromStore reads the answers that pass by and sends them on, in one write.
+func (r *relay) fromStore(chunk []byte) (used int, err error) {
+	now := time.Now()
+	start, pos, err := r.readAnswers(chunk, now)
+	if err == nil || err == errStoreLeft {
+		if start < pos {
+			if _, werr := r.client.Write(chunk[start:pos]); werr != nil {
+				return pos, fmt.Errorf("write to client: %w", werr)
+			}
+		}
+	}
+	return pos, err
+}
+
+// readAnswers walks the chunk. What may go on to the client is chunk[start:pos]; what came before start has gone.
+func (r *relay) readAnswers(chunk []byte, now time.Time) (start, pos int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.answered.Signal()
+	pos = min(r.toClient.skip, len(chunk))
+	r.countAnswer(pos, now)
+	r.toClient.skip -= pos
+	for r.toClient.skip == 0 {
+		kind, size, ok := header(chunk[pos:])
+		if !ok {
+			break
+		}
+		if size < headerSize {
+			return start, pos, &proxy.Refusal{Sentence: "the database sent a malformed message; connect again"}
+		}
+		if kind == msgDataRow || !r.looksInto(kind) {
+			if e := r.queue.head(); e != nil && (kind == msgDataRow || kind == msgCopyData) {
+				e.rows++
+			}
+			n := min(size, len(chunk)-pos)
+			r.countAnswer(n, now)
+			pos, r.toClient.skip = pos+n, size-n
+			continue
+		}
+		if len(chunk)-pos < size {
+			break
+		}
+		r.countAnswer(size, now)
+		replacement, err := r.answer(kind, chunk[pos+headerSize:pos+size], now)
+		if replacement != nil {
+			if err := r.replace(chunk[start:pos], replacement); err != nil {
+				return start, pos, err
+			}
+			start = pos + size
+		}
+		pos += size
+		if err != nil {
+			return start, pos, err
+		}
+	}
+	return start, pos, nil
+}
+
+// replace sends what came before a message, and another in its place. r.mu is held, and given up while writing.
+func (r *relay) replace(before, replacement []byte) error {
+	r.mu.Unlock()
+	defer r.mu.Lock()
+	for _, b := range [][]byte{before, replacement} {
+		if len(b) == 0 {
+			continue
+		}
+		if _, err := r.client.Write(b); err != nil {
+			return fmt.Errorf("write to client: %w", err)
+		}
+	}
+	return nil
+}
+
+func (r *relay) countAnswer(n int, now time.Time) {
+	if e := r.queue.head(); e != nil && n > 0 {
+		e.result.BytesOut += int64(n)
+		if e.recorded() {
+			e.op.Answered(now)
+		}
+	}
+}
+
+// looksInto says whether the relay needs the whole message.
+func (r *relay) looksInto(kind byte) bool {
+	switch kind {
+	case msgCommandComplete, msgErrorResponse, msgReadyForQuery, msgParseComplete, msgBindComplete, msgCloseComplete,
+		msgParameterDescription, msgPortalSuspended, msgEmptyQueryResponse, msgCopyInResponse:
+		return true
+	case msgRowDescription, msgNoData:
+		e := r.queue.head()
+		return e != nil && e.kind == awaitDescribe
+	}
+	return false
+}
+
+// answer takes one whole message of the store into account. A replacement goes to the client in its place.
+func (r *relay) answer(kind byte, body []byte, now time.Time) (replacement []byte, err error) {
+	head := r.queue.head()
+	switch kind {
+	case msgReadyForQuery:
+		return nil, r.ready(now)
+	case msgErrorResponse:
+		return r.failed(head, body, now)
+	}
+	if head == nil {
+		return nil, errDesync(kind)
+	}
+	switch kind {
+	case msgCommandComplete:
+		r.completed(head, body, now)
+	case msgEmptyQueryResponse, msgPortalSuspended:
+		if head.kind == awaitExecute {
+			r.finish(r.queue.pop(), now)
+		}
+	case msgCopyInResponse:
+		r.beginCopyIn()
+	case msgParameterDescription:
+		describeParams(head.statement, body)
+	default:
+		return nil, r.confirmed(kind, head)
+	}
+	return nil, nil
+}
+
+// errDesync ends a session whose answers no longer match what was asked: what is recorded could be wrong.
+func errDesync(kind byte) error {
+	return &proxy.Refusal{Sentence: "the database's answers do not match the statements sent; connect again",
+		Err: fmt.Errorf("unexpected message %q", kind)}
+}
+
+// confirmed settles the head by its own completion message.
+func (r *relay) confirmed(kind byte, head *awaited) error {
+	switch {
+	case kind == msgParseComplete && head.kind == awaitParse:
+		r.statements.confirm(head.name, head.statement, head.version)
+	case kind == msgBindComplete && head.kind == awaitBind:
+		r.recycle(r.portals.confirm(head.name, head.portal, head.version))
+	case kind == msgCloseComplete && head.kind == awaitCloseStatement:
+		r.statements.confirm(head.name, nil, head.version)
+	case kind == msgCloseComplete && head.kind == awaitClosePortal:
+		r.recycle(r.portals.confirm(head.name, nil, head.version))
+	case (kind == msgRowDescription || kind == msgNoData) && head.kind == awaitDescribe:
+	default:
+		return errDesync(kind)
+	}
+	r.queue.pop()
+	return nil
+}
+
+// completed takes a command tag: the end of an Execute, or of one of a Query's statements.
+func (r *relay) completed(head *awaited, body []byte, now time.Time) {
+	tag := bytes.TrimSuffix(body, []byte{0})
+	if n, ok := tagRows(tag); ok {
+		head.result.Rows += n
+		head.tagged = true
+	}
+	r.copyingIn = false
+	if head.result.Tag == "" {
+		head.result.Tag = r.tags.get(tag)
+	} else {
+		head.result.Tag += "; " + r.tags.get(tag)
+	}
+	if head.kind == awaitExecute {
+		r.finish(r.queue.pop(), now)
+	}
+}
+
+// failed takes an ErrorResponse. In a batch, the store now skips everything up to the next Sync.
+func (r *relay) failed(head *awaited, body []byte, now time.Time) (replacement []byte, err error) {
+	severity, code, message := errorFields(body)
+	if head != nil {
+		replacement = head.denial
+		head.result.ErrorCode, head.result.ErrorMessage = code, message
+	}
+	r.copyingIn = false
+	if severity == "FATAL" || severity == "PANIC" {
+		return replacement, errStoreLeft
+	}
+	if head == nil || head.kind.endsBatch() {
+		return replacement, nil
+	}
+	r.drop(r.queue.pop(), now)
+	r.skipping = !r.skipToSync(now)
+	return replacement, nil
+}
+
+// skipToSync settles what the store skips after an error. It says whether a Sync was found.
+func (r *relay) skipToSync(now time.Time) bool {
+	for r.queue.count > 0 {
+		if r.queue.head().kind == awaitSync {
+			return true
+		}
+		e := r.queue.pop()
+		if e.recorded() {
+			e.result.ErrorMessage = "not run: an earlier statement of its batch failed"
+		}
+		r.drop(e, now)
+	}
+	return false
+}
+
+// drop settles an entry that has not taken effect.
+func (r *relay) drop(e *awaited, now time.Time) {
+	switch e.kind {
+	case awaitParse, awaitCloseStatement:
+		r.statements.drop(e.name, e.version)
+	case awaitBind, awaitClosePortal:
+		r.portals.drop(e.name, e.version)
+		r.recycle(e.portal)
+	}
+	r.finish(e, now)
+}
+
+// ready takes ReadyForQuery: the end of a Query, a FunctionCall or a Sync.
+func (r *relay) ready(now time.Time) error {
+	if r.queue.count == 0 {
+		return nil // answers a Sync that came before its copy data ended in an error
+	}
+	if r.skipping || r.queue.head().kind == awaitSync {
+		r.skipToSync(now)
+		r.skipping = false
+	}
+	head := r.queue.head()
+	if head == nil || !head.kind.endsBatch() {
+		return errDesync(msgReadyForQuery)
+	}
+	r.finish(r.queue.pop(), now)
+	return nil
+}
+
+// beginCopyIn notes that the store takes copy data, and forgets Syncs that were sent right behind its statement: it ignores them.
+func (r *relay) beginCopyIn() {
+	r.copyingIn = true
+	copying := *r.queue.pop()
+	for r.queue.count > 0 && r.queue.head().kind == awaitSync {
+		r.queue.pop()
+	}
+	r.queue.unpop(copying)
+}
+
+// describeParams completes a statement's parameter types.
+func describeParams(s *statement, body []byte) {
+	if s == nil {
+		return
+	}
+	f := fields{b: body}
+	n := f.int16()
+	if n < 0 || len(f.b) != 4*n {
+		return
+	}
+	s.oids = s.oids[:0]
+	for range n {
+		s.oids = append(s.oids, binary.BigEndian.Uint32(f.take(4)))
+	}
+}
+
+// tagRows reads the row count that ends a command tag ("INSERT 0 5", "SELECT 12", "COPY 7").
+func tagRows(tag []byte) (n int64, ok bool) {
+	last := bytes.LastIndexByte(tag, ' ')
+	if last < 0 {
+		return 0, false
+	}
+	for _, c := range tag[last+1:] {
+		if c < '0' || c > '9' || n > (1<<62)/10 {
+			return 0, false
+		}
+		n = 10*n + int64(c-'0')
+	}
+	return n, last+1 < len(tag)
+}
+
+// errorFields reads what the record keeps of an ErrorResponse's body.
+func errorFields(body []byte) (severity, code, message string) {
+	f := fields{b: body}
+	for {
+		kind := f.byte()
+		if kind == 0 {
+			return severity, code, message
+		}
+		switch value := f.text(); kind {
+		case 'V': // never localised, from 9.6 on
+			severity = string(value)
+		case 'S':
+			if severity == "" {
+				severity = string(value)
+			}
+		case 'C':
+			code = string(value)
+		case 'M':
+			message = string(value)
+		}
+	}
+}
+
+// tagCache keeps command tags as strings: most sessions see few.
+type tagCache struct{ known map[string]string }
+
+const maxTags = 256
+
+func (c *tagCache) get(tag []byte) string {
+	if s, ok := c.known[string(tag)]; ok {
+		return s
+	}
+	s := string(tag)
+	if c.known == nil {
+		c.known = make(map[string]string)
+	}
+	if len(c.known) < maxTags {
+		c.known[s] = s
+	}
+	return s
+}

@@ -1,0 +1,227 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/creds"
+)
+
+// Directory answers who somebody is and what they may do. Errors that the person may read are *access.Denial.
+type Directory interface {
+	// IdentifyToken proves a user by an access token, in constant time for unknown and wrong ones alike.
+	IdentifyToken(ctx context.Context, user, token string) (access.Identity, error)
+	// IdentifyCertificate names the user of a certificate whose chain and time were verified.
+	IdentifyCertificate(ctx context.Context, cert *x509.Certificate) (access.Identity, error)
+	// Authorize decides whether the identity may open the resource as the account; "" is the default account.
+	Authorize(ctx context.Context, id access.Identity, resource, account string) (access.Grant, error)
+	// ResourceProtocol names the protocol that a resource speaks; false when there is no such resource.
+	ResourceProtocol(ctx context.Context, resource string) (string, bool)
+}
+
+// Limits bound what connections may cost. Zero values mean the defaults in parentheses.
+type Limits struct {
+	Handshakes       int           // connections that have not said who they are (1024); the oldest are closed above it
+	HandshakeTimeout time.Duration // for a client to say who it is (15 s)
+	ConnectTimeout   time.Duration // to open the credential and the store (20 s)
+	ReleaseTimeout   time.Duration // to give a lease back (5 s)
+	LastWord         time.Duration // to tell a client why it is cut off (2 s)
+	LargeMessages    int64         // bytes of all messages over 64 KiB together (1 GiB)
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Handshakes == 0 {
+		l.Handshakes = 1024
+	}
+	if l.LargeMessages == 0 {
+		l.LargeMessages = 1 << 30
+	}
+	for _, d := range []struct {
+		value *time.Duration
+		def   time.Duration
+	}{
+		{&l.HandshakeTimeout, 15 * time.Second}, {&l.ConnectTimeout, 20 * time.Second},
+		{&l.ReleaseTimeout, 5 * time.Second}, {&l.LastWord, 2 * time.Second},
+	} {
+		if *d.value == 0 {
+			*d.value = d.def
+		}
+	}
+	return l
+}
+
+// Config is what a Server works with. All fields but Limits are needed.
+type Config struct {
+	Gateway     string
+	Protocols   map[string]Protocol // by name, such as "postgres"
+	Directory   Directory
+	Credentials creds.Source
+	Journal     audit.Appender
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error) // the gateway's own
+	ClientCAs   *x509.CertPool                                       // sign user certificates
+	// PlainOutside allows tokens over plain TCP from other machines; on loopback they always are.
+	PlainOutside bool
+	Limits       Limits
+	Log          *slog.Logger
+}
+
+// Server is the data plane: it accepts connections at both entrances and runs a session for each.
+type Server struct {
+	gateway     string
+	protocols   map[string]Protocol
+	directory   Directory
+	credentials creds.Source
+	journal     audit.Appender
+	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	clientCAs   *x509.CertPool
+	plain       bool
+	limits      Limits
+	log         *slog.Logger
+
+	budget   *Budget
+	failures *failures
+	pending  *pending
+	live     live
+
+	ctx      context.Context // ends when sessions must end
+	stop     context.CancelCauseFunc
+	running  sync.WaitGroup
+	mu       sync.Mutex
+	closed   bool
+	listener []net.Listener
+}
+
+// NewServer makes a server that listens nowhere yet.
+func NewServer(c Config) *Server {
+	limits := c.Limits.withDefaults()
+	s := &Server{
+		gateway: c.Gateway, protocols: c.Protocols, directory: c.Directory, credentials: c.Credentials, journal: c.Journal,
+		certificate: c.Certificate, clientCAs: c.ClientCAs, plain: c.PlainOutside, limits: limits, log: c.Log,
+		budget: NewBudget(limits.LargeMessages), failures: newFailures(), pending: newPending(limits.Handshakes),
+		live: live{sessions: make(map[string]*session)},
+	}
+	s.ctx, s.stop = context.WithCancelCause(context.Background())
+	s.running.Go(s.sweep)
+	return s
+}
+
+// ServeNative accepts clients of one protocol on l until Shutdown, and returns nil then.
+func (s *Server) ServeNative(protocol string, l net.Listener) error {
+	p, ok := s.protocols[protocol]
+	if !ok {
+		return fmt.Errorf("serve %s: no such protocol", protocol)
+	}
+	return s.serve(l, func(ctx context.Context, conn net.Conn, admitted func()) {
+		c := s.newConn(conn, Native)
+		c.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.certificate, DynamicRecordSizingDisabled: true}
+		c.plainOK = s.plain || isLoopback(conn)
+		s.newSession(c, protocol, p).run(ctx, admitted)
+	})
+}
+
+// serve is the accept loop. start runs one connection and calls admitted as soon as it is known who it is.
+func (s *Server) serve(l net.Listener, start func(ctx context.Context, conn net.Conn, admitted func())) error {
+	if !s.track(l) {
+		return l.Close()
+	}
+	for backoff := time.Duration(0); ; {
+		conn, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil { // out of file descriptors, most likely: sessions will end
+			backoff = min(max(2*backoff, 5*time.Millisecond), time.Second)
+			s.log.Error("accept", "error", err, "retry_in", backoff)
+			if !sleep(s.ctx, backoff) {
+				return nil
+			}
+			continue
+		}
+		backoff = 0
+		admitted := s.pending.add(conn)
+		s.running.Go(func() {
+			defer conn.Close()
+			defer admitted()
+			start(s.ctx, conn, admitted)
+		})
+	}
+}
+
+func (s *Server) track(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.listener = append(s.listener, l)
+	}
+	return !s.closed
+}
+
+// Shutdown stops accepting, lets sessions go on until ctx ends, tells those that are left, and waits for them.
+func (s *Server) Shutdown(ctx context.Context) {
+	s.mu.Lock()
+	s.closed = true
+	for _, l := range s.listener {
+		_ = l.Close()
+	}
+	s.mu.Unlock()
+	s.pending.closeAll()
+	s.live.drained(ctx)
+	s.stop(&Ended{Sentence: "the gateway is being stopped; connect again", Shutdown: true})
+	s.running.Wait()
+}
+
+// sweep looks for clients that left unnoticed (see Conn.abandoned), and lets their sessions notice.
+func (s *Server) sweep() {
+	for sleep(s.ctx, 15*time.Second) {
+		s.live.each(func(one *session) {
+			if one.gate != nil && one.conn.abandoned() {
+				Interrupt(one.conn.Conn)
+			}
+		})
+		s.failures.forget()
+	}
+}
+
+func (s *Server) newConn(conn net.Conn, e Entrance) *Conn {
+	return &Conn{Conn: conn, entrance: e, budget: s.budget}
+}
+
+func (s *Server) newSession(conn *Conn, name string, protocol Protocol) *session {
+	id := newSessionID()
+	return &session{
+		server: s, protocol: protocol, conn: conn, id: id, started: time.Now(), log: s.log.With("session", id),
+		scope: audit.Scope{Gateway: s.gateway, Session: id, Protocol: name, Entrance: string(conn.entrance),
+			ClientAddr: conn.RemoteAddr().String()},
+	}
+}
+
+func isLoopback(conn net.Conn) bool {
+	switch a := conn.RemoteAddr().(type) {
+	case *net.TCPAddr:
+		return a.IP.IsLoopback()
+	case *net.UnixAddr:
+		return true
+	}
+	return false
+}
+
+// sleep waits for d; false means that ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

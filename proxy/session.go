@@ -1,0 +1,246 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/creds"
+)
+
+// session is one client connection's way through the gateway.
+type session struct {
+	server   *Server
+	protocol Protocol
+	conn     *Conn
+	log      *slog.Logger
+	refusal  error // why the entrance already knows that the client may not pass; nil when it may
+
+	id      string
+	started time.Time
+	scope   audit.Scope
+	grant   access.Grant
+	gate    *Gate
+	cancel  context.CancelCauseFunc
+}
+
+// run is the whole story of a session. Whatever ends it, the deferred block tells the client, the record and the
+// log, once.
+func (s *session) run(ctx context.Context, admitted func()) {
+	client, err := s.accept(ctx)
+	admitted()
+	if client == nil {
+		s.log.Debug("connection without a session", "reason", err)
+		return
+	}
+	ctx, s.cancel = context.WithCancelCause(ctx)
+	defer s.cancel(nil)
+	recorded := false
+	defer func() { s.finish(ctx, client, recorded, err) }()
+
+	if err = s.authorize(ctx, client.Login()); err != nil {
+		return
+	}
+	if err = s.recordStart(); err != nil {
+		return
+	}
+	recorded = true
+	leave := s.server.live.enter(s)
+	defer leave()
+
+	lease, link, err := s.open(ctx, client)
+	if err != nil {
+		return
+	}
+	defer s.release(ctx, lease)
+	defer link.Close()
+	held, stop := withLease(ctx, lease)
+	defer stop()
+	err = s.relay(held, link)
+}
+
+func (s *session) accept(ctx context.Context) (Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.server.limits.HandshakeTimeout)
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	if err := s.conn.SetDeadline(deadline); err != nil {
+		return nil, fmt.Errorf("set handshake deadline: %w", err)
+	}
+	client, err := s.protocol.Accept(ctx, s.conn)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.conn.SetDeadline(time.Time{}); err != nil {
+		return nil, fmt.Errorf("lift handshake deadline: %w", err)
+	}
+	return client, nil
+}
+
+// authorize finds out who the client is and whether they may open what they ask for.
+func (s *session) authorize(ctx context.Context, login Login) error {
+	s.describe(login)
+	if s.refusal != nil {
+		return s.refusal
+	}
+	identity, err := s.identify(ctx, login)
+	if err != nil {
+		return err
+	}
+	s.scope.User, s.scope.Groups = identity.User, identity.Groups
+	if s.scope.Resource == "" {
+		return &access.Denial{Cause: access.UnknownResource, Sentence: "name the resource: connect as USER#RESOURCE, or to the database RESOURCE/DATABASE"}
+	}
+	grant, err := s.server.directory.Authorize(ctx, identity, s.scope.Resource, login.Account)
+	if err != nil {
+		return fmt.Errorf("authorize: %w", err)
+	}
+	if grant.Resource.Protocol != s.scope.Protocol {
+		return &access.Denial{Cause: access.UnknownResource, Sentence: fmt.Sprintf("%s is not a %s resource; connect to it with a client for %s",
+			grant.Resource.Name, s.scope.Protocol, grant.Resource.Protocol)}
+	}
+	s.grant = grant
+	s.scope.Role, s.scope.Account, s.scope.Credential = grant.Role, grant.Account, grant.Credential.Name
+	if s.scope.Database == "" {
+		s.scope.Database = grant.Resource.Database
+	}
+	return nil
+}
+
+func (s *session) describe(login Login) {
+	s.scope.User, s.scope.Database, s.scope.Application = login.User, login.Database, login.Application
+	s.scope.Resource = s.conn.Resource()
+	if login.Resource != "" {
+		s.scope.Resource = login.Resource
+	}
+	s.scope.Account = login.Account
+}
+
+func (s *session) identify(ctx context.Context, login Login) (access.Identity, error) {
+	if id := s.conn.Identity(); id != nil {
+		return *id, nil
+	}
+	if wait := s.server.failures.blocked(s.conn.RemoteAddr()); wait > 0 {
+		return access.Identity{}, &access.Denial{Cause: access.RateLimited,
+			Sentence: fmt.Sprintf("too many failed sign-ins from your address; try again in %s", wait.Round(time.Second))}
+	}
+	identity, err := s.server.directory.IdentifyToken(ctx, login.User, login.Token)
+	if err != nil {
+		s.server.failures.note(s.conn.RemoteAddr())
+		return access.Identity{}, fmt.Errorf("identify: %w", err)
+	}
+	return identity, nil
+}
+
+// open leases the credential and opens the store with it. A credential that the store refuses is fetched anew
+// once, so that a rotation between fetch and connect is not seen.
+func (s *session) open(ctx context.Context, client Client) (*creds.Lease, Link, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.server.limits.ConnectTimeout)
+	defer cancel()
+	for fresh := false; ; fresh = true {
+		lease, err := s.server.credentials.Fetch(ctx, creds.Request{Credential: s.grant.Credential, Session: s.id, User: s.scope.User,
+			Resource: s.scope.Resource, Account: s.scope.Account, Fresh: fresh})
+		if err != nil {
+			return nil, nil, fmt.Errorf("fetch credential: %w", err)
+		}
+		link, err := client.Connect(ctx, s.grant.Resource, lease.Secret)
+		if err == nil {
+			s.scope.Login = lease.Secret.Username
+			return lease, link, nil
+		}
+		s.release(ctx, lease)
+		if fresh || !errors.Is(err, ErrCredentialRefused) {
+			return nil, nil, err
+		}
+	}
+}
+
+func (s *session) relay(ctx context.Context, link Link) error {
+	gate := newGate(s.server.journal, s.scope, &s.grant)
+	s.server.live.relaying(s, gate)
+	s.conn.beginRelay(func() error { return gate.hold(ctx) })
+	defer s.conn.endRelay()
+	err := link.Relay(ctx, gate)
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+func (s *session) release(ctx context.Context, lease *creds.Lease) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.server.limits.ReleaseTimeout)
+	defer cancel()
+	if err := lease.Release(ctx); err != nil {
+		s.log.Warn("lease not released", "error", err)
+	}
+}
+
+// finish is the only place that denies, records and logs a session's end.
+func (s *session) finish(ctx context.Context, client Client, recorded bool, err error) {
+	if cause := context.Cause(ctx); cause != nil && err != nil {
+		err = cause // killed while it was being opened
+	}
+	if err != nil {
+		_ = s.conn.SetDeadline(time.Now().Add(s.server.limits.LastWord))
+		client.Deny(err)
+	}
+	if recordErr := s.recordEnd(recorded, err); recordErr != nil {
+		s.log.Error("session end not recorded", "error", recordErr)
+	}
+	if err != nil {
+		s.log.Info("session refused or broken", "user", s.scope.User, "resource", s.scope.Resource, "reason", err)
+	}
+}
+
+func (s *session) recordStart() error {
+	e := audit.Event{Type: audit.SessionStart, Scope: s.scope, Verdict: audit.Allow, Policy: s.grant.Role}
+	if err := s.server.journal.Append(&e); err != nil {
+		return fmt.Errorf("record session start: %w", err)
+	}
+	return nil
+}
+
+func (s *session) recordEnd(started bool, err error) error {
+	e := audit.Event{Type: audit.SessionEnd, Scope: s.scope, Duration: audit.Micros(time.Since(s.started))}
+	if !started {
+		e.Type, e.Verdict = audit.SessionDenied, audit.Deny
+	}
+	if err != nil {
+		e.Reason = Explain(err)
+	}
+	if s.gate != nil {
+		s.gate.totals(&e)
+	}
+	if err := s.server.journal.Append(&e); err != nil {
+		return fmt.Errorf("record session end: %w", err)
+	}
+	return nil
+}
+
+// kill ends the session from outside; its client is told the sentence.
+func (s *session) kill(cause *Ended) { s.cancel(cause) }
+
+// withLease ends the context when the lease is lost.
+func withLease(ctx context.Context, lease *creds.Lease) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if lease.Lost == nil {
+		return ctx, func() { cancel(nil) }
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-lease.Lost:
+			cancel(&Ended{Sentence: "the credential of this session could not be renewed; connect again"})
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil); <-done }
+}
+
+func newSessionID() string { return uuid.Must(uuid.NewV7()).String() }

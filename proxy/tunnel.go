@@ -1,0 +1,89 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/sallyport/sallyport/access"
+)
+
+// TunnelALPN is the protocol name by which the local client and the gateway know each other.
+const TunnelALPN = "sallyport/1"
+
+// ServeTunnel accepts the local client's connections on l until Shutdown, and returns nil then: TLS 1.3 with a
+// user certificate, the resource named by SNI, the resource's own protocol at once after the handshake.
+func (s *Server) ServeTunnel(l net.Listener) error {
+	config := &tls.Config{
+		MinVersion:     tls.VersionTLS13,
+		GetCertificate: s.certificate,
+		NextProtos:     []string{TunnelALPN},
+		// The chain is verified after the handshake, so that an expired certificate is refused in words that the
+		// database client shows, not by a TLS alert.
+		ClientAuth:                  tls.RequireAnyClientCert,
+		DynamicRecordSizingDisabled: true,
+	}
+	return s.serve(l, func(ctx context.Context, conn net.Conn, admitted func()) {
+		session, err := s.acceptTunnel(ctx, conn, config)
+		if err != nil {
+			s.log.Debug("tunnel refused", "client_addr", conn.RemoteAddr().String(), "reason", err)
+			return
+		}
+		session.run(ctx, admitted)
+	})
+}
+
+func (s *Server) acceptTunnel(ctx context.Context, conn net.Conn, config *tls.Config) (*session, error) {
+	handshake, cancel := context.WithTimeout(ctx, s.limits.HandshakeTimeout)
+	defer cancel()
+	t := tls.Server(conn, config)
+	if err := t.HandshakeContext(handshake); err != nil {
+		return nil, fmt.Errorf("TLS handshake: %w", err)
+	}
+	state := t.ConnectionState()
+	if state.NegotiatedProtocol != TunnelALPN {
+		return nil, fmt.Errorf("client offers no ALPN %s", TunnelALPN)
+	}
+	name, ok := s.directory.ResourceProtocol(ctx, state.ServerName)
+	if !ok {
+		return nil, fmt.Errorf("no resource %q", state.ServerName)
+	}
+	protocol, ok := s.protocols[name]
+	if !ok {
+		return nil, fmt.Errorf("resource %s: no protocol %s here", state.ServerName, name)
+	}
+	c := s.newConn(t, Tunnel)
+	c.secure, c.resource = true, state.ServerName
+	session := s.newSession(c, name, protocol)
+	identity, err := s.identifyCertificate(ctx, state.PeerCertificates)
+	c.identity, session.refusal = &identity, err
+	return session, nil
+}
+
+func (s *Server) identifyCertificate(ctx context.Context, chain []*x509.Certificate) (access.Identity, error) {
+	if len(chain) == 0 {
+		return access.Identity{}, &access.Denial{Cause: access.BadCredentials, Sentence: "no user certificate; run: sally login"}
+	}
+	intermediates := x509.NewCertPool()
+	for _, c := range chain[1:] {
+		intermediates.AddCert(c)
+	}
+	_, err := chain[0].Verify(x509.VerifyOptions{Roots: s.clientCAs, Intermediates: intermediates, CurrentTime: time.Now(),
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return access.Identity{}, &access.Denial{Cause: access.Expired, Sentence: "your certificate has expired; run: sally login"}
+	case err != nil:
+		return access.Identity{}, &access.Denial{Cause: access.BadCredentials, Sentence: "your certificate is not from this gateway; run: sally login"}
+	}
+	id, err := s.directory.IdentifyCertificate(ctx, chain[0])
+	if err != nil {
+		return access.Identity{}, fmt.Errorf("identify: %w", err)
+	}
+	return id, nil
+}

@@ -42,6 +42,8 @@ type Journal struct {
 	lock *os.File
 	ids  *ids
 
+	blobs sync.Mutex // held while a directory of side files is made
+
 	mu     sync.Mutex
 	seg    segment
 	buf    []byte // encoded lines that are not written: posted records, and within Append its own

@@ -96,9 +96,11 @@ func (r *Reader) Next() (Record, error) {
 // ok is false for a line that is to be passed over.
 func (r *Reader) take(line []byte) (rec Record, ok bool, err error) {
 	if r.offset == 0 {
-		// The header was checked when the segment was opened.
+		if _, ok := parseLine(line); !ok {
+			err = r.corrupt("segment header is damaged")
+		}
 		r.consume(line)
-		return rec, false, nil
+		return rec, false, err
 	}
 	body, seq, ok := parseRecord(line)
 	switch {
@@ -187,7 +189,11 @@ func (r *Reader) open() error {
 	if at < 0 {
 		return io.EOF
 	}
-	return r.openSegment(firsts[at])
+	if err := r.openSegment(firsts[at]); err != nil {
+		return err
+	}
+	r.offset, err = seek(r.f, r.next)
+	return err
 }
 
 func (r *Reader) openSegment(first uint64) error {

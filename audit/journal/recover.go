@@ -54,7 +54,7 @@ func (j *Journal) recoverSegment(first uint64) (seg segment, next uint64, err er
 	}()
 	header, start, err := readHeader(f)
 	if err != nil {
-		if found, scanErr := holdsRecord(f, 0); scanErr == nil && !found && isCorrupt(err) {
+		if behind, scanErr := findRecord(f, 0); scanErr == nil && !behind.found && isCorrupt(err) {
 			return seg, 0, errNeverBegun
 		}
 		return seg, 0, err
@@ -78,7 +78,9 @@ func isCorrupt(err error) bool {
 }
 
 // cutTail finds the end of the whole records that begin at start with record first, and cuts f there. A damaged
-// record with whole ones behind it is no tail but a *CorruptError.
+// record with whole ones behind it is no torn tail but a *CorruptError, unless zero bytes stand between: a record never
+// holds one, but a page that a power cut kept from the disk reads as zeros, while later ones may have got there. None
+// of those was durable. They are cut too, and kept in a file beside the segment.
 func (j *Journal) cutTail(f *os.File, start int64, first uint64) (end int64, next uint64, err error) {
 	end, next, err = scanRecords(f, start, first)
 	if err != nil {
@@ -92,18 +94,36 @@ func (j *Journal) cutTail(f *os.File, start int64, first uint64) (end int64, nex
 	if torn == 0 {
 		return end, next, nil
 	}
-	found, err := holdsRecord(f, end)
-	switch {
-	case err != nil:
+	behind, err := findRecord(f, end)
+	if err != nil {
 		return 0, 0, err
-	case found:
+	}
+	if behind.found && !behind.zeros {
 		return 0, 0, &CorruptError{Path: f.Name(), Offset: end, Seq: next, Reason: "damaged record before whole ones"}
+	}
+	if behind.found {
+		if err := keepCut(f, end, torn); err != nil {
+			return 0, 0, err
+		}
 	}
 	j.o.Log.Warn("torn tail of the journal cut", "segment", f.Name(), "offset", end, "bytes", torn, "next_record", next)
 	if err := f.Truncate(end); err != nil {
 		return 0, 0, fmt.Errorf("recover journal: %w", err)
 	}
 	return end, next, nil
+}
+
+// keepCut copies what is about to be cut to "<segment>.cut-<offset>".
+func keepCut(f *os.File, offset, size int64) error {
+	cut := make([]byte, size)
+	_, err := f.ReadAt(cut, offset)
+	if err == nil {
+		err = writeThenRename(fmt.Sprintf("%s.cut-%d", f.Name(), offset), cut)
+	}
+	if err != nil {
+		return fmt.Errorf("keep what is cut: %w", err)
+	}
+	return nil
 }
 
 // scanRecords reads whole, consecutive records and returns where they end and the number after the last.
@@ -127,20 +147,29 @@ func scanRecords(f *os.File, start int64, first uint64) (end int64, next uint64,
 	}
 }
 
-// holdsRecord says whether a whole record stands anywhere behind start.
-func holdsRecord(f *os.File, start int64) (bool, error) {
+// finding is what stands behind a damaged place.
+type finding struct {
+	found bool // a whole record
+	zeros bool // a zero byte before it
+}
+
+// findRecord looks for the first whole record behind start.
+func findRecord(f *os.File, start int64) (finding, error) {
 	lines := newLines(f, start)
+	var behind finding
 	for {
 		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
-			return false, nil
+			return behind, nil
 		}
 		if err != nil {
-			return false, fmt.Errorf("recover journal: %w", err)
+			return finding{}, fmt.Errorf("recover journal: %w", err)
 		}
 		if _, _, ok := parseRecord(line); ok {
-			return true, nil
+			behind.found = true
+			return behind, nil
 		}
+		behind.zeros = behind.zeros || bytes.IndexByte(line, 0) >= 0
 	}
 }
 

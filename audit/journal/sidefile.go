@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/audit"
@@ -96,7 +97,10 @@ func (j *Journal) writeSideFile(b []byte) (*audit.SideFile, error) {
 	return file, nil
 }
 
+// makeBlobDir makes dir and has its name on disk when it returns, whoever made it.
 func (j *Journal) makeBlobDir(dir string) error {
+	j.blobs.Lock()
+	defer j.blobs.Unlock()
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
@@ -129,16 +133,25 @@ func writeThenRename(path string, b []byte) error {
 
 // removeTemporaries removes what a crash left of files that were being written.
 func removeTemporaries(dir string) error {
-	for _, pattern := range []string{
-		filepath.Join(dir, tempPrefix+"*"),
-		filepath.Join(dir, blobDir, "*", tempPrefix+"*"),
-	} {
-		names, err := filepath.Glob(pattern)
+	blobs := filepath.Join(dir, blobDir)
+	prefixes, err := os.ReadDir(blobs)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove temporary files: %w", err)
+	}
+	dirs := []string{dir}
+	for _, prefix := range prefixes {
+		dirs = append(dirs, filepath.Join(blobs, prefix.Name()))
+	}
+	for _, dir := range dirs {
+		entries, err := os.ReadDir(dir)
 		if err != nil {
 			return fmt.Errorf("remove temporary files: %w", err)
 		}
-		for _, name := range names {
-			if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		for _, entry := range entries {
+			if !strings.HasPrefix(entry.Name(), tempPrefix) {
+				continue
+			}
+			if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil {
 				return fmt.Errorf("remove temporary files: %w", err)
 			}
 		}

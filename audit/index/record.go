@@ -1,0 +1,255 @@
+package index
+
+import (
+	"fmt"
+	"io"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/audit/journal"
+	"github.com/sallyport/sallyport/audit/query"
+)
+
+// record is a record's JSON as a query judges it, decoded as far as it must be. The result comes in when a term
+// asks for it.
+type record struct {
+	own    []byte
+	head   head
+	opaque bool
+	dir    string
+	load   func() ([]byte, error) // the result's JSON; nil when there is none
+
+	outcome []byte
+	loaded  bool
+	err     error // the first one; what the record then says is not to be believed
+	scratch []byte
+}
+
+var _ query.Record = (*record)(nil)
+
+func (r *record) result() []byte {
+	if !r.loaded {
+		r.loaded = true
+		outcome, err := r.load()
+		r.outcome = outcome
+		r.fail(err)
+	}
+	return r.outcome
+}
+
+func (r *record) fail(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+func (r *record) Time() time.Time {
+	t, err := time.Parse(audit.TimeFormat, string(r.head.time))
+	r.fail(err)
+	return t
+}
+
+// keys are how the fields with a plain string stand in JSON.
+var keys = [...]string{query.User: `,"user":`, query.Role: `,"role":`, query.Resource: `,"resource":`,
+	query.Protocol: `,"protocol":`, query.Database: `,"database":`, query.Client: `,"client_addr":`,
+	query.Application: `,"application":`, query.Session: `,"session":`, query.Gateway: `,"gateway":`,
+	query.Entrance: `,"entrance":`, query.Type: `,"type":`, query.Class: `,"class":`,
+	query.Credential: `,"credential":`, query.Fingerprint: `,"fingerprint":`, query.Action: `,"action":`,
+	query.Target: `,"target":`, query.ID: `,"id":`}
+
+func (r *record) Values(f query.Field, yield func([]byte) bool) {
+	switch f {
+	case query.Group:
+		eachString(r.own, `,"groups":`, r.room(), nonEmpty(yield))
+	case query.Table:
+		eachString(r.own, `,"tables":`, r.room(), nonEmpty(yield))
+	case query.Column:
+		eachString(r.own, `,"columns":`, r.room(), nonEmpty(yield))
+	case query.Account:
+		if v := stringMember(r.own, `,"account":`, r.room()); len(v) == 0 || yield(v) {
+			nonEmpty(yield)(stringMember(r.own, `,"login":`, r.room()))
+		}
+	case query.Verdict:
+		v := stringMember(r.own, `,"verdict":`, r.room())
+		if len(v) == 0 {
+			v = stringMember(r.result(), `,"verdict":`, r.room())
+		}
+		nonEmpty(yield)(v)
+	case query.Tag:
+		nonEmpty(yield)(stringMember(r.final(), `,"tag":`, r.room()))
+	case query.Error:
+		v := stringMember(r.final(), `,"error_code":`, r.room())
+		if len(v) == 0 {
+			v = stringMember(r.final(), `,"error_message":`, r.room())
+		}
+		nonEmpty(yield)(v)
+	default:
+		nonEmpty(yield)(stringMember(r.own, keys[f], r.room()))
+	}
+}
+
+func nonEmpty(yield func([]byte) bool) func([]byte) bool {
+	return func(v []byte) bool { return len(v) == 0 || yield(v) }
+}
+
+// room is the scratch for a string with escapes.
+func (r *record) room() []byte {
+	if r.scratch == nil {
+		r.scratch = make([]byte, 0, 512)
+	}
+	return r.scratch
+}
+
+// final is the record that tells the outcome: the result, or the record itself without one.
+func (r *record) final() []byte {
+	if outcome := r.result(); outcome != nil {
+		return outcome
+	}
+	return r.own
+}
+
+func (r *record) Number(f query.Field) (int64, bool) {
+	outcome := r.result()
+	if outcome == nil && !query.HasOutcome(audit.Type(r.head.event), r.ownDone()) {
+		return 0, false
+	}
+	from := r.final()
+	switch f {
+	case query.Rows:
+		return numberMember(from, `,"rows":`), true
+	case query.Bytes:
+		return numberMember(from, `,"bytes_in":`) + numberMember(from, `,"bytes_out":`), true
+	case query.Duration:
+		return numberMember(from, `,"duration_us":`), true
+	}
+	return 0, false
+}
+
+func (r *record) ownDone() bool {
+	_, done := member(r.own, `,"done":true`)
+	return done
+}
+
+// Texts reads side files as far as maxSideFile; a file that is missing leaves what the record itself holds.
+func (r *record) Texts(yield func([]byte) bool) {
+	if r.opaque {
+		e, err := decode(r.own)
+		if err != nil {
+			r.fail(err)
+			return
+		}
+		r.opaqueTexts(&e, yield)
+		return
+	}
+	statement := stringMember(r.own, `,"statement":`, r.room())
+	if len(statement) > 0 && !yield(statement) {
+		return
+	}
+	eachString(r.own, `,"params":`, r.room(), yield)
+}
+
+func (r *record) opaqueTexts(e *audit.Event, yield func([]byte) bool) {
+	whole := func(own []byte, file *audit.SideFile) []byte {
+		if file == nil {
+			return own
+		}
+		b, err := readSideFile(r.dir, file, maxSideFile)
+		if err != nil {
+			return own
+		}
+		return b
+	}
+	s := &e.Statement
+	if (len(s.Bytes) > 0 || s.File != nil) && !yield(whole(s.Bytes, s.File)) {
+		return
+	}
+	for i := range e.Params {
+		p := &e.Params[i]
+		if p.Form != audit.ParamNull && !yield(whole(p.Value, p.File)) {
+			return
+		}
+	}
+}
+
+// event is the record decoded, with its result.
+func (r *record) event() (audit.Event, error) {
+	e, err := decode(r.own)
+	outcome := r.result()
+	if err != nil || r.err != nil || outcome == nil {
+		if err == nil {
+			err = r.err
+		}
+		return e, err
+	}
+	res, err := decode(outcome)
+	if err != nil {
+		return e, err
+	}
+	mergeResult(&e, &res)
+	return e, nil
+}
+
+// mergeResult gives a statement what its result tells.
+func mergeResult(e, res *audit.Event) {
+	e.Done = true
+	e.Rows, e.BytesIn, e.BytesOut = res.Rows, res.BytesIn, res.BytesOut
+	e.Duration, e.FirstRow = res.Duration, res.FirstRow
+	e.Tag, e.ErrorCode, e.ErrorMessage = res.Tag, res.ErrorCode, res.ErrorMessage
+	if e.Verdict == "" {
+		e.Verdict, e.Policy = res.Verdict, res.Policy
+	}
+	if e.Reason == "" {
+		e.Reason = res.Reason
+	}
+}
+
+// maxSideFile bounds what is read of the side files of one event, in bytes.
+const maxSideFile = 256 << 20
+
+// readSideFile reads up to limit bytes.
+func readSideFile(dir string, file *audit.SideFile, limit int64) ([]byte, error) {
+	f, err := journal.OpenSideFile(dir, file.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b := make([]byte, max(0, min(file.Size, limit)))
+	if n, err := io.ReadFull(f, b); err != nil {
+		return nil, fmt.Errorf("read side file: %d of %d bytes: %w", n, len(b), err)
+	}
+	return b, nil
+}
+
+// makeWhole replaces references to side files by their bytes, as long as they fit into maxSideFile together.
+func makeWhole(dir string, e *audit.Event) error {
+	left := int64(maxSideFile)
+	take := func(file *audit.SideFile) ([]byte, error) {
+		if file == nil || file.Size > left {
+			return nil, nil
+		}
+		left -= file.Size
+		return readSideFile(dir, file, file.Size)
+	}
+	whole, err := take(e.Statement.File)
+	if err != nil {
+		return err
+	}
+	if whole != nil {
+		e.Statement = audit.Text{Bytes: whole}
+	}
+	for i := range e.Params {
+		whole, err := take(e.Params[i].File)
+		if err != nil {
+			return err
+		}
+		if whole == nil {
+			continue
+		}
+		e.Params[i] = audit.Param{Value: whole, Form: audit.ParamHex}
+		if utf8.Valid(whole) {
+			e.Params[i].Form = audit.ParamText
+		}
+	}
+	return nil
+}

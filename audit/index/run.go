@@ -1,0 +1,310 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sort"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/audit/query"
+)
+
+// run is one search under way.
+type run struct {
+	view
+	ctx     context.Context // of the one call that the run lives in
+	matcher *query.Matcher
+	times   timeRange
+	end     uint64 // only records before this one are still to be looked at
+	more    bool   // there are some
+	limit   int
+	budget  int64
+	page    audit.Page
+}
+
+// errEnough ends a run whose page is full, or whose budget is spent.
+var errEnough = errors.New("enough")
+
+func (r *run) setDefaults() {
+	if r.limit <= 0 {
+		r.limit = defaultLimit
+	}
+	r.limit = min(r.limit, maxLimit)
+	if r.budget <= 0 {
+		r.budget = defaultBudget
+	}
+	r.page.Rows = []audit.Event{}
+}
+
+func (r *run) search() error {
+	for i := len(r.segments) - 1; i >= 0; i-- {
+		seg := r.segments[i]
+		if seg.first >= r.end || !seg.mayHold(r.times) {
+			continue
+		}
+		r.more = true
+		if err := r.segment(i); errors.Is(err, errEnough) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		r.end = seg.first
+	}
+	r.more = false
+	return nil
+}
+
+// segment looks through the i-th segment backwards, in blocks that begin small: the newest events are the most asked
+// for.
+func (r *run) segment(i int) error {
+	const firstBlock, largestBlock = 64 << 10, 1 << 20 // bytes
+	t, err := r.load(r.ctx, i)
+	if err != nil {
+		return err
+	}
+	seg := r.segments[i]
+	hi := t.before(min(r.end, r.limitOf(i)), seg.first)
+	if hi == 0 {
+		return nil
+	}
+	f, err := os.Open(seg.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open segment: %w", err)
+	}
+	defer f.Close()
+	b := &block{table: t, seg: seg, at: i, file: f, marked: map[int]bool{}}
+	if needles := r.matcher.Needles(); len(needles) > 0 {
+		b.needle = &needles[0]
+	}
+	for size := int64(firstBlock); hi > 0; size = min(2*size, largestBlock) {
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
+		if err := b.read(hi, size); err != nil {
+			return fmt.Errorf("read segment: %w", err)
+		}
+		if err := r.block(b); err != nil {
+			return err
+		}
+		hi = b.lo
+	}
+	return nil
+}
+
+func (r *run) limitOf(i int) uint64 { return r.view.limit(i) }
+
+// block looks through one block, newest record first.
+func (r *run) block(b *block) error {
+	candidates := b.candidates()
+	for i := b.hi - 1; i >= b.lo; i-- {
+		r.page.Scanned++
+		seq := b.seg.first + uint64(b.table.seqs[i])
+		if b.table.flags[i]&isCorrupt != 0 {
+			r.page.Skipped++
+		} else if candidates[i-b.lo] {
+			if err := r.candidate(b, i); err != nil {
+				return err
+			}
+		}
+		r.end = seq
+		if len(r.page.Rows) == r.limit {
+			r.more = i > 0 || b.at > 0
+			return errEnough
+		}
+		if r.page.Scanned >= r.budget {
+			r.page.Partial = true
+			return errEnough
+		}
+	}
+	return nil
+}
+
+func (r *run) candidate(b *block, i int) error {
+	body := b.body(i)
+	h, _ := parseHead(body)
+	if !r.times.holds(h.time) {
+		return nil
+	}
+	rec := &record{own: body, head: h, opaque: b.table.flags[i]&isOpaque != 0, dir: r.scan.dir}
+	rec.load = func() ([]byte, error) { return r.result(b, i, h) }
+	matches := r.matcher.Match(rec)
+	if rec.err != nil && r.ctx.Err() != nil {
+		return r.ctx.Err()
+	}
+	if rec.err == nil && !matches {
+		return nil
+	}
+	e, err := rec.event()
+	switch {
+	case err == nil:
+		r.page.Rows = append(r.page.Rows, e)
+		return nil
+	case r.ctx.Err() != nil:
+		return r.ctx.Err()
+	}
+	r.page.Skipped++
+	return nil
+}
+
+// result is the JSON of a statement's result; nil when it is not known.
+func (r *run) result(b *block, i int, h head) ([]byte, error) {
+	if b.table.flags[i]&isStatement == 0 {
+		return nil, nil
+	}
+	k, ok := b.table.link(i)
+	switch {
+	case !ok:
+		return r.stray(r.ctx, b.at, string(h.id))
+	case k < b.hi:
+		return b.body(k), nil
+	}
+	return readBody(b.file, b.table.start(k), b.table.ends[k])
+}
+
+// block is a run of whole records of one segment, in memory.
+type block struct {
+	table  table
+	seg    *segment
+	at     int // the segment's place in the view
+	file   *os.File
+	needle *query.Needle
+
+	lo, hi int // the records that are in buf
+	buf    []byte
+	folded []byte
+	hits   []bool
+	marked map[int]bool // statements, in blocks to come, whose results hold the needle
+}
+
+// read takes the records before hi, at least one and up to size bytes.
+func (b *block) read(hi int, size int64) error {
+	end := b.table.ends[hi-1]
+	b.hi = hi
+	b.lo = sort.Search(hi-1, func(i int) bool { return b.table.start(i) >= end-size })
+	start := b.table.start(b.lo)
+	if n := int(end - start); cap(b.buf) < n {
+		b.buf = make([]byte, n)
+	} else {
+		b.buf = b.buf[:n]
+	}
+	_, err := b.file.ReadAt(b.buf, start)
+	return err
+}
+
+// body is the JSON of record i, which is in the block.
+func (b *block) body(i int) []byte {
+	origin := b.table.start(b.lo)
+	return b.buf[b.table.start(i)-origin+linePrefix : b.table.ends[i]-origin-1]
+}
+
+// candidates says, for each record of the block, whether it can match.
+func (b *block) candidates() []bool {
+	n := b.hi - b.lo
+	if cap(b.hits) < n {
+		b.hits = make([]bool, n)
+	}
+	b.hits = b.hits[:n]
+	for k := range b.hits {
+		b.hits[k] = b.mustLook(b.lo + k)
+	}
+	if b.needle != nil {
+		b.findNeedle()
+	}
+	for k := range b.hits {
+		if b.table.flags[b.lo+k]&(isResult|isCorrupt) != 0 {
+			b.hits[k] = false
+		}
+	}
+	return b.hits
+}
+
+// mustLook says whether the block's bytes cannot tell about record i.
+func (b *block) mustLook(i int) bool {
+	if b.needle == nil {
+		return true
+	}
+	flags := b.table.flags[i]
+	if b.needle.InText && flags&isOpaque != 0 {
+		return true
+	}
+	if b.needle.InResult && flags&isStatement != 0 {
+		if b.marked[i] {
+			delete(b.marked, i)
+			return true
+		}
+		k, linked := b.table.link(i)
+		return !linked || b.table.flags[k]&isOpaque != 0
+	}
+	return false
+}
+
+// findNeedle marks the records whose bytes hold the needle, and the statements whose results do.
+func (b *block) findNeedle() {
+	b.folded = query.FoldASCII(b.folded[:0], b.buf)
+	origin := b.table.start(b.lo)
+	i := b.lo
+	for at := 0; ; {
+		found := bytes.Index(b.folded[at:], b.needle.Bytes)
+		if found < 0 {
+			return
+		}
+		at += found
+		for b.table.ends[i]-origin <= int64(at) {
+			i++
+		}
+		b.hits[i-b.lo] = true
+		if b.needle.InResult && b.table.flags[i]&isResult != 0 {
+			b.markStatement(i)
+		}
+		at = int(b.table.ends[i] - origin)
+	}
+}
+
+func (b *block) markStatement(result int) {
+	statement, ok := b.table.link(result)
+	switch {
+	case !ok:
+	case statement >= b.lo:
+		b.hits[statement-b.lo] = true
+	default:
+		b.marked[statement] = true
+	}
+}
+
+// readLine reads the JSON of the line that stands from start to end in the file at path.
+func readLine(path string, start, end int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open segment: %w", err)
+	}
+	defer f.Close()
+	return readBody(f, start, end)
+}
+
+func readBody(f io.ReaderAt, start, end int64) ([]byte, error) {
+	line := make([]byte, end-start)
+	if _, err := f.ReadAt(line, start); err != nil {
+		return nil, fmt.Errorf("read record: %w", err)
+	}
+	body, ok := lineBody(line[:len(line)-1])
+	if !ok {
+		return nil, fmt.Errorf("read record at %d: checksum does not hold", start)
+	}
+	return body, nil
+}
+
+func decode(body []byte) (audit.Event, error) {
+	var e audit.Event
+	if err := json.Unmarshal(body, &e); err != nil {
+		return audit.Event{}, fmt.Errorf("decode record: %w", err)
+	}
+	return e, nil
+}

@@ -1,0 +1,76 @@
+package query
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+)
+
+// MatchEvent says whether the query finds e, a statement with its result merged in or any other event. It sees the
+// texts that e itself holds: side files are the caller's to load.
+func (m *Matcher) MatchEvent(e *audit.Event) bool { return m.test(eventRecord{e}) }
+
+// eventRecord is a decoded event as a Record.
+type eventRecord struct{ e *audit.Event }
+
+func (r eventRecord) Time() time.Time { return r.e.Time }
+
+func (r eventRecord) Values(f Field, yield func([]byte) bool) {
+	e := r.e
+	lists := [...][]string{Group: e.Groups, Table: e.Tables, Column: e.Columns}
+	if f == Group || f == Table || f == Column {
+		yieldAll(lists[f], yield)
+		return
+	}
+	switch f {
+	case Account:
+		yieldAll([]string{e.Account, e.Login}, yield)
+		return
+	case Error:
+		if e.ErrorCode == "" {
+			yieldAll([]string{e.ErrorMessage}, yield)
+			return
+		}
+	}
+	values := [...]string{User: e.User, Role: e.Role, Resource: e.Resource, Protocol: e.Protocol,
+		Database: e.Database, Client: e.ClientAddr, Application: e.Application, Session: e.Session, Gateway: e.Gateway,
+		Entrance: e.Entrance, Type: string(e.Type), Class: e.Class, Verdict: string(e.Verdict), Error: e.ErrorCode,
+		Tag: e.Tag, Credential: e.Credential, Fingerprint: e.Fingerprint, Action: e.Action, Target: e.Target, ID: e.ID}
+	yieldAll([]string{values[f]}, yield)
+}
+
+func yieldAll(values []string, yield func([]byte) bool) {
+	for _, v := range values {
+		if v != "" && !yield([]byte(v)) {
+			return
+		}
+	}
+}
+
+// HasOutcome says whether an event has numbers to compare: a statement whose result is known, or a session's end.
+func HasOutcome(t audit.Type, done bool) bool { return done || t == audit.SessionEnd }
+
+func (r eventRecord) Number(f Field) (int64, bool) {
+	e := r.e
+	known := HasOutcome(e.Type, e.Done)
+	switch f {
+	case Rows:
+		return e.Rows, known
+	case Bytes:
+		return e.BytesIn + e.BytesOut, known
+	case Duration:
+		return time.Duration(e.Duration).Microseconds(), known
+	}
+	return 0, false
+}
+
+func (r eventRecord) Texts(yield func([]byte) bool) {
+	if len(r.e.Statement.Bytes) > 0 && !yield(r.e.Statement.Bytes) {
+		return
+	}
+	for i := range r.e.Params {
+		if p := &r.e.Params[i]; p.Form != audit.ParamNull && !yield(p.Value) {
+			return
+		}
+	}
+}

@@ -231,5 +231,22 @@ func (r *Reader) advance() error {
 		}
 		return r.openSegment(first)
 	}
-	return io.EOF
+	return r.reopenReplaced()
+}
+
+// reopenReplaced opens the segment anew when another file has its name by now: one that salvage wrote before anything
+// of the segment was durable. io.EOF when it is the same.
+func (r *Reader) reopenReplaced() error {
+	mine, err := r.f.Stat()
+	if err != nil {
+		return fmt.Errorf("read journal: %w", err)
+	}
+	now, err := os.Stat(r.f.Name())
+	switch {
+	case errors.Is(err, os.ErrNotExist) || err == nil && os.SameFile(mine, now):
+		return io.EOF
+	case err != nil:
+		return fmt.Errorf("read journal: %w", err)
+	}
+	return r.open()
 }

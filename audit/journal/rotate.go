@@ -108,9 +108,10 @@ func (j *Journal) rewriteUnsynced() error {
 		return err
 	}
 	prev := old.header.Prev
-	if first == old.header.First {
-		records = records[bytes.IndexByte(records, '\n')+1:] // its header, which is written anew
-	} else {
+	if old.synced == 0 {
+		records = records[bytes.IndexByte(records, '\n')+1:] // the header, which is written anew
+	}
+	if first > old.header.First {
 		line, err := lastLine(old.f, old.synced)
 		if err != nil {
 			return err

@@ -132,6 +132,9 @@ func (j *Journal) runSyncer() {
 func (j *Journal) syncAll() error {
 	r := j.syncer.begin()
 	err := j.syncRound(r)
+	if err != nil {
+		j.syncer.covers(r, 0) // who asks again gets a new attempt
+	}
 	r.err = err
 	close(r.done)
 	return err

@@ -80,7 +80,7 @@ func (r *run) segment(i int) error {
 		return fmt.Errorf("open segment: %w", err)
 	}
 	defer f.Close()
-	b := &block{table: t, seg: seg, at: i, file: f, marked: map[int]bool{}}
+	b := &block{table: t, seg: seg, at: i, file: f, top: hi, marked: map[int]bool{}}
 	if needles := r.matcher.Needles(); len(needles) > 0 {
 		b.needle = &needles[0]
 	}
@@ -176,6 +176,7 @@ type block struct {
 	at     int // the segment's place in the view
 	file   *os.File
 	needle *query.Needle
+	top    int // the records from here on are not looked through
 
 	lo, hi int // the records that are in buf
 	buf    []byte
@@ -241,7 +242,7 @@ func (b *block) mustLook(i int) bool {
 			return true
 		}
 		k, linked := b.table.link(i)
-		return !linked || b.table.flags[k]&isOpaque != 0
+		return !linked || k >= b.top
 	}
 	return false
 }

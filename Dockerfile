@@ -1,0 +1,31 @@
+# syntax=docker/dockerfile:1
+# Sallyport in a small image: one static program, no shell, an ordinary user.
+
+FROM node:22-bookworm-slim AS web
+WORKDIR /src/web
+COPY web/package.json web/package-lock.json ./
+RUN PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund
+COPY web/ ./
+RUN npm run build
+
+FROM golang:1.26-bookworm AS program
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+COPY --from=web /src/web/dist/ web/dist/
+ARG VERSION=unknown
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/sally ./cmd/sally
+# The data directory must belong to the user that the program runs as, and be closed to others.
+RUN install -d -m 0700 /out/data
+
+FROM gcr.io/distroless/static-debian12:nonroot
+COPY --from=program /out/sally /usr/local/bin/sally
+COPY --from=program --chown=nonroot:nonroot /out/data /var/lib/sallyport
+USER nonroot
+ENV SALLY_DATA_DIR=/var/lib/sallyport
+VOLUME /var/lib/sallyport
+# web, tunnel, PostgreSQL
+EXPOSE 7480 7443 7432
+ENTRYPOINT ["/usr/local/bin/sally"]
+CMD ["server", "--data-dir", "/var/lib/sallyport", "--listen-web", "0.0.0.0:7480", "--listen-tunnel", "0.0.0.0:7443", "--listen-postgres", "0.0.0.0:7432"]

@@ -1,0 +1,242 @@
+package sqltext
+
+// The classes of statement, as audit.Event.Class names them.
+const (
+	Read        = "read"
+	Write       = "write"
+	DDL         = "ddl"
+	Session     = "session"
+	Transaction = "transaction"
+	Admin       = "admin"
+	Other       = "other"
+)
+
+// maxScan bounds, in bytes, how far a text is read.
+const maxScan = 64 << 10
+
+// rank orders the classes by how much they matter to a reader of the record.
+type rank uint8
+
+const (
+	none rank = iota
+	transaction
+	session
+	read
+	other
+	write
+	ddl
+	admin
+)
+
+// Class is the class of the strongest statement in an SQL text (PostgreSQL's dialect), in the order transaction,
+// session, read, other, write, ddl, admin. It allocates nothing. Some choices:
+//
+//   - SELECT ... FOR UPDATE and FOR SHARE are reads: they lock, and change nothing. SELECT INTO is a write.
+//   - WITH is a write when it holds an INSERT, UPDATE, DELETE or MERGE.
+//   - EXPLAIN is a read; EXPLAIN ANALYZE runs its statement and has that one's class.
+//   - COPY FROM is a write, COPY TO a read, either with PROGRAM is admin.
+//   - CALL, DO and EXECUTE may do anything, and count as writes.
+//   - GRANT, REVOKE and what makes or changes roles, databases, tablespaces and the server's settings are admin, and
+//     so are VACUUM, ANALYZE, CLUSTER, REINDEX, CHECKPOINT and LOAD.
+//   - Cursors (DECLARE, FETCH, MOVE, CLOSE) are reads; PREPARE, DEALLOCATE, LISTEN and NOTIFY are session; LOCK is
+//     transaction; TRUNCATE is a write.
+//
+// Of a text longer than 64 KiB only the beginning is read; what may follow makes it at least other. Plain strings
+// are read as with standard_conforming_strings on, PostgreSQL's default.
+func Class(sql []byte) string {
+	cut := len(sql) > maxScan
+	if cut {
+		sql = sql[:maxScan]
+	}
+	c := classifier{scanner: scanner{text: sql}}
+	c.run()
+	if cut || c.strongest == none {
+		c.strongest = max(c.strongest, other)
+	}
+	return c.strongest.String()
+}
+
+func (r rank) String() string {
+	switch r {
+	case transaction:
+		return Transaction
+	case session:
+		return Session
+	case read:
+		return Read
+	case write:
+		return Write
+	case ddl:
+		return DDL
+	case admin:
+		return Admin
+	}
+	return Other
+}
+
+// mode is what a classifier looks for in the statement that it reads.
+type mode uint8
+
+const (
+	atStart     mode = iota // the statement's first word
+	inSelect                // INTO
+	inWith                  // data-modifying words
+	inCopy                  // FROM, TO, PROGRAM
+	inExplain               // ANALYZE, then the explained statement's first word
+	inObject                // the kind of object after CREATE, ALTER or DROP
+	inPrepare               // TRANSACTION
+	pastVerdict             // nothing but the end
+)
+
+type classifier struct {
+	scanner
+	mode      mode
+	strongest rank
+	previous  word // the word before, within the statement
+	analyze   bool // EXPLAIN carries ANALYZE
+	options   bool // inside EXPLAIN's parentheses
+}
+
+func (c *classifier) run() {
+	for c.strongest < admin {
+		switch c.next() {
+		case tokenEnd:
+			return
+		case tokenSemicolon:
+			c.mode, c.previous, c.analyze, c.options = atStart, wordNone, false, false
+		case tokenOpen:
+			c.options = c.mode == inExplain
+		case tokenClose:
+			c.options = false
+		case tokenWord:
+			if c.mode != pastVerdict {
+				w := c.lookup()
+				c.take(w)
+				c.previous = w
+			}
+		case tokenOther:
+			if c.mode == atStart {
+				c.settle(other)
+			}
+		}
+	}
+}
+
+// note counts a class without ending the statement.
+func (c *classifier) note(r rank) { c.strongest = max(c.strongest, r) }
+
+// settle counts a class and looks at nothing more of the statement.
+func (c *classifier) settle(r rank) {
+	c.note(r)
+	c.mode = pastVerdict
+}
+
+// expect counts a class that what follows may raise.
+func (c *classifier) expect(r rank, m mode) {
+	c.note(r)
+	c.mode = m
+}
+
+func (c *classifier) take(w word) {
+	switch c.mode {
+	case atStart:
+		c.begin(w)
+	case inSelect:
+		if w == wordInto {
+			c.settle(write)
+		}
+	case inWith:
+		if c.modifies(w) || w == wordInto {
+			c.settle(write)
+		}
+	case inCopy:
+		c.takeCopy(w)
+	case inExplain:
+		c.takeExplain(w)
+	case inObject:
+		c.takeObject(w)
+	case inPrepare:
+		if w == wordTransaction {
+			c.settle(transaction)
+		} else {
+			c.settle(session)
+		}
+	}
+}
+
+// modifies says whether a word inside a query makes it one that changes rows: FOR UPDATE and FOR NO KEY UPDATE do not.
+func (c *classifier) modifies(w word) bool {
+	switch w {
+	case wordInsert, wordDelete, wordMerge:
+		return true
+	case wordUpdate:
+		return c.previous != wordFor && c.previous != wordKey
+	}
+	return false
+}
+
+func (c *classifier) begin(w word) {
+	switch w {
+	case wordSelect, wordValues, wordTable:
+		c.expect(read, inSelect)
+	case wordWith:
+		c.expect(read, inWith)
+	case wordCursor:
+		c.settle(read)
+	case wordInsert, wordUpdate, wordDelete, wordMerge, wordWrites:
+		c.settle(write)
+	case wordCopy:
+		c.expect(read, inCopy)
+	case wordExplain:
+		c.expect(read, inExplain)
+	case wordCreate:
+		c.expect(ddl, inObject)
+	case wordDefines:
+		c.settle(ddl)
+	case wordAdmin, wordAnalyze:
+		c.settle(admin)
+	case wordSession:
+		c.settle(session)
+	case wordPrepare:
+		c.mode = inPrepare
+		c.note(transaction)
+	case wordTransaction, wordTransacts:
+		c.settle(transaction)
+	default:
+		c.settle(other)
+	}
+}
+
+func (c *classifier) takeCopy(w word) {
+	switch {
+	case w == wordProgram && (c.previous == wordFrom || c.previous == wordTo):
+		c.settle(admin)
+	case c.modifies(w):
+		c.note(write)
+	case w == wordFrom && c.depth == 0:
+		c.note(write)
+	}
+}
+
+func (c *classifier) takeExplain(w word) {
+	switch {
+	case w == wordAnalyze:
+		c.analyze = true
+	case c.options || w == wordVerbose:
+	case c.analyze:
+		c.begin(w)
+	default:
+		c.mode = pastVerdict
+	}
+}
+
+// takeObject reads on over CREATE OR REPLACE TEMPORARY and the like to the kind of object.
+func (c *classifier) takeObject(w word) {
+	switch w {
+	case wordOr, wordReplace:
+	case wordAdminObject:
+		c.settle(admin)
+	default:
+		c.settle(ddl)
+	}
+}

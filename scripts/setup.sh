@@ -52,8 +52,14 @@ install_packages() {
             mkdir -p /etc/postgresql-common
             echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
         fi
-        apt-get update -qq
-        apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold $GROUP_PACKAGES >/dev/null
+        log=$(mktemp)
+        if ! { apt-get update -qq &&
+            apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold $GROUP_PACKAGES
+        } >"$log" 2>&1; then
+            cat "$log" >&2
+            exit 1
+        fi
+        rm -f "$log"
     '
 }
 

@@ -23,13 +23,13 @@ func TestParseCanonical(t *testing.T) {
 			`user:alice resource:orders class:write "refund" duration:>=1000001us since:1h0m0s`},
 		{"USER:Alice and group:a,b*,\"c d\",*", `user:Alice group:a,b*,"c d",*`},
 		{"-user:bob not -x", "-user:bob not -x"},
-		{"a or b c or d", "(a or (b c) or d)"},
+		{"a or b c or d", "a or (b c) or d"},
 		{"(a or b) c", "(a or b) c"},
 		{"((a b) c)", "a b c"},
 		{"rows:5,10..20 rows:<3 rows:<=3 rows:>=3 rows:*", "(rows:5 or rows:10..20) rows:<=2 rows:<=3 rows:>=3 rows:*"},
 		{"bytes:>=10kB bytes:1KiB bytes:2MB bytes:1G", "bytes:>=10000 bytes:1024 bytes:2000000 bytes:1000000000"},
 		{"duration:500ms..1h30m", "duration:500000us..5400000000us"},
-		{"since:7d until:2026-11-22 since:2026-11-22T10:00+02:00", "since:168h0m0s until:2026-11-22 since:2026-11-22T10:00"},
+		{"since:7d until:2026-11-22 since:2026-11-22T10:00", "since:168h0m0s until:2026-11-22 since:2026-11-22T10:00:00Z"},
 		{"until:2026-11-22T10:00:00+02:00", "until:2026-11-22T08:00:00Z"},
 		{"-- - -(a or b) not -", "-- - -(a or b) not -"},
 		{`"say \"hi\" \\ \x"`, `"say \"hi\" \\ \\x"`},
@@ -37,18 +37,11 @@ func TestParseCanonical(t *testing.T) {
 		{`table:"ali*"`, `table:"ali*"`},
 	} {
 		q, err := Parse(c.text)
-		if c.text == "since:7d until:2026-11-22 since:2026-11-22T10:00+02:00" {
-			if err == nil {
-				t.Errorf("%q: a zone without seconds is accepted", c.text)
-			}
-			continue
-		}
 		if err != nil {
 			t.Errorf("%q: %v", c.text, err)
 			continue
 		}
-		want := strings.TrimSuffix(strings.TrimPrefix(c.want, "("), ")")
-		if q.String() != c.want && q.String() != want {
+		if q.String() != c.want {
 			t.Errorf("%q is %q, want %q", c.text, q, c.want)
 		}
 	}
@@ -88,6 +81,8 @@ func TestSyntaxErrors(t *testing.T) {
 		{"rows:<>5", 5, 3, "compare with one of"},
 		{"rows:-5", 5, 2, "is no count"},
 		{"since:tomorrow", 6, 8, "is no time"},
+		{"since:2026-11-22T10:00+02:00", 6, 22, "is no time"},
+		{"since:0001-01-01", 6, 10, "is no time"},
 		{"since:99999999999d", 6, 12, "is no time"},
 		{strings.Repeat("(", 100) + "a", 64, 1, "nests too deep"},
 		{strings.Repeat("a", MaxLength+3), MaxLength, 3, "too long"},
@@ -98,8 +93,7 @@ func TestSyntaxErrors(t *testing.T) {
 			t.Errorf("%.40q: got %v, want a syntax error", c.text, err)
 			continue
 		}
-		if syntax.Pos != c.pos || !strings.Contains(syntax.Message, c.says) ||
-			syntax.Len != c.len && !strings.HasPrefix(c.text, "duration:5s") {
+		if syntax.Pos != c.pos || syntax.Len != c.len || !strings.Contains(syntax.Message, c.says) {
 			t.Errorf("%.40q: %d+%d %q, want %d+%d %q", c.text, syntax.Pos, syntax.Len, syntax.Message, c.pos, c.len, c.says)
 		}
 	}

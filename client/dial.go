@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -48,7 +50,7 @@ func NewDialer(p *Profile, reload func() (*Profile, error)) (*Dialer, error) {
 // Dial connects to resource through the gateway at address, or the profile's when address is empty. Errors are
 // *Trouble. Since TLS 1.3 lets a server refuse a certificate after the client's handshake is done, a refusal may come
 // from the first Read instead.
-func (d *Dialer) Dial(ctx context.Context, resource, address string) (*tls.Conn, error) {
+func (d *Dialer) Dial(ctx context.Context, resource, address string) (*GatewayConn, error) {
 	profile, config := d.current()
 	if address == "" {
 		address = profile.Tunnel
@@ -61,12 +63,42 @@ func (d *Dialer) Dial(ctx context.Context, resource, address string) (*tls.Conn,
 	}
 	config = config.Clone()
 	config.ServerName = resource
-	conn := tls.Client(raw, config)
+	watched := &endWatch{Conn: raw}
+	conn := tls.Client(watched, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()
 		return nil, explainDial(err, address)
 	}
-	return conn, nil
+	return &GatewayConn{Conn: conn, raw: watched}, nil
+}
+
+// GatewayConn is an open connection to a gateway. Unlike crypto/tls it takes the end of TCP without TLS's own end for an
+// error, io.ErrUnexpectedEOF: a gateway that died, or a truncated stream, must not look like an answer's end.
+type GatewayConn struct {
+	*tls.Conn
+	raw *endWatch
+}
+
+func (c *GatewayConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err == io.EOF && c.raw.ended.Load() {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// endWatch remembers that the TCP stream below TLS has ended. TLS reads no further once it saw its own end.
+type endWatch struct {
+	net.Conn
+	ended atomic.Bool
+}
+
+func (w *endWatch) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	if err == io.EOF {
+		w.ended.Store(true)
+	}
+	return n, err
 }
 
 // Expires is when the certificate in use ends.

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// statement is one that alice ran, and what the record must say of it.
+type statement struct {
+	text   string
+	rows   int64
+	params []string
+	failed string // SQLSTATE
+}
+
+// tell shows the engineer's side, and then security's.
+func (w *world) tell(ctx context.Context) error {
+	say("\nAlice is an engineer. She uses psql; her password is an access token, and she never sees the database's:")
+	for _, s := range []statement{
+		{text: "select status, count(*), sum(total_cents) / 100 as euros from orders group by status order by status", rows: 4},
+		{text: "select c.name, r.amount_cents, r.reason from refunds r join orders o on o.id = r.order_id join customers c on c.id = o.customer_id order by r.id desc limit 5", rows: 5},
+		{text: "update orders set status = 'shipped' where id = 12", rows: 1},
+		{text: "delete from customers where id = 1", failed: "42501"},
+	} {
+		if err := w.runWithPsql(ctx, s); err != nil {
+			return err
+		}
+	}
+	if err := w.runWithDriver(ctx); err != nil {
+		return err
+	}
+	if err := w.showTunnel(ctx); err != nil {
+		return err
+	}
+	say("\nSecurity asks what Alice did:\n  $ sally audit search 'user:%s since:1h'", alice)
+	out, err := w.sally.Run(ctx, nil, "audit", "search", "user:"+alice+" since:1h")
+	if err != nil {
+		return err
+	}
+	say("%s", indent(out))
+	return nil
+}
+
+// runWithPsql runs a statement with psql through the native entrance, and shows what psql showed.
+func (w *world) runWithPsql(ctx context.Context, s statement) error {
+	say("  $ psql -h 127.0.0.1 -U '%s#%s' -c %q", alice, resource, s.text)
+	out, err := w.psql(ctx, alice, s.text)
+	say("%s", indent(out))
+	if (err != nil) != (s.failed != "") {
+		return fmt.Errorf("run psql as %s: %v: %s", alice, err, out)
+	}
+	w.done = append(w.done, s)
+	return nil
+}
+
+// psql runs a statement as a person through the native entrance and returns all that psql printed.
+func (w *world) psql(ctx context.Context, person, statement string) (string, error) {
+	host, port, err := w.sally.PostgresHostPort()
+	if err != nil {
+		return "", err
+	}
+	return psql(ctx, append(cleanEnv(), "PGHOST="+host, "PGPORT="+port, "PGUSER="+person+"#"+resource,
+		"PGPASSWORD="+w.people[person], "PGDATABASE="+database, "PGSSLMODE=prefer"), "-c", statement)
+}
+
+func psql(ctx context.Context, env []string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "psql", append([]string{"-X", "--pset=pager=off", "-v", "ON_ERROR_STOP=1"}, args...)...)
+	cmd.Env = env
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("run psql: %w", err)
+	}
+	return out.String(), nil
+}
+
+// cleanEnv is the environment without what would send psql elsewhere.
+func cleanEnv() []string {
+	var env []string
+	for _, entry := range os.Environ() {
+		if !strings.HasPrefix(entry, "PG") {
+			env = append(env, entry)
+		}
+	}
+	return env
+}
+
+// runWithDriver runs a prepared statement with bound parameters, as a program does.
+func (w *world) runWithDriver(ctx context.Context) (err error) {
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(alice+"#"+resource, w.people[alice]), Host: w.sally.Postgres,
+		Path: "/" + database, RawQuery: "sslmode=disable&application_name=refund-tool"}
+	conn, err := pgx.Connect(ctx, u.String())
+	if err != nil {
+		return fmt.Errorf("connect with the Go driver: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
+	s := statement{
+		text: "insert into refunds (order_id, amount_cents, reason) values ($1, $2, $3)", rows: 1,
+		params: []string{"1204", strconv.Itoa(8900), "goodwill: dock arrived late"},
+	}
+	if _, err := conn.Exec(ctx, s.text, 1204, 8900, s.params[2]); err != nil {
+		return fmt.Errorf("record a refund: %w", err)
+	}
+	say("  A program of hers, with the Go driver and bound parameters: %s", s.text)
+	w.done = append(w.done, s)
+	return nil
+}
+
+// serve waits until the person has seen enough.
+func (w *world) serve(ctx context.Context) error {
+	link, err := w.signInLink(ctx)
+	if err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(w.sally.Postgres)
+	if err != nil {
+		return fmt.Errorf("read address of the native entrance: %w", err)
+	}
+	say("\nThe admin's page, signed in once by this link:\n  %s", link)
+	say("Try it as Alice:\n  PGPASSWORD=%s psql -h %s -p %s -U '%s#%s' %s", w.people[alice], host, port, alice, resource, database)
+	say("Her statements as they happen:\n  %s audit tail --data-dir %s 'user:%s'", w.sally.Bin, w.sally.DataDir, alice)
+	say("\nServing; Ctrl-C ends it. The data stays in %s.", w.dir)
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-w.sally.Done():
+		return fmt.Errorf("sally server ended; its log is %s", w.sally.LogFile)
+	}
+}
+
+// signInLink makes a new one-time link for the first admin; the one that the server printed may be used up.
+func (w *world) signInLink(ctx context.Context) (string, error) {
+	out, err := w.admin(ctx, "", "sign-in-link", "admin")
+	if err != nil {
+		return "", err
+	}
+	for _, word := range strings.Fields(out) {
+		if strings.HasPrefix(word, "http") {
+			return word, nil
+		}
+	}
+	return "", fmt.Errorf("find the sign-in link in %q", out)
+}
+
+func indent(text string) string {
+	return "    " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    ")
+}

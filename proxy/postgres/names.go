@@ -5,6 +5,8 @@ type statement struct {
 	text  []byte
 	class string
 	oids  []uint32 // parameter types, completed by ParameterDescription
+	// checked is the number of redefinitions by SQL after which this was still what the name means.
+	checked int
 }
 
 // portal is a bound statement: what Execute runs.
@@ -56,6 +58,15 @@ func (n *names[T]) find(key []byte, batch uint64) (value *T, settled bool) {
 		return e.confirmed, true
 	}
 	return e.pending, e.batch == batch
+}
+
+// put notes what the store says a name means.
+func (n *names[T]) put(key []byte, value *T) {
+	if e := n.entries[string(key)]; e != nil {
+		e.confirmed = value
+		return
+	}
+	n.entries[string(key)] = &name[T]{confirmed: value}
 }
 
 // confirm notes that the store has made a definition, and returns the one that it replaced.

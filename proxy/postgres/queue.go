@@ -15,6 +15,7 @@ const (
 	awaitExecute
 	awaitCloseStatement
 	awaitClosePortal
+	awaitCopyEnd // nothing answers it: it marks where the client's copy data end
 )
 
 // endsBatch says whether ReadyForQuery answers it.
@@ -27,6 +28,7 @@ type awaited struct {
 	result proxy.Result // gathered while the answer passes
 	rows   int64        // DataRows seen; counts where the tag has no number
 	tagged bool         // result.Rows comes from tags
+	probe  bool         // the gateway's own; see probe.go
 	denial []byte       // the client reads this in place of the error that the stand-in message causes
 
 	name      string // parse, bind, close
@@ -72,17 +74,34 @@ func (q *queue) head() *awaited {
 	return q.at(0)
 }
 
-// pop removes the head. It stays readable until the next push.
+// pop removes the head, and the end of its copy data. It stays readable until the next push.
 func (q *queue) pop() *awaited {
 	e := q.at(0)
-	q.first = (q.first + 1) & (len(q.ring) - 1)
-	q.count--
+	q.drop()
+	if q.count > 0 && q.at(0).kind == awaitCopyEnd {
+		q.drop()
+	}
 	return e
 }
 
-// unpop puts an entry back as the head; there is room, because it was popped.
-func (q *queue) unpop(e awaited) {
+func (q *queue) drop() {
+	q.first = (q.first + 1) & (len(q.ring) - 1)
+	q.count--
+}
+
+// dropBehind removes the entries of one kind that directly follow the head, and returns the kind of what then follows;
+// ok is false when nothing does.
+func (q *queue) dropBehind(kind awaitKind) (next awaitKind, ok bool) {
+	head := *q.at(0)
+	q.drop()
+	for q.count > 0 && q.at(0).kind == kind {
+		q.drop()
+	}
+	if ok = q.count > 0; ok {
+		next = q.at(0).kind
+	}
 	q.first = (q.first - 1) & (len(q.ring) - 1)
-	*q.at(0) = e
+	*q.at(0) = head
 	q.count++
+	return next, ok
 }

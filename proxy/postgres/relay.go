@@ -41,6 +41,10 @@ type relay struct {
 	spare      []*portal // for reuse
 	skipping   bool      // the store skips all up to a Sync that the client has not sent yet
 	copyingIn  bool      // the store takes copy data; a Sync before CopyDone is ignored by it
+	txStatus   byte      // of the last ReadyForQuery
+
+	redefinitions int // statements seen that may have changed prepared statements by SQL
+	probed        probed
 	stopped    bool
 }
 
@@ -122,7 +126,7 @@ func (r *relay) abandon() {
 
 // recorded says whether the entry is a statement in the record.
 func (e *awaited) recorded() bool {
-	return e.denial == nil && (e.kind == awaitQuery || e.kind == awaitFunction || e.kind == awaitExecute)
+	return e.denial == nil && !e.probe && (e.kind == awaitQuery || e.kind == awaitFunction || e.kind == awaitExecute)
 }
 
 // finish records an entry's result if it is a statement.

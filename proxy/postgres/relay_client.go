@@ -133,6 +133,7 @@ func (r *relay) query(body []byte, size int) error {
 
 // begin records a statement and lets it pass, or prepares what stands in for it.
 func (r *relay) begin(kind awaitKind, s *proxy.Statement) error {
+	r.touch(s.Text)
 	op, err := r.gate.Begin(r.ctx, s)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -174,6 +175,7 @@ func (r *relay) parse(body []byte) error {
 	s := &statement{text: append([]byte(nil), text...), class: sqltext.Class(text), oids: oids}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	s.checked = r.redefinitions
 	e := r.queue.push(awaitParse)
 	e.name, e.statement = string(key), s
 	e.version = r.statements.define(e.name, s, r.batch)
@@ -190,6 +192,9 @@ func (r *relay) bind(body []byte, flush func() error) error {
 	defer r.mu.Unlock()
 	s, err := settled(r, &r.statements, of, flush)
 	if err != nil {
+		return err
+	}
+	if s, err = r.current(s, of, flush); err != nil {
 		return err
 	}
 	p := r.sparePortal(len(f.b))
@@ -272,7 +277,7 @@ func (r *relay) describePortal(s *proxy.Statement, key []byte, flush func() erro
 	case p == nil: // a cursor that SQL declared: its statement stands in the record where it was declared
 		s.Text = fmt.Appendf(nil, "FETCH FROM %q", key)
 		return nil
-	case p.statement == nil: // prepared by SQL: recorded where it was prepared
+	case p.statement == nil: // no such statement: the store will say so
 		s.Text = fmt.Appendf(nil, "EXECUTE %q", p.name)
 	default:
 		s.Text, s.Class = p.statement.text, p.statement.class
@@ -399,4 +404,7 @@ func (r *relay) endCopyIn(size int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.copyingIn = false
+	if r.queue.count > 0 {
+		r.queue.push(awaitCopyEnd)
+	}
 }

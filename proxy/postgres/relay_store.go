@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,11 +14,9 @@ import (
 func (r *relay) fromStore(chunk []byte) (used int, err error) {
 	now := time.Now()
 	start, pos, err := r.readAnswers(chunk, now)
-	if err == nil || err == errStoreLeft {
-		if start < pos {
-			if _, werr := r.client.Write(chunk[start:pos]); werr != nil {
-				return pos, fmt.Errorf("write to client: %w", werr)
-			}
+	if start < pos && (err == nil || errors.Is(err, errStoreLeft)) {
+		if _, werr := r.client.Write(chunk[start:pos]); werr != nil {
+			return pos, fmt.Errorf("write to client: %w", werr)
 		}
 	}
 	return pos, err
@@ -39,7 +38,7 @@ func (r *relay) readAnswers(chunk []byte, now time.Time) (start, pos int, err er
 		if size < headerSize {
 			return start, pos, &proxy.Refusal{Sentence: "the database sent a malformed message; connect again"}
 		}
-		if kind == msgDataRow || !r.looksInto(kind) {
+		if !r.looksInto(kind) {
 			if e := r.queue.head(); e != nil && (kind == msgDataRow || kind == msgCopyData) {
 				e.rows++
 			}
@@ -100,6 +99,9 @@ func (r *relay) looksInto(kind byte) bool {
 	case msgRowDescription, msgNoData:
 		e := r.queue.head()
 		return e != nil && e.kind == awaitDescribe
+	case msgDataRow:
+		e := r.queue.head()
+		return e != nil && e.probe
 	}
 	return false
 }
@@ -109,12 +111,18 @@ func (r *relay) answer(kind byte, body []byte, now time.Time) (replacement []byt
 	head := r.queue.head()
 	switch kind {
 	case msgReadyForQuery:
+		if len(body) == 1 {
+			r.txStatus = body[0]
+		}
 		return nil, r.ready(now)
 	case msgErrorResponse:
 		return r.failed(head, body, now)
 	}
 	if head == nil {
 		return nil, errDesync(kind)
+	}
+	if head.probe {
+		return r.answerProbe(kind, body)
 	}
 	switch kind {
 	case msgCommandComplete:
@@ -190,9 +198,28 @@ func (r *relay) failed(head *awaited, body []byte, now time.Time) (replacement [
 	if head == nil || head.kind.endsBatch() {
 		return replacement, nil
 	}
-	r.drop(r.queue.pop(), now)
+	r.probed.running = false
+	failed := *r.queue.pop()
+	r.drop(&failed, now)
+	if !failed.recorded() { // the statement that this Parse or Bind was for has failed
+		r.blame(failed.result)
+	}
 	r.skipping = !r.skipToSync(now)
 	return replacement, nil
+}
+
+// blame gives an error to the next statement of the batch, which it has kept from running.
+func (r *relay) blame(failure proxy.Result) {
+	for i := range r.queue.count {
+		e := r.queue.at(i)
+		if e.kind == awaitSync {
+			return
+		}
+		if e.recorded() {
+			e.result.ErrorCode, e.result.ErrorMessage = failure.ErrorCode, failure.ErrorMessage
+			return
+		}
+	}
 }
 
 // skipToSync settles what the store skips after an error. It says whether a Sync was found.
@@ -202,7 +229,7 @@ func (r *relay) skipToSync(now time.Time) bool {
 			return true
 		}
 		e := r.queue.pop()
-		if e.recorded() {
+		if e.recorded() && e.result.ErrorMessage == "" {
 			e.result.ErrorMessage = "not run: an earlier statement of its batch failed"
 		}
 		r.drop(e, now)
@@ -239,14 +266,11 @@ func (r *relay) ready(now time.Time) error {
 	return nil
 }
 
-// beginCopyIn notes that the store takes copy data, and forgets Syncs that were sent right behind its statement: it ignores them.
+// beginCopyIn notes that the store takes copy data, and forgets Syncs that were sent right behind its statement: it
+// ignores them.
 func (r *relay) beginCopyIn() {
-	r.copyingIn = true
-	copying := *r.queue.pop()
-	for r.queue.count > 0 && r.queue.head().kind == awaitSync {
-		r.queue.pop()
-	}
-	r.queue.unpop(copying)
+	next, ok := r.queue.dropBehind(awaitSync)
+	r.copyingIn = !ok || next != awaitCopyEnd
 }
 
 // describeParams completes a statement's parameter types.

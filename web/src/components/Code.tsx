@@ -31,7 +31,7 @@ function render(nodes: Nodes): ReactNode[] {
     const names = node.properties.className;
     return (
       <span key={i} className={Array.isArray(names) ? names.join(' ') : undefined}>
-    X
+        {render(node.children)}
       </span>
     );
   });

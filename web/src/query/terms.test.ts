@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { caret, parseTerms, quote, withFilter, withoutTerm } from './terms';
+import { caret, isList, parseTerms, quote, withFilter, withoutTerm } from './terms';
 
 describe('parseTerms', () => {
   const cases: [string, [string, string, boolean][]][] = [
@@ -12,6 +12,8 @@ describe('parseTerms', () => {
     ['table:"my table" x', [['table', 'my table', false], ['', 'x', false]]],
     ['"say \\"hi\\"" b', [['', 'say "hi"', false], ['', 'b', false]]],
     ['"never closed x', [['', 'never closed x', false]]],
+    ['User:Alice', [['user', 'Alice', false]]],
+    ['"a\\d"', [['', 'a\\d', false]]],
     ['- user: ::', [['', '-', false], ['', 'user:', false], ['', '::', false]]],
     ['user:', [['', 'user:', false]]],
   ];
@@ -21,7 +23,7 @@ describe('parseTerms', () => {
 });
 
 describe('quote', () => {
-  const values = ['alice', 'alice@acme.com', 'a b', 'say "hi"', 'back\\slash', '', '-x', 'é', 'a:b', '"', '\\"'];
+  const values = ['alice', 'alice@acme.com', 'a b', 'say "hi"', 'back\\slash', '-x', 'a,b', 'ali*', '>1', 'é', 'a:b', '"', '\\"'];
   it.each(values)('keeps %j one term with the same value', (value) => {
     const terms = parseTerms(`user:${quote(value)}`);
     expect(terms).toHaveLength(1);
@@ -42,6 +44,19 @@ describe('withFilter', () => {
   it('keeps other values of the field', () => {
     expect(withFilter('-user:bob', 'user', 'eve', true)).toBe('-user:bob -user:eve');
   });
+});
+
+it.each([
+  ['user:alice "a or (b)" -c', true],
+  ['', true],
+  ['a or b', false],
+  ['NOT b', false],
+  ['(a b)', false],
+  ['x user:"(a"', true],
+])('isList(%j) is %s', (query, want) => expect(isList(query)).toBe(want));
+
+it('a filter holds for all of a search with or in it', () => {
+  expect(withFilter('a or b', 'user', 'alice')).toBe('(a or b) user:alice');
 });
 
 it('withoutTerm drops one term', () => {

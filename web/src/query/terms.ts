@@ -1,5 +1,5 @@
-// A search as a person types it is a list of terms: user:alice, -class:read, "refund", duration:>1s.
-// The server alone says what a search means; here it is only cut up, so that pages can show terms and change them.
+// A search as a person types it is a list of terms: user:ali*, -class:read, "refund", duration:>1s. The server alone
+// says what a search means (audit/query); here it is only cut up, so that pages can show terms and change them.
 
 export interface Term {
   // text is the term as typed, sign and quotes included.
@@ -10,14 +10,14 @@ export interface Term {
   value: string;
 }
 
-const FIELD = /^([a-z][a-z_]*):(?=.)/s;
+const FIELD = /^([a-z_]+):(?=.)/is;
 
 // parseTerms cuts a search into its terms. A quote that never closes reaches to the end.
 export function parseTerms(query: string): Term[] {
   return split(query).map((text) => {
     const negated = text.length > 1 && text.startsWith('-');
     const rest = negated ? text.slice(1) : text;
-    const field = FIELD.exec(rest)?.[1] ?? '';
+    const field = (FIELD.exec(rest)?.[1] ?? '').toLowerCase();
     const value = field ? rest.slice(field.length + 1) : rest;
     return { text, negated, field, value: unquote(value) };
   });
@@ -45,7 +45,7 @@ function split(query: string): string[] {
 function unquote(value: string): string {
   if (!value.startsWith('"')) return value;
   const end = value.length > 1 && value.endsWith('"') ? -1 : undefined;
-  return value.slice(1, end).replace(/\\(.)/gs, '$1');
+  return value.slice(1, end).replace(/\\(["\\])/g, '$1');
 }
 
 // quote writes a value so that it is one term, whatever is in it.
@@ -54,10 +54,20 @@ export function quote(value: string): string {
   return `"${value.replace(/["\\]/g, '\\$&')}"`;
 }
 
+// isList says whether a search is a plain list of terms that must all hold, without or, not and parentheses: only
+// then can a term be taken out by itself.
+export function isList(query: string): boolean {
+  return split(query).every((text) => {
+    const bare = text.replace(/"(?:\\.|[^"\\])*("|$)/gs, '');
+    return !/[()]/.test(bare) && !/^(or|and|not)$/i.test(text);
+  });
+}
+
 // withFilter adds field:value to a search, in place of an equal or opposite term.
 export function withFilter(query: string, field: string, value: string, negated = false): string {
-  const kept = parseTerms(query).filter((term) => term.field !== field || term.value !== value);
   const text = `${negated ? '-' : ''}${field}:${quote(value)}`;
+  if (!isList(query)) return `(${query}) ${text}`;
+  const kept = parseTerms(query).filter((term) => term.field !== field || term.value !== value);
   return [...kept.map((term) => term.text), text].join(' ');
 }
 

@@ -2,7 +2,7 @@ import { ActionIcon, Button, TextInput, Tooltip } from '@mantine/core';
 import { IconRefresh, IconSearch, IconX } from '@tabler/icons-react';
 import { type RefObject, useState } from 'react';
 import { Problem } from '../../api/http';
-import { caret, parseTerms, withoutTerm } from '../../query/terms';
+import { caret, isList, parseTerms, withoutTerm } from '../../query/terms';
 import classes from './QueryBar.module.css';
 import type { AuditSearchParams, ChangeView } from './search';
 import { SyntaxHelp } from './SyntaxHelp';
@@ -66,7 +66,7 @@ function QueryBox({ q, change, input, leave, refresh, invalid }: BoxProps) {
         classNames={{ input: classes.input }}
         aria-label="Search the record"
         aria-invalid={invalid}
-        placeholder='Search statements, or narrow: user:alice class:write "refund" duration:>1s'
+        placeholder='Search statements, or narrow: user:ali* class:write "refund" duration:>1s'
         leftSection={<IconSearch size={14} aria-hidden />}
         rightSection={<SyntaxHelp />}
         value={text}
@@ -87,7 +87,7 @@ function QueryBox({ q, change, input, leave, refresh, invalid }: BoxProps) {
 
 function Terms({ q, change }: { q: string; change: ChangeView }) {
   const terms = parseTerms(q);
-  if (terms.length === 0) return null;
+  if (terms.length === 0 || !isList(q)) return null;
   return (
     <div className={classes.terms} role="group" aria-label="Terms of the search">
       {terms.map((term, i) => (

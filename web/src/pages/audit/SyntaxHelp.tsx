@@ -12,11 +12,13 @@ export function SyntaxHelp() {
         </ActionIcon>
       </Popover.Target>
       <Popover.Dropdown aria-label="How to search" tabIndex={-1}>
-        A word or a "phrase in quotes" is looked for in the statement. A name with a colon narrows; a minus in front
-        excludes: <code className="mono">-class:read</code>. All terms must hold.
+        A word, a word's beginning (<code className="mono">refund*</code>) or a "phrase in quotes" is looked for in
+        statements and their parameters. A name with a colon narrows. A minus in front excludes:{' '}
+        <code className="mono">-class:read</code>. All terms must hold, unless joined by{' '}
+        <code className="mono">or</code>; parentheses group.
         <dl className={classes.help}>
-          {FIELDS.map(({ field, example, meaning }) => (
-            <div key={field} style={{ display: 'contents' }}>
+          {FIELDS.map(({ example, meaning }) => (
+            <div key={example} style={{ display: 'contents' }}>
               <dt>{example}</dt>
               <dd>{meaning}</dd>
             </div>

@@ -47,7 +47,7 @@ function Row({ resource }: { resource: Resource }) {
         <Words words={pairs(resource.labels)} />
       </Table.Td>
       <Table.Td>
-        <Link to="/audit" search={{ q: `resource:${quote(resource.name)}` }} aria-label={`The record of ${resource.name}`}>
+        <Link to="/audit" search={{ q: `resource:${quote(resource.name)}` }} aria-label={`Statements at ${resource.name}`}>
           Statements
         </Link>
       </Table.Td>

@@ -43,7 +43,7 @@ function Row({ session }: { session: LiveSession }) {
       </Table.Td>
       <Table.Td ta="right">{count(session.statements)}</Table.Td>
       <Table.Td>
-        <Link to="/audit" search={{ q: `session:${session.id}` }} aria-label={`The record of the session of ${session.user}`}>
+        <Link to="/audit" search={{ q: `session:${session.id}` }} aria-label={`Statements of ${session.user} in session ${session.id}`}>
           Statements
         </Link>
       </Table.Td>

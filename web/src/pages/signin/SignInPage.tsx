@@ -53,7 +53,7 @@ export function SignInPage() {
             You sign in with a link that works once. The first admin's is printed by <code className="mono">sally server</code>{' '}
             when it starts. A new one, on the machine where the server runs:
           </p>
-          <Command>sally admin sign-in-link</Command>
+          <Command>sally admin sign-in-link admin</Command>
           <p className="soft">No such access there? Ask whoever runs Sallyport for a link.</p>
         </>
       )}

@@ -49,7 +49,7 @@ function Row({ user }: { user: User }) {
         {user.created ? localTime(user.created).slice(0, 10) : '–'}
       </Table.Td>
       <Table.Td>
-        <Link to="/audit" search={{ q: `user:${quote(user.name)}` }} aria-label={`The record of ${user.name}`}>
+        <Link to="/audit" search={{ q: `user:${quote(user.name)}` }} aria-label={`Statements of ${user.name}`}>
           Statements
         </Link>
       </Table.Td>

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -224,6 +225,7 @@ func newLogoutCommand() *cobra.Command {
 				return err
 			}
 			for _, name := range names {
+				endSession(cmd.Context(), store, name)
 				if err := store.Remove(name); err != nil {
 					return err
 				}
@@ -234,6 +236,23 @@ func newLogoutCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "every server this machine is signed in to")
 	return cmd
+}
+
+// endSession ends the server's side of a sign-in by link. Leaving this machine does not wait for a server that is away,
+// where the session ends by itself.
+func endSession(ctx context.Context, store *client.Store, name string) {
+	p, err := store.Load(name)
+	if err != nil || p.Session == "" {
+		return
+	}
+	api, err := p.API()
+	if err != nil {
+		return
+	}
+	defer api.Close()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_ = api.Call(ctx, http.MethodPost, "/api/v1/sign-out", nil, nil)
 }
 
 func logoutNames(store *client.Store, args []string, all bool) ([]string, error) {

@@ -2,6 +2,8 @@ package journal
 
 import (
 	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	mathrand "math/rand/v2"
 	"strings"
@@ -38,20 +40,15 @@ func (g *ids) next(t time.Time) string {
 	hi := ms<<16 | 7<<12 | fraction
 	lo := 1<<63 | g.random.Uint64()>>2
 
-	var text [idLen]byte
-	at := 0
-	for i := range 32 {
-		if i == 8 || i == 12 || i == 16 || i == 20 {
-			text[at] = '-'
-			at++
-		}
-		word := hi
-		if i >= 16 {
-			word = lo
-		}
-		text[at] = hexDigits[word>>(60-4*(i&15))&15]
-		at++
-	}
+	var raw [16]byte
+	binary.BigEndian.PutUint64(raw[:8], hi)
+	binary.BigEndian.PutUint64(raw[8:], lo)
+	text := [idLen]byte{8: '-', 13: '-', 18: '-', 23: '-'}
+	hex.Encode(text[0:8], raw[0:4])
+	hex.Encode(text[9:13], raw[4:6])
+	hex.Encode(text[14:18], raw[6:8])
+	hex.Encode(text[19:23], raw[8:10])
+	hex.Encode(text[24:36], raw[10:16])
 	if g.chunk.Cap()-g.chunk.Len() < idLen {
 		g.chunk = strings.Builder{}
 		g.chunk.Grow(idLen * idsInChunk)

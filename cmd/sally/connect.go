@@ -119,6 +119,16 @@ func (c *connecting) resources(ctx context.Context, names []string, all bool) ([
 	return chosen, nil
 }
 
+// account gives the account that a client program names. Where none is known it names the person, which the gateway
+// takes as the wish for the default account.
+func (c *connecting) account(r client.Resource, wanted string) (string, error) {
+	account, err := r.Account(wanted)
+	if account == "" {
+		account = c.profile.User
+	}
+	return account, err
+}
+
 func (c *connecting) tunnel(r client.Resource) *client.Tunnel {
 	return &client.Tunnel{
 		Resource: r.Name,
@@ -170,7 +180,7 @@ func (c *connecting) connect(ctx context.Context, resources []client.Resource, a
 
 // open listens for one resource and prints what a client connects to.
 func (c *connecting) open(ctx context.Context, r client.Resource, account string, port int) (net.Listener, error) {
-	account, err := r.Account(account)
+	account, err := c.account(r, account)
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +280,7 @@ func (c *connecting) psql(cmd *cobra.Command, r client.Resource, account string,
 	if r.Protocol != "postgres" && r.Protocol != "" {
 		return fmt.Errorf("%s speaks %s, not PostgreSQL; try: sally connect %s", r.Name, r.Protocol, r.Name)
 	}
-	account, err := r.Account(account)
+	account, err := c.account(r, account)
 	if err != nil {
 		return err
 	}
@@ -305,7 +315,10 @@ func (c *connecting) psql(cmd *cobra.Command, r client.Resource, account string,
 	psql := exec.Command(program, args...) //nolint:noctx // psql ends when the person says so
 	psql.Stdin, psql.Stdout, psql.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 	psql.Env = append(withoutLibpq(os.Environ()),
-		"PGHOST="+dir, "PGPORT="+port, "PGUSER="+account, "PGDATABASE="+r.Database, "PGSSLMODE=disable")
+		"PGHOST="+dir, "PGPORT="+port, "PGUSER="+account, "PGSSLMODE=disable")
+	if r.Database != "" {
+		psql.Env = append(psql.Env, "PGDATABASE="+r.Database)
+	}
 	return psql.Run()
 }
 

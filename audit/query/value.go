@@ -233,19 +233,9 @@ func (p *parser) momentTerm(name token) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := moment{until: name.text == untilName}
-	if age, ok := parseAge(v.text); ok {
-		m.ago = age
-		return m, nil
+	m, err := newMoment(v.text, name.text == untilName)
+	if err != nil {
+		return nil, syntaxError(v.pos, v.len, err.Error())
 	}
-	for _, layout := range []string{time.DateOnly, "2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339} {
-		at, err := time.Parse(layout, v.text)
-		if err != nil || at.Nanosecond()%1000 != 0 || at.Unix() < 0 || at.UTC().Year() > 9999 {
-			continue
-		}
-		m.at, m.day = at.UTC(), layout == time.DateOnly
-		return m, nil
-	}
-	return nil, syntaxError(v.pos, v.len, fmt.Sprintf(
-		"%q is no time; write a time ago (15m, 1h, 7d) or a point (2026-11-22, 2026-11-22T10:00, in UTC)", v.text))
+	return m, nil
 }

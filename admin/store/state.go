@@ -87,6 +87,12 @@ func (st *State) loadUsers(ctx context.Context, tx *sql.Tx) error {
 			if err := json.Unmarshal([]byte(roles), &u.Roles); err != nil {
 				return fmt.Errorf("roles of user %s: %w", u.Name, err)
 			}
+			if len(u.Groups) == 0 {
+				u.Groups = nil
+			}
+			if len(u.Roles) == 0 {
+				u.Roles = nil
+			}
 			u.Created, u.CertificatesValidFrom = fromMicros(created), fromMicros(validFrom)
 			st.Users[u.Name] = u
 			return nil

@@ -1,0 +1,107 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/audit"
+)
+
+// caller is who makes a request, once that is proven.
+type caller struct {
+	name     string // as events name them: a user, or local:<uid>
+	identity access.Identity
+	local    bool   // came by the local socket: may do everything, but is no user
+	admin    bool   // may change things
+	auditor  bool   // may read the record
+	cookie   string // hash of the session cookie that proved it; empty otherwise
+	addr     string
+}
+
+type callerKey struct{}
+
+func withCaller(ctx context.Context, c *caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// callerOf is who makes the request; nobody when there is none.
+func callerOf(ctx context.Context) *caller {
+	if c, ok := ctx.Value(callerKey{}).(*caller); ok {
+		return c
+	}
+	return &caller{}
+}
+
+// act is something done through the control plane, as the record tells it. Before and after are the objects, which
+// hold no secrets; nil for none.
+type act struct {
+	action, target string
+	before, after  any
+	denied         string // why it was refused; empty: it is about to be done
+}
+
+// durableWait bounds how long an act waits for its event to be on disk.
+const durableWait = 10 * time.Second
+
+// record writes the act down and returns once that is on disk. Every error wraps audit.ErrUnavailable and means that
+// the act must not be done.
+func (s *Service) record(ctx context.Context, a act) error {
+	c := callerOf(ctx)
+	e := audit.Event{
+		Type: audit.AdminAct,
+		Scope: audit.Scope{
+			Gateway: s.gateway, User: c.name, Groups: c.identity.Groups, ClientAddr: c.addr, Entrance: "api",
+		},
+		Verdict: audit.Allow, Action: a.action, Target: a.target,
+	}
+	if a.denied != "" {
+		e.Verdict, e.Reason = audit.Deny, a.denied
+	}
+	var err error
+	if e.Before, err = encodeObject(a.before); err != nil {
+		return fmt.Errorf("%w: %w", audit.ErrUnavailable, err)
+	}
+	if e.After, err = encodeObject(a.after); err != nil {
+		return fmt.Errorf("%w: %w", audit.ErrUnavailable, err)
+	}
+	if err := s.journal.Append(&e); err != nil {
+		return fmt.Errorf("record %s: %w", a.action, err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), durableWait)
+	defer cancel()
+	if err := s.journal.AwaitDurable(ctx, e.Seq); err != nil {
+		return fmt.Errorf("record %s: %w: %w", a.action, audit.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// change records the act, applies it and reloads. Its callers hold s.mu. Once recorded it is carried through even if
+// the caller goes away; an act that was recorded and then could not be applied is recorded as such too.
+func (s *Service) change(ctx context.Context, a act, apply func(context.Context) error) error {
+	if err := s.record(ctx, a); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err := apply(ctx); err != nil {
+		a.denied = "recorded, but it could not be applied"
+		if rerr := s.record(ctx, a); rerr != nil {
+			return fmt.Errorf("apply %s: %w (and not recorded: %w)", a.action, err, rerr)
+		}
+		return fmt.Errorf("apply %s: %w", a.action, err)
+	}
+	return s.reload(ctx)
+}
+
+func encodeObject(v any) (string, error) {
+	if v == nil {
+		return "", nil
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("encode object: %w", err)
+	}
+	return string(b), nil
+}

@@ -1,0 +1,416 @@
+package admin_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"filippo.io/age"
+	"github.com/google/uuid"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin"
+	"github.com/sallyport/sallyport/admin/ca"
+	"github.com/sallyport/sallyport/admin/store"
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/creds"
+)
+
+// record is a journal and a searcher in memory.
+type record struct {
+	mu     sync.Mutex
+	events []audit.Event
+	broken bool
+	grown  chan struct{} // closed and replaced at each append
+}
+
+func newRecord() *record { return &record{grown: make(chan struct{})} }
+
+func (r *record) Append(e *audit.Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.broken {
+		return audit.ErrUnavailable
+	}
+	e.Seq = uint64(len(r.events))
+	e.ID = uuid.Must(uuid.NewV7()).String()
+	e.Time = time.Now()
+	r.events = append(r.events, *e)
+	close(r.grown)
+	r.grown = make(chan struct{})
+	return nil
+}
+
+func (r *record) Post(e *audit.Event) error { return r.Append(e) }
+
+func (r *record) Durable() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return uint64(len(r.events))
+}
+
+func (r *record) AwaitDurable(context.Context, uint64) error { return nil }
+
+func (r *record) since(n int) ([]audit.Event, chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.events[n:]), r.grown
+}
+
+func (r *record) breakDown(broken bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broken = broken
+}
+
+func checkText(text string) error {
+	if i := bytes.IndexByte([]byte(text), '('); i >= 0 {
+		return &audit.SyntaxError{Pos: i, Len: 1, Message: "a parenthesis means nothing here"}
+	}
+	return nil
+}
+
+func (r *record) Search(_ context.Context, q audit.Query) (audit.Page, error) {
+	if err := checkText(q.Text); err != nil {
+		return audit.Page{}, err
+	}
+	if q.Cursor == "bad" {
+		return audit.Page{}, audit.ErrCursor
+	}
+	events, _ := r.since(0)
+	slices.Reverse(events)
+	return audit.Page{Rows: events, Scanned: int64(len(events))}, nil
+}
+
+func (r *record) Get(_ context.Context, id string) (audit.Event, error) {
+	events, _ := r.since(0)
+	for _, e := range events {
+		if e.ID == id {
+			return e, nil
+		}
+	}
+	return audit.Event{}, audit.ErrNotFound
+}
+
+func (r *record) Tail(ctx context.Context, _ string, emit func(audit.Event) error) error {
+	n := int(r.Durable())
+	for {
+		events, grown := r.since(n)
+		for _, e := range events {
+			if err := emit(e); err != nil {
+				return err
+			}
+		}
+		n += len(events)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-grown:
+		}
+	}
+}
+
+// gateway is a gateway's sessions.
+type gateway struct {
+	mu   sync.Mutex
+	open []access.LiveSession
+	said []string // id: reason
+}
+
+func (g *gateway) Sessions() []access.LiveSession {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.open)
+}
+
+func (g *gateway) Kill(id, reason string) bool {
+	return g.kill(reason, func(l access.LiveSession) bool { return l.ID == id }) > 0
+}
+
+func (g *gateway) KillUser(user, reason string) int {
+	return g.kill(reason, func(l access.LiveSession) bool { return l.User == user })
+}
+
+func (g *gateway) kill(reason string, match func(access.LiveSession) bool) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := 0
+	g.open = slices.DeleteFunc(g.open, func(l access.LiveSession) bool {
+		if !match(l) {
+			return false
+		}
+		n++
+		g.said = append(g.said, l.ID+": "+reason)
+		return true
+	})
+	return n
+}
+
+// secrets is a store of sealed credentials.
+type secrets struct {
+	mu     sync.Mutex
+	values map[string]creds.Secret
+}
+
+func (s *secrets) Put(name string, v creds.Secret) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.values[name] = v
+	return nil
+}
+
+func (s *secrets) Delete(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.values, name)
+	return nil
+}
+
+// plane is a control plane under test, with a server in front.
+type plane struct {
+	t       *testing.T
+	service *admin.Service
+	record  *record
+	gateway *gateway
+	secrets *secrets
+	server  *httptest.Server
+	log     *bytes.Buffer
+
+	mu    sync.Mutex
+	clock time.Time
+}
+
+func (p *plane) now() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.clock
+}
+
+// pass lets time go by.
+func (p *plane) pass(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clock = p.clock.Add(d)
+}
+
+func newPlane(t *testing.T) *plane {
+	t.Helper()
+	p := &plane{t: t, record: newRecord(), gateway: &gateway{}, secrets: &secrets{values: map[string]creds.Secret{}},
+		log: &bytes.Buffer{}, clock: time.Now()}
+	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.service, err = admin.New(t.Context(), admin.Config{
+		Store: st, Journal: p.record, Searcher: p.record, Secrets: p.secrets, Sealer: ca.NewAgeSealer(identity),
+		UI: fstest.MapFS{
+			"index.html":         {Data: []byte("<title>Sallyport</title>")},
+			"assets/app-1a2b.js": {Data: []byte("export {}")},
+			"favicon.svg":        {Data: []byte("<svg/>")},
+		},
+		Log:     slog.New(slog.NewTextHandler(p.log, nil)),
+		Gateway: "gw-1", Tunnel: func() string { return "gw.acme.com:7443" }, Now: p.now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.service.SetSessions(p.gateway)
+	p.server = httptest.NewServer(p.service.Handler())
+	t.Cleanup(func() {
+		p.server.Close()
+		p.service.Close()
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// who is how a request proves its caller.
+type who struct {
+	token  string
+	cookie *http.Cookie
+	header http.Header
+}
+
+// reply is a request's answer.
+type reply struct {
+	*http.Response
+	body []byte
+}
+
+func (r reply) decode(t *testing.T, into any) {
+	t.Helper()
+	if err := json.Unmarshal(r.body, into); err != nil {
+		t.Fatalf("%v in %s", err, r.body)
+	}
+}
+
+func (r reply) detail(t *testing.T) string {
+	t.Helper()
+	if ct := r.Header.Get("Content-Type"); ct != "application/problem+json" {
+		t.Fatalf("status %d is no problem but %q: %s", r.StatusCode, ct, r.body)
+	}
+	var p struct {
+		Status int
+		Detail string
+	}
+	r.decode(t, &p)
+	if p.Status != r.StatusCode {
+		t.Errorf("problem says %d, status is %d", p.Status, r.StatusCode)
+	}
+	return p.Detail
+}
+
+// call makes a request below /api/v1.
+func (p *plane) call(w who, method, path string, body any) reply {
+	p.t.Helper()
+	var in io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		in = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(p.t.Context(), method, p.server.URL+"/api/v1"+path, in)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for k, v := range w.header {
+		req.Header[k] = v
+	}
+	if w.token != "" {
+		req.Header.Set("Authorization", "Bearer "+w.token)
+	}
+	if w.cookie != nil {
+		req.AddCookie(w.cookie)
+	}
+	res, err := p.server.Client().Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return reply{Response: res, body: b}
+}
+
+// must is call whose status has to be as wanted.
+func (p *plane) must(w who, method, path string, body any, status int) reply {
+	p.t.Helper()
+	r := p.call(w, method, path, body)
+	if r.StatusCode != status {
+		p.t.Fatalf("%s %s: %d, want %d: %s", method, path, r.StatusCode, status, r.body)
+	}
+	return r
+}
+
+type object = map[string]any
+
+// start makes the first admin and gives a token of theirs.
+func (p *plane) start() who {
+	p.t.Helper()
+	link, created, err := p.service.FirstStart(p.t.Context())
+	if err != nil || !created {
+		p.t.Fatal(created, err)
+	}
+	cookie := p.signIn(link)
+	return who{token: p.issue(who{cookie: cookie, header: http.Header{"X-Sallyport": {"1"}}}, "admin")}
+}
+
+func (p *plane) signIn(link string) *http.Cookie {
+	p.t.Helper()
+	token, ok := bytes.CutPrefix([]byte(link), []byte("/sign-in#"))
+	if !ok {
+		p.t.Fatalf("link %q", link)
+	}
+	r := p.must(who{}, "POST", "/sign-in", object{"token": string(token)}, 200)
+	if len(r.Cookies()) != 1 {
+		p.t.Fatalf("cookies %v", r.Cookies())
+	}
+	return r.Cookies()[0]
+}
+
+// issue makes a token for the user.
+func (p *plane) issue(w who, user string) string {
+	p.t.Helper()
+	var t struct{ Token string }
+	p.must(w, "POST", "/tokens", object{"user": user, "expires": p.now().Add(24 * time.Hour)}, 201).decode(p.t, &t)
+	return t.Token
+}
+
+// addOrders adds the resource orders-db, the role developers and the user alice who holds it.
+func (p *plane) addOrders(w who) {
+	p.t.Helper()
+	p.must(w, "POST", "/credentials", object{"name": "orders-app", "source": "sealed"}, 201)
+	p.must(w, "POST", "/resources", object{"name": "orders-db", "protocol": "postgres", "address": "127.0.0.1:5432",
+		"database": "app", "labels": object{"env": "prod"}, "accounts": object{"app": "orders-app"}}, 201)
+	p.must(w, "POST", "/roles", object{"name": "developers", "resources": []string{"orders-db"}, "accounts": []string{"app"},
+		"groups": []string{"eng"}}, 201)
+	p.must(w, "POST", "/users", object{"name": "alice@acme.com", "groups": []string{"eng"}}, 201)
+}
+
+func (p *plane) identify(user, token string) error {
+	_, err := p.service.IdentifyToken(p.t.Context(), user, token)
+	return err
+}
+
+func causeOf(err error) access.Cause {
+	var d *access.Denial
+	if errors.As(err, &d) {
+		return d.Cause
+	}
+	return ""
+}
+
+func TestFirstStartThenEveryday(t *testing.T) {
+	p := newPlane(t)
+	w := p.start()
+	p.addOrders(w)
+	if _, created, err := p.service.FirstStart(t.Context()); created || err != nil {
+		t.Errorf("a second first start: %v %v", created, err)
+	}
+	alice := p.issue(w, "alice@acme.com")
+	id, err := p.service.IdentifyToken(t.Context(), "alice@acme.com", alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := p.service.Authorize(t.Context(), id, "orders-db", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g.Account != "app" || g.Role != "developers" || g.Credential.Source != "sealed" || g.Resource.Address != "127.0.0.1:5432" {
+		t.Errorf("grant %+v", g)
+	}
+	var mine struct {
+		Items []struct {
+			Name, Tunnel string
+			Accounts     []string
+		}
+	}
+	p.must(who{token: alice}, "GET", "/resources/mine", nil, 200).decode(t, &mine)
+	if len(mine.Items) != 1 || mine.Items[0].Name != "orders-db" || mine.Items[0].Tunnel != "gw.acme.com:7443" || mine.Items[0].Accounts[0] != "app" {
+		t.Errorf("mine %+v", mine)
+	}
+}

@@ -1,0 +1,180 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin/store"
+)
+
+// level is who may call a route.
+type level int
+
+const (
+	anyone   level = iota
+	signedIn       // any user, or the local socket
+	reader         // auditors and admins
+	adminOnly
+)
+
+// guard proves who calls, and lets through whom the route's level admits.
+func (s *Service) guard(l level) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		r, w := humago.Unwrap(ctx)
+		c, err := s.admit(r, l)
+		if err != nil {
+			writeProblem(w, s.answerable(ctx.Context(), err))
+			return
+		}
+		next(huma.WithContext(ctx, withCaller(ctx.Context(), c)))
+	}
+}
+
+// admit is guard's decision.
+func (s *Service) admit(r *http.Request, l level) (*caller, error) {
+	if l == anyone {
+		if !sameOrigin(r) {
+			return nil, forbidden("this request comes from another site")
+		}
+		return &caller{addr: r.RemoteAddr}, nil
+	}
+	c, err := s.authenticate(r)
+	if err != nil {
+		return nil, err
+	}
+	if c.cookie != "" && !safeMethod(r.Method) && !ownRequest(r) {
+		return nil, forbidden("a change with a session cookie needs the header X-Sallyport: 1")
+	}
+	switch {
+	case l == reader && !c.admin && !c.auditor:
+		return nil, forbidden("this needs a role with auditor or admin rights")
+	case l == adminOnly && !c.admin:
+		return nil, forbidden("this needs a role with admin rights")
+	}
+	return c, nil
+}
+
+// authenticate proves who calls: by the local socket, a bearer token or a session cookie, in this order.
+func (s *Service) authenticate(r *http.Request) (*caller, error) {
+	if name, ok := localPeer(r.Context()); ok {
+		return &caller{name: name, local: true, admin: true, auditor: true, addr: "local"}, nil
+	}
+	snap, err := s.snapshot(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	if header := r.Header.Get("Authorization"); header != "" {
+		token, ok := strings.CutPrefix(header, "Bearer ")
+		if !ok {
+			return nil, unauthenticated()
+		}
+		return s.bearer(snap, r, token)
+	}
+	if cookie, err := r.Cookie(cookieName(r)); err == nil {
+		return s.cookieCaller(r.Context(), snap, r, hashSecret(cookie.Value))
+	}
+	return nil, unauthenticated()
+}
+
+func (s *Service) bearer(snap *snapshot, r *http.Request, token string) (*caller, error) {
+	now, from := s.now(), hostOf(r.RemoteAddr)
+	t, ok := snap.token(token)
+	if !ok {
+		if wait := s.addrFailures.blocked(from, now); wait > 0 {
+			return nil, rateLimited(wait)
+		}
+		s.addrFailures.note(from, now)
+		return nil, &access.Denial{Cause: access.BadCredentials, Sentence: "the access token is wrong"}
+	}
+	id, err := s.admitToken(snap, t, now)
+	if err != nil {
+		return nil, err
+	}
+	return snap.caller(id, r), nil
+}
+
+func (s *Service) cookieCaller(ctx context.Context, snap *snapshot, r *http.Request, hash string) (*caller, error) {
+	ws, err := s.store.WebSession(ctx, hash)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !s.now().Before(ws.Expires) {
+		return nil, &access.Denial{Cause: access.Expired, Sentence: "your session is over; sign in again"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	id, err := snap.identity(ws.User)
+	if err != nil {
+		return nil, err
+	}
+	id.Expires = ws.Expires
+	c := snap.caller(id, r)
+	c.cookie = hash
+	return c, nil
+}
+
+func (s *snapshot) caller(id access.Identity, r *http.Request) *caller {
+	return &caller{
+		name: id.User, identity: id, addr: r.RemoteAddr,
+		admin:   s.holds(id, func(r *access.Role) bool { return r.Admin }),
+		auditor: s.holds(id, func(r *access.Role) bool { return r.Auditor }),
+	}
+}
+
+func safeMethod(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// ownRequest says that the request was made by our own page: browsers let no other site set the header, nor lie about
+// where a request comes from.
+func ownRequest(r *http.Request) bool {
+	if !sameOrigin(r) {
+		return false
+	}
+	return r.Header.Get("X-Sallyport") == "1" || r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") == "same-origin"
+}
+
+// sameOrigin is false when the browser says that another site makes the request. Programs say nothing.
+func sameOrigin(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		return safeMethod(r.Method)
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" || safeMethod(r.Method) {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host == r.Host
+}
+
+// webSessionLifetime is how long a browser stays signed in.
+const webSessionLifetime = 12 * time.Hour
+
+// cookieName is bound to the host by its prefix wherever the browser supports that, which is over TLS.
+func cookieName(r *http.Request) string {
+	if overTLS(r) {
+		return "__Host-sallyport"
+	}
+	return "sallyport"
+}
+
+// overTLS says whether the browser came by TLS, be it ended here or at a load balancer. To lie about it gains nothing:
+// it only makes the cookie stricter.
+func overTLS(r *http.Request) bool {
+	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
+}
+
+func hostOf(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	return host
+}

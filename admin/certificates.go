@@ -1,0 +1,84 @@
+package admin
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/admin/ca"
+)
+
+// newCertificate is what a local client needs to come in by the tunnel.
+type newCertificate struct {
+	Certificate string    `json:"certificate" doc:"PEM, for TLS client authentication alone"`
+	CA          string    `json:"ca" doc:"PEM of what gateways' certificates chain to"`
+	Expires     time.Time `json:"expires"`
+	Tunnel      string    `json:"tunnel" doc:"host:port of the gateway's tunnel entrance; an empty host is the server's own"`
+}
+
+func (s *Service) registerCertificates(a *api) {
+	add(a, route{method: http.MethodPost, path: "/certificates", id: "create-certificate", summary: "Certify the caller's public key", level: signedIn,
+		status: http.StatusCreated, description: "For 12 hours, or until the access token that the caller came with ends."},
+		func(ctx context.Context, in *struct {
+			Body struct {
+				PublicKey string `json:"public_key" maxLength:"16384" doc:"PEM: PUBLIC KEY or CERTIFICATE REQUEST; ECDSA, Ed25519 or RSA"`
+			}
+		}) (*answer[newCertificate], error) {
+			c, err := s.issueCertificate(ctx, in.Body.PublicKey)
+			return &answer[newCertificate]{Body: c}, err
+		})
+}
+
+// issueCertificate certifies the caller's key. A certificate never outlives the token by which it was had.
+func (s *Service) issueCertificate(ctx context.Context, publicKey string) (newCertificate, error) {
+	c := callerOf(ctx)
+	if c.local {
+		return newCertificate{}, forbidden("the local socket is no user; sign in as one with: sally login")
+	}
+	public, err := ca.ParsePublicKey(publicKey)
+	if err != nil {
+		return newCertificate{}, invalid("public_key", "%s", err)
+	}
+	now := s.now()
+	lifetime := ca.DefaultUserLifetime
+	if end := c.identity.Expires; c.cookie == "" && !end.IsZero() {
+		lifetime = min(lifetime, end.Sub(now))
+	}
+	certificate, expires, err := s.authority.IssueUser(c.name, public, now, lifetime)
+	if err != nil {
+		return newCertificate{}, err
+	}
+	err = s.record(ctx, act{action: "certificates.create", target: c.name, after: map[string]any{"expires": expires}})
+	if err != nil {
+		return newCertificate{}, err
+	}
+	return newCertificate{Certificate: certificate, CA: s.authority.PEM(), Expires: expires, Tunnel: s.tunnel()}, nil
+}
+
+// ServerCertificates issues a gateway's server certificate for the names (DNS names and IP addresses) and gives the
+// function that tls.Config wants as GetCertificate. It issues a new one when a third of the time is left.
+func (s *Service) ServerCertificates(names []string) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
+	names = slices.Clone(names)
+	var mu sync.Mutex
+	var present *tls.Certificate
+	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		now := s.now()
+		if present != nil && now.Before(present.Leaf.NotAfter.Add(-present.Leaf.NotAfter.Sub(present.Leaf.NotBefore)/3)) {
+			return present, nil
+		}
+		next, err := s.authority.IssueServer(names, now)
+		if err != nil {
+			return nil, fmt.Errorf("issue server certificate: %w", err)
+		}
+		present = next
+		return present, nil
+	}
+	_, err := get(nil)
+	return get, err
+}

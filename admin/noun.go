@@ -1,0 +1,142 @@
+package admin
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+)
+
+// noun is a kind of object that admins keep by name. T's JSON is the API's and the record's.
+type noun[T any] struct {
+	one, many string // "user", "users"
+	all       func(*snapshot) map[string]T
+	name      func(*T) *string
+	// prepare checks the new object and completes it; old is nil when there is none yet.
+	prepare func(snap *snapshot, object, old *T) error
+	put     func(context.Context, T) error
+	remove  func(context.Context, string) error
+	// inUse refuses a removal that would leave others pointing nowhere; nil: nothing points here.
+	inUse func(*snapshot, string) error
+	// removed follows a removal; nil: nothing does.
+	removed func(name string)
+}
+
+// written is the answer to PUT: 201 when the object is new, else 200.
+type written[T any] struct {
+	Status int
+	Body   T
+}
+
+// registerNoun adds the five routes of a noun.
+func registerNoun[T any](a *api, n noun[T]) {
+	s := a.service
+	root := "/" + n.many
+	add(a, route{method: http.MethodGet, path: root, id: "list-" + n.many, summary: "List " + n.many, level: reader},
+		func(ctx context.Context, in *struct{ paging }) (*answer[list[T]], error) {
+			snap, err := s.snapshot(ctx)
+			if err != nil {
+				return nil, err
+			}
+			objects := n.all(snap)
+			names := slices.Sorted(maps.Keys(objects))
+			return &answer[list[T]]{Body: page(in.paging, names, func(name string) T { return objects[name] })}, nil
+		})
+	add(a, route{method: http.MethodGet, path: root + "/{name}", id: "get-" + n.one, summary: "Show a " + n.one, level: reader},
+		func(ctx context.Context, in *byName) (*answer[T], error) {
+			snap, err := s.snapshot(ctx)
+			if err != nil {
+				return nil, err
+			}
+			object, ok := n.all(snap)[in.Name]
+			if !ok {
+				return nil, notFound(n.one, in.Name)
+			}
+			return &answer[T]{Body: object}, nil
+		})
+	add(a, route{method: http.MethodPost, path: root, id: "create-" + n.one, summary: "Create a " + n.one, level: adminOnly,
+		status: http.StatusCreated},
+		func(ctx context.Context, in *answer[T]) (*answer[T], error) {
+			object, _, err := n.save(ctx, s, in.Body, true)
+			return &answer[T]{Body: object}, err
+		})
+	add(a, route{method: http.MethodPut, path: root + "/{name}", id: "put-" + n.one, summary: "Create or replace a " + n.one,
+		level: adminOnly, description: "The name in the body must be the path's. The same object again changes and records nothing."},
+		func(ctx context.Context, in *struct {
+			byName
+			Body T
+		}) (*written[T], error) {
+			if *n.name(&in.Body) != in.Name {
+				return nil, invalid("name", "the body is about %q, the path about %q", *n.name(&in.Body), in.Name)
+			}
+			object, created, err := n.save(ctx, s, in.Body, false)
+			status := http.StatusOK
+			if created {
+				status = http.StatusCreated
+			}
+			return &written[T]{Status: status, Body: object}, err
+		})
+	add(a, route{method: http.MethodDelete, path: root + "/{name}", id: "delete-" + n.one, summary: "Remove a " + n.one, level: adminOnly},
+		func(ctx context.Context, in *byName) (*struct{}, error) {
+			return nil, n.drop(ctx, s, in.Name)
+		})
+}
+
+// save creates or replaces the object; fresh demands that there is none yet.
+func (n *noun[T]) save(ctx context.Context, s *Service, object T, fresh bool) (saved T, created bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap, err := s.snapshotLocked(ctx)
+	if err != nil {
+		return object, false, err
+	}
+	name := *n.name(&object)
+	a := act{action: n.many + ".create", target: name}
+	var old *T
+	if present, ok := n.all(snap)[name]; ok {
+		if fresh {
+			return object, false, conflict("there is a %s %q already", n.one, name)
+		}
+		old, a.action, a.before = &present, n.many+".update", present
+	}
+	if err := n.prepare(snap, &object, old); err != nil {
+		return object, false, err
+	}
+	if old != nil && reflect.DeepEqual(*old, object) {
+		return object, false, nil
+	}
+	a.after = object
+	if err := s.change(ctx, a, func(ctx context.Context) error { return n.put(ctx, object) }); err != nil {
+		return object, false, err
+	}
+	s.cutUnauthorized(ctx)
+	return object, old == nil, nil
+}
+
+func (n *noun[T]) drop(ctx context.Context, s *Service, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap, err := s.snapshotLocked(ctx)
+	if err != nil {
+		return err
+	}
+	object, ok := n.all(snap)[name]
+	if !ok {
+		return notFound(n.one, name)
+	}
+	if n.inUse != nil {
+		if err := n.inUse(snap, name); err != nil {
+			return err
+		}
+	}
+	a := act{action: n.many + ".delete", target: name, before: object}
+	if err := s.change(ctx, a, func(ctx context.Context) error { return n.remove(ctx, name) }); err != nil {
+		return err
+	}
+	if n.removed != nil {
+		n.removed(name)
+	}
+	s.cutUnauthorized(ctx)
+	return nil
+}

@@ -1,0 +1,121 @@
+package admin
+
+import (
+	"context"
+	"crypto/x509"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sallyport/sallyport/access"
+)
+
+func (s *Service) resourceNoun() noun[access.Resource] {
+	return noun[access.Resource]{
+		one: "resource", many: "resources",
+		all:     func(snap *snapshot) map[string]access.Resource { return snap.Resources },
+		name:    func(r *access.Resource) *string { return &r.Name },
+		prepare: prepareResource,
+		put:     s.store.PutResource,
+		remove:  s.store.DeleteResource,
+	}
+}
+
+func prepareResource(snap *snapshot, r, _ *access.Resource) error {
+	if !labelNames.MatchString(r.Name) || r.Name == "mine" {
+		return invalid("name", "a resource's name is a DNS label other than mine: small letters, digits and - inside, at most 63 of them")
+	}
+	if !objectNames.MatchString(r.Protocol) {
+		return invalid("protocol", "name the protocol, such as postgres")
+	}
+	if err := checkAddress(r.Address); err != nil {
+		return err
+	}
+	if err := checkSSL(r); err != nil {
+		return err
+	}
+	switch r.Durability {
+	case "", access.Interval, access.Hold, access.Strict:
+	default:
+		return invalid("durability", "durability is interval, hold or strict, not %q", r.Durability)
+	}
+	if len(r.Database) > maxText {
+		return invalid("database", "the database's name is longer than %d bytes", maxText)
+	}
+	if len(r.Labels) == 0 {
+		r.Labels = nil
+	}
+	if err := checkLabels(r.Labels); err != nil {
+		return err
+	}
+	if r.Accounts == nil {
+		r.Accounts = map[string]string{}
+	}
+	for _, account := range slices.Sorted(maps.Keys(r.Accounts)) {
+		if account == "" || account == "*" || len(account) > maxText {
+			return invalid("accounts", "%q is no account's name", account)
+		}
+		if _, ok := snap.Credentials[r.Accounts[account]]; !ok {
+			return invalid("accounts", "there is no credential %q for the account %s; add it first", r.Accounts[account], account)
+		}
+	}
+	return nil
+}
+
+func checkAddress(address string) error {
+	if strings.HasPrefix(address, "/") {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || host == "" {
+		return invalid("address", "the address is host:port, or the path of a Unix socket; %q is neither", address)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return invalid("address", "%q is no port from 1 to 65535", port)
+	}
+	return nil
+}
+
+func checkSSL(r *access.Resource) error {
+	switch r.SSLMode {
+	case "", access.SSLDisable, access.SSLPrefer, access.SSLRequire, access.SSLVerifyCA, access.SSLVerifyFull:
+	default:
+		return invalid("ssl_mode", "ssl_mode is disable, prefer, require, verify-ca or verify-full, not %q", r.SSLMode)
+	}
+	if r.CA != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(r.CA)) {
+		return invalid("ca", "the CA holds no certificate in PEM")
+	}
+	return nil
+}
+
+// ownResource is a resource as those see it who may open it.
+type ownResource struct {
+	Name     string            `json:"name"`
+	Protocol string            `json:"protocol"`
+	Database string            `json:"database,omitempty" doc:"Opened when the client names none"`
+	Labels   map[string]string `json:"labels,omitempty"`
+	Accounts []string          `json:"accounts" doc:"Accounts that the caller may use; the first is the default"`
+	Tunnel   string            `json:"tunnel,omitempty" doc:"host:port of the gateway's tunnel entrance; an empty host is the server's own"`
+}
+
+// ownResources lists what the caller may open.
+func (s *Service) ownResources(ctx context.Context, in *struct{ paging }) (*answer[list[ownResource]], error) {
+	snap, err := s.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	id := callerOf(ctx).identity
+	return &answer[list[ownResource]]{Body: page(in.paging, snap.open(id), func(name string) ownResource {
+		r := snap.Resources[name]
+		return ownResource{Name: r.Name, Protocol: r.Protocol, Database: r.Database, Labels: r.Labels,
+			Accounts: access.Accounts(id, snap.roles, r), Tunnel: s.tunnel()}
+	})}, nil
+}
+
+func (s *Service) registerOwnResources(a *api) {
+	add(a, route{method: http.MethodGet, path: "/resources/mine", id: "list-own-resources", level: signedIn,
+		summary: "List the resources that the caller may open"}, s.ownResources)
+}

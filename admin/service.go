@@ -1,0 +1,149 @@
+package admin
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin/ca"
+	"github.com/sallyport/sallyport/admin/store"
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/creds"
+)
+
+// Sessions is what the control plane needs of the gateway.
+type Sessions interface {
+	// Sessions lists the sessions that are open now.
+	Sessions() []access.LiveSession
+	// Kill ends a session, telling its client the reason, and says whether there was one.
+	Kill(id, reason string) bool
+	// KillUser ends all of a user's sessions and says how many there were.
+	KillUser(user, reason string) int
+}
+
+// SecretStore keeps the values of credentials whose source is "sealed". They go in and are never read back here.
+type SecretStore interface {
+	Put(name string, secret creds.Secret) error
+	Delete(name string) error
+}
+
+// Config is what a Service is made of. All fields are needed unless they say otherwise.
+type Config struct {
+	Store    *store.Store
+	Journal  audit.Appender
+	Searcher audit.Searcher
+	Secrets  SecretStore
+	Sealer   ca.Sealer // seals the certificate authority's key
+	UI       fs.FS     // the built web UI, index.html at its root; nil: none
+	Log      *slog.Logger
+	Gateway  string           // this gateway's name in events
+	Tunnel   func() string    // host:port of the tunnel entrance for clients; nil: none
+	Health   func() error     // what else must work for this process to be well; nil: nothing
+	Now      func() time.Time // nil: time.Now
+	Version  string           // shown in the OpenAPI document; empty: "dev"
+}
+
+// Service is the control plane of one process. It is safe for concurrent use.
+type Service struct {
+	store    *store.Store
+	journal  audit.Appender
+	searcher audit.Searcher
+	secrets  SecretStore
+	ui       fs.FS
+	log      *slog.Logger
+	gateway  string
+	tunnel   func() string
+	health   func() error
+	now      func() time.Time
+	version  string
+
+	authority *ca.Authority
+	sessions  atomic.Pointer[Sessions]
+
+	mu      sync.Mutex // held over each change: check, record, apply, reload
+	current atomic.Pointer[snapshot]
+
+	userFailures *limiter // wrong tokens, by user
+	addrFailures *limiter // wrong sign-ins at the API, by address
+	usage        *tokenUsage
+}
+
+// New loads the state, makes or opens the certificate authority, and is then ready to serve. End it with Close.
+func New(ctx context.Context, c Config) (*Service, error) {
+	s := &Service{
+		store: c.Store, journal: c.Journal, searcher: c.Searcher, secrets: c.Secrets, ui: c.UI, log: c.Log,
+		gateway: c.Gateway, tunnel: c.Tunnel, health: c.Health, now: c.Now, version: c.Version,
+		userFailures: newLimiter(10, 6*time.Second),
+		addrFailures: newLimiter(20, 3*time.Second),
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.tunnel == nil {
+		s.tunnel = func() string { return "" }
+	}
+	if s.health == nil {
+		s.health = func() error { return nil }
+	}
+	if s.version == "" {
+		s.version = "dev"
+	}
+	if err := s.openAuthority(ctx, c.Sealer); err != nil {
+		return nil, fmt.Errorf("open certificate authority: %w", err)
+	}
+	if err := s.reload(ctx); err != nil {
+		return nil, err
+	}
+	s.usage = startTokenUsage(s.store, s.log)
+	return s, nil
+}
+
+// Close writes down what is still in memory. The store stays open.
+func (s *Service) Close() { s.usage.stop() }
+
+// SetSessions tells the service which gateway it governs. Until then no session is listed or killed.
+func (s *Service) SetSessions(sessions Sessions) { s.sessions.Store(&sessions) }
+
+// live gives the gateway's sessions; an idle stand-in when there is none yet.
+func (s *Service) live() Sessions {
+	if p := s.sessions.Load(); p != nil {
+		return *p
+	}
+	return noSessions{}
+}
+
+type noSessions struct{}
+
+func (noSessions) Sessions() []access.LiveSession { return nil }
+func (noSessions) Kill(_, _ string) bool          { return false }
+func (noSessions) KillUser(_, _ string) int       { return 0 }
+
+const authorityName = "root"
+
+func (s *Service) openAuthority(ctx context.Context, sealer ca.Sealer) error {
+	certificate, sealed, err := s.store.Authority(ctx, authorityName)
+	if errors.Is(err, store.ErrNotFound) {
+		if certificate, sealed, err = ca.Create(sealer, s.now()); err != nil {
+			return err
+		}
+		err = s.store.AddAuthority(ctx, authorityName, certificate, sealed)
+	}
+	if err != nil {
+		return err
+	}
+	s.authority, err = ca.Load(sealer, certificate, sealed)
+	return err
+}
+
+// ClientCAs is what gateways verify user certificates against.
+func (s *Service) ClientCAs() *x509.CertPool { return s.authority.Pool() }
+
+// CAPEM is the authority's certificate.
+func (s *Service) CAPEM() string { return s.authority.PEM() }

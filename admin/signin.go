@@ -1,0 +1,238 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin/store"
+)
+
+// linkLifetime is how long a sign-in link may be used, once.
+const linkLifetime = 24 * time.Hour
+
+// The names of what the first start makes.
+const (
+	FirstAdmin = "admin"
+	adminsRole = "admins"
+)
+
+// FirstStart makes the user "admin" with the role "admins" and gives their one-time sign-in link, if there is no user
+// yet; else created is false.
+func (s *Service) FirstStart(ctx context.Context) (link string, created bool, err error) {
+	ctx = WithLocalCaller(ctx)
+	snap, err := s.snapshot(ctx)
+	if err != nil {
+		return "", false, err
+	}
+	if len(snap.Users) > 0 {
+		return "", false, nil
+	}
+	roles, users := s.roleNoun(), s.userNoun()
+	if _, ok := snap.Roles[adminsRole]; !ok {
+		if _, _, err := roles.save(ctx, s, access.Role{Name: adminsRole, Admin: true, Auditor: true}, true); err != nil {
+			return "", false, err
+		}
+	}
+	if _, _, err := users.save(ctx, s, store.User{Name: FirstAdmin, Roles: []string{adminsRole}}, true); err != nil {
+		return "", false, err
+	}
+	link, _, err = s.SignInLink(ctx, FirstAdmin)
+	return link, true, err
+}
+
+// SignInLink makes a one-time link for the user: a path to put behind the UI's address. Its secret is in the fragment,
+// which browsers send to no server, so it is in no log.
+func (s *Service) SignInLink(ctx context.Context, user string) (path string, expires time.Time, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap, err := s.snapshotLocked(ctx)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	u, ok := snap.Users[user]
+	if !ok {
+		return "", time.Time{}, notFound("user", user)
+	}
+	if u.Suspended {
+		return "", time.Time{}, conflict("%s is suspended; reinstate them first", user)
+	}
+	if u.Kind != access.Person {
+		return "", time.Time{}, conflict("%s is a service account; issue a token for it", user)
+	}
+	token := newSecret(32)
+	now := s.now()
+	expires = now.Add(linkLifetime).UTC()
+	if err := s.record(ctx, act{action: "sign_in_links.create", target: user, after: map[string]time.Time{"expires": expires}}); err != nil {
+		return "", time.Time{}, err
+	}
+	if err := s.store.PutLink(context.WithoutCancel(ctx), hashSecret(token), user, now, expires); err != nil {
+		return "", time.Time{}, err
+	}
+	return "/sign-in#" + token, expires, nil
+}
+
+// me is who the caller is.
+type me struct {
+	access.Identity
+	Admin   bool `json:"admin,omitempty" doc:"May change things"`
+	Auditor bool `json:"auditor,omitempty" doc:"May read the record"`
+}
+
+func (c *caller) me() me {
+	m := me{Identity: c.identity, Admin: c.admin, Auditor: c.auditor}
+	if c.local {
+		m.User, m.Kind = c.name, access.Person
+	}
+	return m
+}
+
+// linkInput is the secret of a sign-in link.
+type linkInput struct {
+	Token string `json:"token" minLength:"1" maxLength:"256" writeOnly:"true" doc:"What follows # in the link"`
+}
+
+type signInAnswer struct {
+	SetCookie http.Cookie `header:"Set-Cookie"`
+	Body      me
+}
+
+type newLink struct {
+	User    string    `json:"user"`
+	Path    string    `json:"path" doc:"To put behind the address of the web UI; the part after # is the secret. It is shown this once."`
+	Expires time.Time `json:"expires"`
+}
+
+func (s *Service) registerSignIn(a *api) {
+	add(a, route{method: http.MethodPost, path: "/sign-in", id: "sign-in", summary: "Spend a one-time link on a session cookie", level: anyone}, s.signIn)
+	add(a, route{method: http.MethodPost, path: "/sign-out", id: "sign-out", summary: "End the caller's session cookie", level: signedIn}, s.signOut)
+	add(a, route{method: http.MethodPost, path: "/sign-in/links", id: "create-sign-in-link", summary: "Make a one-time sign-in link for a user",
+		level: adminOnly, status: http.StatusCreated},
+		func(ctx context.Context, in *struct {
+			Body struct {
+				User string `json:"user"`
+			}
+		}) (*answer[newLink], error) {
+			path, expires, err := s.SignInLink(ctx, in.Body.User)
+			return &answer[newLink]{Body: newLink{User: in.Body.User, Path: path, Expires: expires}}, err
+		})
+	add(a, route{method: http.MethodGet, path: "/me", id: "get-me", summary: "Show who the caller is", level: signedIn},
+		func(ctx context.Context, _ *struct{}) (*answer[me], error) {
+			return &answer[me]{Body: callerOf(ctx).me()}, nil
+		})
+	s.registerOwnResources(a)
+}
+
+// cookieTerms is what a session cookie depends on.
+type cookieTerms struct {
+	name string
+	tls  bool
+}
+
+// Resolve is called by huma with the request.
+func (t *cookieTerms) Resolve(ctx huma.Context) []error {
+	r, _ := humago.Unwrap(ctx)
+	t.name, t.tls = cookieName(r), overTLS(r)
+	return nil
+}
+
+// cookie gives the session to the browser, or takes it away when it has no value.
+func (t *cookieTerms) cookie(value string, expires time.Time) http.Cookie {
+	c := http.Cookie{Name: t.name, Value: value, Path: "/", Expires: expires, HttpOnly: true, Secure: t.tls, SameSite: http.SameSiteStrictMode}
+	if value == "" {
+		c.MaxAge = -1
+	}
+	return c
+}
+
+type signInRequest struct {
+	Terms cookieTerms
+	Body  linkInput
+}
+
+func (s *Service) signIn(ctx context.Context, in *signInRequest) (*signInAnswer, error) {
+	now, from := s.now(), hostOf(callerOf(ctx).addr)
+	if wait := s.addrFailures.blocked(from, now); wait > 0 {
+		return nil, rateLimited(wait)
+	}
+	hash := hashSecret(in.Body.Token)
+	user, err := s.store.LinkUser(ctx, hash, now)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, s.refuseSignIn(ctx, from, now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	snap, err := s.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	id, err := snap.identity(user)
+	if err != nil {
+		return nil, err
+	}
+	c := &caller{name: user, identity: id, addr: callerOf(ctx).addr}
+	if err := s.record(withCaller(ctx, c), act{action: "sign_in", target: user}); err != nil {
+		return nil, err
+	}
+	secret := newSecret(32)
+	ws := store.WebSession{Hash: hashSecret(secret), User: user, Created: now, Expires: now.Add(webSessionLifetime)}
+	if err := s.store.SpendLink(context.WithoutCancel(ctx), hash, ws); err != nil {
+		if errors.Is(err, store.ErrNotFound) { // another was faster, or the user was suspended meanwhile
+			return nil, s.refuseSignIn(withCaller(ctx, c), from, now)
+		}
+		return nil, err
+	}
+	c.admin = snap.holds(id, func(r *access.Role) bool { return r.Admin })
+	c.auditor = snap.holds(id, func(r *access.Role) bool { return r.Auditor })
+	c.identity.Expires = ws.Expires.UTC().Truncate(time.Second)
+	return &signInAnswer{SetCookie: in.Terms.cookie(secret, ws.Expires), Body: c.me()}, nil
+}
+
+// refuseSignIn counts and records a link that opens nothing.
+func (s *Service) refuseSignIn(ctx context.Context, from string, now time.Time) error {
+	s.addrFailures.note(from, now)
+	c := *callerOf(ctx)
+	if err := s.record(ctx, act{action: "sign_in", target: c.name, denied: "the sign-in link is unknown, used or expired"}); err != nil {
+		return err
+	}
+	return &access.Denial{Cause: access.BadCredentials,
+		Sentence: "this sign-in link is unknown, used or expired; an admin can make a new one with: sally admin sign-in-link USER"}
+}
+
+type signOutRequest struct {
+	Terms cookieTerms
+}
+
+type signOutAnswer struct {
+	SetCookie http.Cookie `header:"Set-Cookie"`
+}
+
+// signOut ends the session of the cookie that the caller came with; without one there is nothing to end.
+func (s *Service) signOut(ctx context.Context, in *signOutRequest) (*signOutAnswer, error) {
+	c := callerOf(ctx)
+	if c.cookie != "" {
+		if err := s.record(ctx, act{action: "sign_out", target: c.name}); err != nil {
+			return nil, err
+		}
+		if err := s.endWebSession(context.WithoutCancel(ctx), c.cookie); err != nil {
+			return nil, err
+		}
+	}
+	return &signOutAnswer{SetCookie: in.Terms.cookie("", time.Time{})}, nil
+}
+
+// endWebSession reloads as well, so that the session's open streams look again whether they may go on.
+func (s *Service) endWebSession(ctx context.Context, hash string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.store.DeleteWebSession(ctx, hash); err != nil {
+		return err
+	}
+	return s.reload(ctx)
+}

@@ -1,0 +1,176 @@
+package admin
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/sallyport/sallyport/admin/store"
+)
+
+const (
+	defaultTokenLifetime = 30 * 24 * time.Hour
+	maxTokenLifetime     = 366 * 24 * time.Hour
+)
+
+// newToken is the only answer that ever holds a token's value.
+type newToken struct {
+	store.Token
+	Value string `json:"token" doc:"The access token. It is shown this once."`
+}
+
+type tokenInput struct {
+	User    string    `json:"user" doc:"Whose token it will be"`
+	Label   string    `json:"label,omitempty" maxLength:"200" doc:"What it is for"`
+	Expires time.Time `json:"expires,omitzero" doc:"At most 366 days ahead; default: 30 days"`
+}
+
+type tokenChange struct {
+	Label   string    `json:"label,omitempty" maxLength:"200"`
+	Expires time.Time `json:"expires,omitzero" doc:"At most 366 days ahead; default: unchanged"`
+}
+
+type byID struct {
+	ID string `path:"id" maxLength:"128"`
+}
+
+func (s *Service) registerTokens(a *api) {
+	add(a, route{method: http.MethodGet, path: "/tokens", id: "list-tokens", summary: "List access tokens", level: reader}, s.listTokens)
+	add(a, route{method: http.MethodGet, path: "/tokens/{id}", id: "get-token", summary: "Show an access token", level: reader},
+		func(ctx context.Context, in *byID) (*answer[store.Token], error) {
+			snap, err := s.snapshot(ctx)
+			if err != nil {
+				return nil, err
+			}
+			t, ok := snap.Tokens[in.ID]
+			if !ok {
+				return nil, notFound("token", in.ID)
+			}
+			return &answer[store.Token]{Body: s.describeToken(t)}, nil
+		})
+	add(a, route{method: http.MethodPost, path: "/tokens", id: "create-token", summary: "Issue an access token", level: adminOnly,
+		status: http.StatusCreated, description: "The answer holds the token, this once."},
+		func(ctx context.Context, in *answer[tokenInput]) (*answer[newToken], error) {
+			t, err := s.issueToken(ctx, in.Body)
+			return &answer[newToken]{Body: t}, err
+		})
+	add(a, route{method: http.MethodPut, path: "/tokens/{id}", id: "put-token", summary: "Change an access token's label and expiry", level: adminOnly},
+		func(ctx context.Context, in *struct {
+			byID
+			Body tokenChange
+		}) (*answer[store.Token], error) {
+			t, err := s.changeToken(ctx, in.ID, in.Body)
+			return &answer[store.Token]{Body: t}, err
+		})
+	add(a, route{method: http.MethodDelete, path: "/tokens/{id}", id: "delete-token", summary: "Revoke an access token", level: adminOnly,
+		description: "It opens nothing more at once. Sessions that it opened live on; cut them with DELETE /sessions/{id}."},
+		func(ctx context.Context, in *byID) (*struct{}, error) { return nil, s.revokeToken(ctx, in.ID) })
+}
+
+func (s *Service) listTokens(ctx context.Context, in *struct {
+	paging
+	User string `query:"user" maxLength:"128" doc:"Only this user's"`
+}) (*answer[list[store.Token]], error) {
+	snap, err := s.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, id := range slices.Sorted(maps.Keys(snap.Tokens)) {
+		if in.User == "" || snap.Tokens[id].User == in.User {
+			ids = append(ids, id)
+		}
+	}
+	return &answer[list[store.Token]]{Body: page(in.paging, ids, func(id string) store.Token {
+		return s.describeToken(snap.Tokens[id])
+	})}, nil
+}
+
+func (s *Service) describeToken(t store.Token) store.Token {
+	t.LastUsed = s.usage.last(t)
+	return t
+}
+
+func (s *Service) issueToken(ctx context.Context, in tokenInput) (newToken, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap, err := s.snapshotLocked(ctx)
+	if err != nil {
+		return newToken{}, err
+	}
+	if _, ok := snap.Users[in.User]; !ok {
+		return newToken{}, invalid("user", "there is no user %q", in.User)
+	}
+	now := s.now().UTC().Truncate(time.Microsecond)
+	if in.Expires.IsZero() {
+		in.Expires = now.Add(defaultTokenLifetime)
+	}
+	if err := checkExpiry(now, in.Expires); err != nil {
+		return newToken{}, err
+	}
+	secret := newSecret(32)
+	t := store.Token{ID: newSecret(10), User: in.User, Label: in.Label, Created: now,
+		Expires: in.Expires.UTC().Truncate(time.Microsecond), SecretHash: hashSecret(secret)}
+	err = s.change(ctx, act{action: "tokens.create", target: t.ID, after: t}, func(ctx context.Context) error {
+		return s.store.PutToken(ctx, t)
+	})
+	if err != nil {
+		return newToken{}, err
+	}
+	return newToken{Token: t, Value: formatToken(t.ID, secret)}, nil
+}
+
+func (s *Service) changeToken(ctx context.Context, id string, in tokenChange) (store.Token, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap, err := s.snapshotLocked(ctx)
+	if err != nil {
+		return store.Token{}, err
+	}
+	before, ok := snap.Tokens[id]
+	if !ok {
+		return store.Token{}, notFound("token", id)
+	}
+	after := before
+	after.Label = in.Label
+	if !in.Expires.IsZero() {
+		after.Expires = in.Expires.UTC().Truncate(time.Microsecond)
+		if err := checkExpiry(s.now(), after.Expires); err != nil {
+			return store.Token{}, err
+		}
+	}
+	if after != before {
+		err = s.change(ctx, act{action: "tokens.update", target: id, before: before, after: after}, func(ctx context.Context) error {
+			return s.store.PutToken(ctx, after)
+		})
+	}
+	return s.describeToken(after), err
+}
+
+func (s *Service) revokeToken(ctx context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap, err := s.snapshotLocked(ctx)
+	if err != nil {
+		return err
+	}
+	t, ok := snap.Tokens[id]
+	if !ok {
+		return notFound("token", id)
+	}
+	return s.change(ctx, act{action: "tokens.delete", target: id, before: t}, func(ctx context.Context) error {
+		return s.store.DeleteToken(ctx, id)
+	})
+}
+
+func checkExpiry(now, expires time.Time) error {
+	if !expires.After(now) {
+		return invalid("expires", "the expiry %s is past", expires.Format(time.RFC3339))
+	}
+	if expires.Sub(now) > maxTokenLifetime+time.Minute {
+		return invalid("expires", "a token lasts 366 days at most")
+	}
+	return nil
+}

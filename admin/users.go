@@ -1,0 +1,130 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin/store"
+)
+
+func (s *Service) userNoun() noun[store.User] {
+	return noun[store.User]{
+		one: "user", many: "users",
+		all:     func(snap *snapshot) map[string]store.User { return snap.Users },
+		name:    func(u *store.User) *string { return &u.Name },
+		prepare: s.prepareUser,
+		put:     s.store.PutUser,
+		remove:  s.store.DeleteUser,
+		removed: func(name string) { s.live().KillUser(name, "your user was removed") },
+	}
+}
+
+// prepareUser keeps what only Sallyport itself may set. Certificates from before a user's creation are refused, so
+// that a name given anew does not inherit its former holder's.
+func (s *Service) prepareUser(snap *snapshot, u, old *store.User) error {
+	if err := checkUserName(u.Name); err != nil {
+		return err
+	}
+	if u.Kind == "" {
+		u.Kind = access.Person
+	}
+	var err error
+	if u.Groups, err = uniqueNames("groups", u.Groups); err != nil {
+		return err
+	}
+	if u.Roles, err = uniqueNames("roles", u.Roles); err != nil {
+		return err
+	}
+	for _, role := range u.Roles {
+		if _, ok := snap.Roles[role]; !ok {
+			return invalid("roles", "there is no role %q", role)
+		}
+	}
+	if old != nil {
+		u.Suspended, u.Created, u.CertificatesValidFrom = old.Suspended, old.Created, old.CertificatesValidFrom
+		return nil
+	}
+	u.Created = s.now().UTC().Truncate(time.Microsecond)
+	u.Suspended, u.CertificatesValidFrom = false, u.Created
+	return nil
+}
+
+// suspension is the answer to a suspension: the user, and how many sessions were cut.
+type suspension struct {
+	store.User
+	SessionsKilled int `json:"sessions_killed"`
+}
+
+func (s *Service) registerSuspension(a *api) {
+	add(a, route{method: http.MethodPost, path: "/users/{name}/suspend", id: "suspend-user", summary: "Suspend a user", level: adminOnly,
+		description: "At once and until reinstated: sessions are cut; tokens, cookies and certificates are refused. Cookies and certificates stay refused after."},
+		func(ctx context.Context, in *byName) (*answer[suspension], error) {
+			killed, u, err := s.suspend(ctx, in.Name)
+			return &answer[suspension]{Body: suspension{User: u, SessionsKilled: killed}}, err
+		})
+	add(a, route{method: http.MethodPost, path: "/users/{name}/reinstate", id: "reinstate-user", summary: "Reinstate a suspended user", level: adminOnly},
+		func(ctx context.Context, in *byName) (*answer[store.User], error) {
+			u, err := s.reinstate(ctx, in.Name)
+			return &answer[store.User]{Body: u}, err
+		})
+}
+
+// suspend refuses all of the user's proofs from here on, then cuts their sessions.
+func (s *Service) suspend(ctx context.Context, name string) (killed int, u store.User, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap, err := s.snapshotLocked(ctx)
+	if err != nil {
+		return 0, u, err
+	}
+	u, ok := snap.Users[name]
+	if !ok {
+		return 0, u, notFound("user", name)
+	}
+	before := u
+	u.Suspended = true
+	err = s.change(ctx, act{action: "users.suspend", target: name, before: before, after: u}, func(ctx context.Context) error {
+		return s.store.Suspend(ctx, name, s.now())
+	})
+	// Even when the reload failed the store refuses the user, so the sessions must go.
+	if err == nil || s.current.Load() == nil {
+		killed = s.live().KillUser(name, fmt.Sprintf("%s was suspended", name))
+	}
+	return killed, u, err
+}
+
+func (s *Service) reinstate(ctx context.Context, name string) (store.User, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap, err := s.snapshotLocked(ctx)
+	if err != nil {
+		return store.User{}, err
+	}
+	u, ok := snap.Users[name]
+	if !ok {
+		return u, notFound("user", name)
+	}
+	if !u.Suspended {
+		return u, nil
+	}
+	before := u
+	u.Suspended = false
+	return u, s.change(ctx, act{action: "users.reinstate", target: name, before: before, after: u}, func(ctx context.Context) error {
+		return s.store.PutUser(ctx, u)
+	})
+}
+
+// holdersOf names users whom a role is given by name, at most three, and how many there are.
+func (s *snapshot) holdersOf(role string) (names []string, count int) {
+	for name, u := range s.Users {
+		if slices.Contains(u.Roles, role) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names[:min(len(names), 3)], len(names)
+}

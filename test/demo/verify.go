@@ -52,11 +52,15 @@ func (w *world) search(ctx context.Context, query string) ([]audit.Event, error)
 	if err != nil {
 		return nil, err
 	}
-	var page audit.Page
-	if err := json.Unmarshal([]byte(out), &page); err != nil {
-		return nil, fmt.Errorf("read the search's answer: %w", err)
+	var events []audit.Event
+	for line := range strings.Lines(out) {
+		var e audit.Event
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			return nil, fmt.Errorf("read the search's answer: %w", err)
+		}
+		events = append(events, e)
 	}
-	return page.Rows, nil
+	return events, nil
 }
 
 // eventually searches until good accepts the answer; its last complaint is the error.

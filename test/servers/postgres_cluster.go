@@ -20,6 +20,9 @@ var defaultHBA = []string{
 	"host all all ::1/128 scram-sha-256",
 }
 
+// preparedPostgres, followed by a version, is where scripts/postgres.sh puts a server: a place that every user may read.
+const preparedPostgres = "/var/tmp/sallyport-postgres-"
+
 // postgresOwner is the system user that a cluster belongs to; PostgreSQL refuses to run as root.
 func postgresOwner() string {
 	if os.Geteuid() == 0 {
@@ -33,18 +36,11 @@ func postgresEnv() []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC"}
 }
 
-// postgresBinDir finds the directory of a version's programs: Debian's, or one prepared in the cache by
-// scripts/postgres.sh, or that of postgres on the PATH when any version will do.
+// postgresBinDir finds the directory of a version's programs: Debian's, or one that scripts/postgres.sh has
+// prepared, or that of postgres on the PATH when any version will do.
 func postgresBinDir(version string) (string, error) {
-	cache, err := CacheDir()
-	if err != nil {
-		return "", err
-	}
 	if version != "" {
-		for _, dir := range []string{
-			filepath.Join("/usr/lib/postgresql", version, "bin"),
-			filepath.Join(cache, "postgres-"+version, "bin"),
-		} {
+		for _, dir := range []string{"/usr/lib/postgresql/" + version + "/bin", preparedPostgres + version + "/bin"} {
 			if isProgram(filepath.Join(dir, "postgres")) {
 				return dir, nil
 			}
@@ -140,12 +136,12 @@ func makeTemplate(ctx context.Context, bin, template string) (err error) {
 			return err
 		}
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8",
+	cmd, err := commandAs(ctx, postgresOwner(), filepath.Join(bin, "initdb"), "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8",
 		"--auth=scram-sha-256", "--username="+postgresSuperuser, "--pwfile="+password, "--pgdata="+filepath.Join(work, "data"))
-	cmd.Env, cmd.Dir = postgresEnv(), "/"
-	if cmd.SysProcAttr, err = runAs(postgresOwner()); err != nil {
+	if err != nil {
 		return err
 	}
+	cmd.Env, cmd.Dir = postgresEnv(), "/"
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("run initdb: %w: %s", err, out)
 	}

@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -56,11 +57,11 @@ func Start(c Command) (*Process, error) {
 		return nil, fmt.Errorf("open log of %s: %w", filepath.Base(c.Path), err)
 	}
 	defer log.Close()
-	cmd := exec.Command(c.Path, c.Args...)
-	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = c.Env, c.Dir, log, log
-	if cmd.SysProcAttr, err = runAs(c.User); err != nil {
+	cmd, err := commandAs(context.Background(), c.User, c.Path, c.Args...)
+	if err != nil {
 		return nil, err
 	}
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = c.Env, c.Dir, log, log
 	cmd.SysProcAttr.Setpgid = true // an interrupt at the terminal is for us alone: we end the program in order
 	cmd.SysProcAttr.Pdeathsig = c.DeathSignal
 	if c.DeathSignal == 0 {
@@ -130,19 +131,20 @@ func (p *Process) Stop(grace time.Duration) error {
 	}
 }
 
-// runAs yields the attributes that make a child run as the named user, if this process may choose.
-func runAs(name string) (*syscall.SysProcAttr, error) {
+// commandAs prepares a program to run as the named user, if this process may choose.
+func commandAs(ctx context.Context, name, path string, args ...string) (*exec.Cmd, error) {
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	if name == "" || os.Geteuid() != 0 {
-		return &syscall.SysProcAttr{}, nil
+		return cmd, nil
 	}
 	uid, gid, err := userIDs(name)
 	if err != nil {
 		return nil, err
 	}
-	return &syscall.SysProcAttr{
-		Credential:  &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)},
-		AmbientCaps: []uintptr{capDACOverride},
-	}, nil
+	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	cmd.SysProcAttr.AmbientCaps = []uintptr{capDACOverride}
+	return cmd, nil
 }
 
 // userIDs are the numeric user and group id of a system user.

@@ -221,8 +221,10 @@ func preparePassword(password string) string {
 	if isASCII(password) || !utf8.ValidString(password) {
 		return password
 	}
-	// Both tables that come first in the profile hold U+200B; PostgreSQL asks the table of spaces first.
-	prepared, err := stringprep.SASLprep.Prepare(strings.ReplaceAll(password, "\u200b", " "))
+	// Both tables that come first in the profile hold U+200B; PostgreSQL asks the table of spaces first. The library
+	// lacks U+1806 among what is mapped to nothing (RFC 3454, table B.1).
+	mapped := strings.ReplaceAll(strings.ReplaceAll(password, "\u200b", " "), "\u1806", "")
+	prepared, err := stringprep.SASLprep.Prepare(mapped)
 	if err != nil || prepared == "" {
 		return password
 	}

@@ -32,8 +32,10 @@ type config struct {
 	// PlainOutside lets clients on other machines send access tokens without TLS. Do not.
 	PlainOutside bool          `yaml:"plain_outside"`
 	Vault        *vault.Config `yaml:"vault"`
-	Limits       limitsConfig  `yaml:"limits"`
-	Log          logConfig     `yaml:"log"`
+	// SealKeyFile holds the key of sealed credentials; default sealed.key in the data directory. Better elsewhere.
+	SealKeyFile string       `yaml:"seal_key_file"`
+	Limits      limitsConfig `yaml:"limits"`
+	Log         logConfig    `yaml:"log"`
 	// DrainTimeout is how long sessions may go on after the order to stop.
 	DrainTimeout time.Duration `yaml:"drain_timeout"`
 }
@@ -71,12 +73,8 @@ func defaultConfig() (config, error) {
 	if err != nil {
 		return config{}, fmt.Errorf("name this gateway: %w", err)
 	}
-	dir, err := defaultDataDir()
-	if err != nil {
-		return config{}, err
-	}
 	return config{
-		DataDir: dir, Gateway: host,
+		DataDir: defaultDataDir(), Gateway: host,
 		Listen:       listenConfig{Web: "127.0.0.1:7480", Tunnel: "127.0.0.1:7443", Postgres: "127.0.0.1:7432"},
 		Log:          logConfig{Format: "text"},
 		DrainTimeout: 30 * time.Second,
@@ -122,6 +120,11 @@ func (c *config) validate() error {
 	}
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		return fmt.Errorf("log.format: %q is neither text nor json", c.Log.Format)
+	}
+	if c.Vault != nil {
+		if err := c.Vault.Validate(); err != nil {
+			return fmt.Errorf("vault: %w", err)
+		}
 	}
 	if n := c.Limits.StatementBytes; n != 0 && (n < 64<<10 || n > 1<<30) {
 		return errors.New("limits.statement_bytes: must be between 65536 and 1073741824")

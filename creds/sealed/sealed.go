@@ -98,6 +98,9 @@ func Open(c Config) (*Store, error) {
 	return s, nil
 }
 
+// Identity is the key that seals the store; it may seal other secrets of the same server too.
+func (s *Store) Identity() *age.X25519Identity { return s.key }
+
 // Fetch implements creds.Source. The lease never ends.
 func (s *Store) Fetch(ctx context.Context, r creds.Request) (*creds.Lease, error) {
 	name := r.Credential.Name

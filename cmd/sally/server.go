@@ -1,0 +1,414 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sallyport/sallyport/admin"
+	"github.com/sallyport/sallyport/admin/ca"
+	"github.com/sallyport/sallyport/admin/store"
+	"github.com/sallyport/sallyport/audit/index"
+	"github.com/sallyport/sallyport/audit/journal"
+	"github.com/sallyport/sallyport/client"
+	"github.com/sallyport/sallyport/creds"
+	"github.com/sallyport/sallyport/creds/sealed"
+	"github.com/sallyport/sallyport/creds/vault"
+	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxy/postgres"
+	"github.com/sallyport/sallyport/web"
+)
+
+// Names within the data directory.
+const (
+	stateFile     = "state.db"
+	journalDir    = "journal"
+	sealedFile    = "credentials.sealed"
+	addressesFile = "addresses.json"
+)
+
+// sealPassphraseEnv names the variable that holds the passphrase of the key file, if it has one.
+const sealPassphraseEnv = "SALLY_SEAL_PASSPHRASE"
+
+func newServerCommand() *cobra.Command {
+	var path string
+	var flags config
+	cmd := &cobra.Command{
+		Use:   "server",
+		Short: "Run Sallyport: gateway, control plane, record and web UI in one process",
+		Long: `Runs Sallyport. Without arguments it listens on loopback and keeps its state under the data directory, which it
+makes on the first start together with a certificate authority, a journal and a first admin, whose one-time sign-in
+link it prints. Ctrl-C or SIGTERM stops accepting, lets sessions finish for drain_timeout, and ends.`,
+		Example: `  sally server
+  sally server --config /etc/sallyport/sally.yaml
+  sally server --data-dir /var/lib/sallyport --listen-postgres 0.0.0.0:5432`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(path)
+			if err != nil {
+				return err
+			}
+			override(cmd, &c, flags)
+			if err := c.validate(); err != nil {
+				return err
+			}
+			return runServer(cmd.Context(), c, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&path, "config", os.Getenv("SALLY_CONFIG"), "configuration file (env SALLY_CONFIG)")
+	f.StringVar(&flags.DataDir, "data-dir", os.Getenv("SALLY_DATA_DIR"), "data directory (env SALLY_DATA_DIR)")
+	f.StringVar(&flags.Listen.Web, "listen-web", "", `address of the web UI and API, or "off"`)
+	f.StringVar(&flags.Listen.Tunnel, "listen-tunnel", "", `address of the local client's entrance, or "off"`)
+	f.StringVar(&flags.Listen.Postgres, "listen-postgres", "", `address of PostgreSQL's native entrance, or "off"`)
+	return cmd
+}
+
+// override lets flags that were given win over the file.
+func override(cmd *cobra.Command, c *config, flags config) {
+	for _, o := range []struct{ value, target *string }{
+		{&flags.DataDir, &c.DataDir}, {&flags.Listen.Web, &c.Listen.Web}, {&flags.Listen.Tunnel, &c.Listen.Tunnel},
+		{&flags.Listen.Postgres, &c.Listen.Postgres},
+	} {
+		if *o.value != "" {
+			*o.target = *o.value
+		}
+	}
+}
+
+// server is everything that one process runs, in the order in which it is opened.
+type server struct {
+	config  config
+	log     *slog.Logger
+	journal *journal.Journal
+	state   *store.Store
+	sealed  *sealed.Store
+	vault   *vault.Source // nil when not configured
+	admin   *admin.Service
+	gateway *proxy.Server
+	closing []func() error // in order of opening
+
+	tunnelAddress string
+	webTLS        *tls.Config // nil: plain HTTP
+}
+
+// runServer runs until ctx ends, then drains and closes.
+func runServer(ctx context.Context, c config, out, logOut io.Writer) (err error) {
+	s := &server{config: c, log: c.logger(logOut)}
+	defer func() { err = errors.Join(err, s.close()) }()
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	listeners, err := s.listen(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.announce(ctx, listeners, out); err != nil {
+		return err
+	}
+	return s.serve(ctx, listeners)
+}
+
+func (s *server) open(ctx context.Context) error {
+	for _, step := range []struct {
+		what string
+		do   func(context.Context) error
+	}{
+		{"make data directory", s.openDataDir},
+		{"open journal", s.openJournal},
+		{"open sealed credentials", s.openSealed},
+		{"open Vault", s.openVault},
+		{"open state", s.openState},
+		{"open control plane", s.openAdmin},
+		{"open gateway", s.openGateway},
+	} {
+		if err := step.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", step.what, err)
+		}
+	}
+	return nil
+}
+
+func (s *server) openDataDir(context.Context) error {
+	if err := os.MkdirAll(s.config.DataDir, 0o700); err != nil {
+		return fmt.Errorf("data_dir: %w", err)
+	}
+	return os.Chmod(s.config.DataDir, 0o700)
+}
+
+func (s *server) openJournal(context.Context) (err error) {
+	s.journal, err = journal.Open(s.path(journalDir), journal.Options{Gateway: s.config.Gateway, Log: s.log})
+	if err != nil {
+		return err
+	}
+	s.closing = append(s.closing, s.journal.Close)
+	return nil
+}
+
+func (s *server) openSealed(context.Context) (err error) {
+	s.sealed, err = sealed.Open(sealed.Config{Path: s.path(sealedFile), KeyFile: s.config.SealKeyFile, Passphrase: os.Getenv(sealPassphraseEnv)})
+	return err
+}
+
+func (s *server) openVault(context.Context) (err error) {
+	if s.config.Vault == nil {
+		return nil
+	}
+	if s.vault, err = vault.New(*s.config.Vault, os.Getenv(vault.TokenEnv), s.log); err != nil {
+		return err
+	}
+	s.closing = append(s.closing, func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		return s.vault.Close(ctx)
+	})
+	return nil
+}
+
+func (s *server) openState(ctx context.Context) (err error) {
+	if s.state, err = store.Open(ctx, s.path(stateFile)); err != nil {
+		return err
+	}
+	s.closing = append(s.closing, s.state.Close)
+	return nil
+}
+
+func (s *server) openAdmin(ctx context.Context) (err error) {
+	searcher := index.OpenScan(s.path(journalDir))
+	searcher.Notifier = s.journal
+	s.admin, err = admin.New(ctx, admin.Config{
+		Store: s.state, Journal: s.journal, Searcher: searcher, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
+		UI: web.Files(), Log: s.log, Gateway: s.config.Gateway, Tunnel: func() string { return s.tunnelAddress },
+		Health: s.journal.Fault, Version: version,
+	})
+	if err != nil {
+		return err
+	}
+	s.closing = append(s.closing, func() error { s.admin.Close(); return nil })
+	return nil
+}
+
+func (s *server) openGateway(context.Context) error {
+	certificate, err := s.certificate()
+	if err != nil {
+		return err
+	}
+	sources := creds.Router{"sealed": s.sealed}
+	if s.vault != nil {
+		sources["vault"] = s.vault
+	}
+	s.gateway = proxy.NewServer(proxy.Config{
+		Gateway:   s.config.Gateway,
+		Protocols: map[string]proxy.Protocol{"postgres": postgres.New(s.config.Limits.StatementBytes)},
+		Directory: s.admin, Credentials: sources, Journal: s.journal, Certificate: certificate, ClientCAs: s.admin.ClientCAs(),
+		PlainOutside: s.config.PlainOutside, Limits: s.config.limits(), Log: s.log,
+	})
+	s.admin.SetSessions(s.gateway)
+	return nil
+}
+
+// certificate gives the gateway's own certificate: the configured one, but for tunnels always one of Sallyport's CA,
+// which is what local clients verify.
+func (s *server) certificate() (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
+	names := append([]string{client.GatewayName, "localhost", "127.0.0.1", "::1"}, s.config.Hosts...)
+	own, err := s.admin.ServerCertificates(names)
+	if err != nil {
+		return nil, fmt.Errorf("issue certificate: %w", err)
+	}
+	public := own
+	if s.config.TLS.Certificate != "" {
+		if public, err = loadCertificate(s.config.TLS); err != nil {
+			return nil, err
+		}
+	}
+	if s.config.TLS.Certificate != "" || !isLoopbackAddress(s.config.Listen.Web) {
+		s.webTLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: public, NextProtos: []string{"h2", "http/1.1"}}
+	}
+	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		for _, name := range hello.SupportedProtos {
+			if name == proxy.TunnelALPN {
+				return own(hello)
+			}
+		}
+		return public(hello)
+	}, nil
+}
+
+// loadCertificate reads the configured certificate anew for each handshake, so that it can be renewed in place.
+func loadCertificate(c certificateConfig) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
+	load := func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
+		if err != nil {
+			return nil, fmt.Errorf("tls: %w", err)
+		}
+		return &pair, nil
+	}
+	_, err := load(nil)
+	return load, err
+}
+
+func isLoopbackAddress(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (s *server) path(name string) string { return filepath.Join(s.config.DataDir, name) }
+
+// listeners are the open entrances; nil where one is off.
+type listeners struct {
+	web, tunnel, postgres, local net.Listener
+}
+
+func (s *server) listen(ctx context.Context) (l listeners, err error) {
+	var config net.ListenConfig
+	for _, e := range []struct {
+		address string
+		to      *net.Listener
+	}{
+		{s.config.Listen.Web, &l.web}, {s.config.Listen.Tunnel, &l.tunnel}, {s.config.Listen.Postgres, &l.postgres},
+	} {
+		if e.address == off {
+			continue
+		}
+		if *e.to, err = config.Listen(ctx, "tcp", e.address); err != nil {
+			return l, fmt.Errorf("listen: %w", err)
+		}
+	}
+	if l.tunnel != nil {
+		s.tunnelAddress = s.reachable(l.tunnel.Addr())
+	}
+	if l.local, err = admin.ListenLocal(s.path(apiSocket)); err != nil {
+		return l, err
+	}
+	return l, nil
+}
+
+// reachable is the address that clients are told: the first of hosts, when the listener is open to the network.
+func (s *server) reachable(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "" // the server's own, as the client knows it
+		if len(s.config.Hosts) > 0 {
+			host = s.config.Hosts[0]
+		}
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// announce says where everything is, in words and, for programs, in addresses.json.
+func (s *server) announce(ctx context.Context, l listeners, out io.Writer) error {
+	addresses := map[string]string{}
+	fmt.Fprintf(out, "Sallyport %s, data in %s\n", version, s.config.DataDir)
+	for _, e := range []struct {
+		name, words string
+		listener    net.Listener
+	}{
+		{"web", "web UI and API", l.web}, {"tunnel", "local client", l.tunnel}, {"postgres", "PostgreSQL", l.postgres},
+	} {
+		if e.listener == nil {
+			continue
+		}
+		addresses[e.name] = e.listener.Addr().String()
+		shown := addresses[e.name]
+		if e.name == "web" {
+			shown = s.webURL(l)
+		}
+		fmt.Fprintf(out, "  %-15s %s\n", e.words, shown)
+	}
+	text, err := json.MarshalIndent(addresses, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode addresses: %w", err)
+	}
+	if err := os.WriteFile(s.path(addressesFile), append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write addresses: %w", err)
+	}
+	link, created, err := s.admin.FirstStart(ctx)
+	if err != nil {
+		return fmt.Errorf("first start: %w", err)
+	}
+	switch {
+	case created && l.web != nil:
+		fmt.Fprintf(out, "\nSign in as the first admin, once, within a day:\n  %s%s\n\n", s.webURL(l), link)
+	case created:
+		fmt.Fprintln(out, "\nThe web is off; use: sally admin --data-dir", s.config.DataDir)
+	}
+	return nil
+}
+
+func (s *server) webURL(l listeners) string {
+	scheme := "http"
+	if s.webTLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + l.web.Addr().String()
+}
+
+// serve runs the entrances until ctx ends or one of them fails.
+func (s *server) serve(ctx context.Context, l listeners) error {
+	run, ctx := errgroup.WithContext(ctx)
+	if l.tunnel != nil {
+		run.Go(func() error { return s.gateway.ServeTunnel(l.tunnel) })
+	}
+	if l.postgres != nil {
+		run.Go(func() error { return s.gateway.ServeNative("postgres", l.postgres) })
+	}
+	servers := []*http.Server{s.serveHTTP(run, s.admin.LocalServer(), l.local)}
+	if l.web != nil {
+		web := l.web
+		if s.webTLS != nil {
+			web = tls.NewListener(web, s.webTLS)
+		}
+		servers = append(servers, s.serveHTTP(run, s.admin.Server(), web))
+	}
+	run.Go(func() error {
+		<-ctx.Done()
+		s.log.Info("stopping: no new connections", "sessions", len(s.gateway.Sessions()), "drain_timeout", s.config.DrainTimeout)
+		drain, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
+		defer cancel()
+		s.gateway.Shutdown(drain)
+		for _, h := range servers {
+			_ = h.Close() // live tails never end by themselves
+		}
+		return nil
+	})
+	return run.Wait()
+}
+
+func (s *server) serveHTTP(run *errgroup.Group, h *http.Server, l net.Listener) *http.Server {
+	h.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)
+	run.Go(func() error {
+		if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve HTTP: %w", err)
+		}
+		return nil
+	})
+	return h
+}
+
+// close closes what was opened, last first.
+func (s *server) close() error {
+	var errs []error
+	for i := len(s.closing) - 1; i >= 0; i-- {
+		errs = append(errs, s.closing[i]())
+	}
+	return errors.Join(errs...)
+}

@@ -20,9 +20,8 @@ const (
 	defaultLimit = 50
 	maxLimit     = 1000
 	// defaultBudget bounds the records that one search looks at.
-	defaultBudget = 20_000_000
-	// maxTableRecords bounds the records whose places are kept in memory, at 17 bytes each.
-	maxTableRecords = 8_000_000
+	defaultBudget       = 20_000_000
+	defaultTableRecords = 8_000_000
 )
 
 // Notifier tells of new records; *journal.Journal is one.
@@ -41,6 +40,8 @@ type Scan struct {
 	dir string
 	now func() time.Time
 
+	tableRecords int // bounds the records whose places are kept in memory, at 17 bytes each
+
 	mu       sync.Mutex
 	segments map[uint64]*segment // by first sequence number
 	uses     int64               // how often a table was asked for
@@ -51,7 +52,7 @@ var _ audit.Searcher = (*Scan)(nil)
 // OpenScan searches the journal in dir. Nothing is read before the first search; a directory that does not exist is
 // an error then.
 func OpenScan(dir string) *Scan {
-	return &Scan{dir: dir, now: time.Now, segments: map[uint64]*segment{}}
+	return &Scan{dir: dir, now: time.Now, tableRecords: defaultTableRecords, segments: map[uint64]*segment{}}
 }
 
 // list brings the known segments in line with the directory and returns them, oldest first.
@@ -150,12 +151,12 @@ func (s *Scan) touch(seg *segment) {
 			idle = append(idle, other)
 		}
 	}
-	if total <= maxTableRecords {
+	if total <= s.tableRecords {
 		return
 	}
 	slices.SortFunc(idle, func(a, b *segment) int { return int(a.lastUse() - b.lastUse()) })
 	for _, other := range idle {
-		if total <= maxTableRecords {
+		if total <= s.tableRecords {
 			return
 		}
 		n, _ := other.weight()

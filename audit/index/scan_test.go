@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -108,7 +109,9 @@ func searchAll(t testing.TB, s *Scan, q audit.Query) []audit.Event {
 	return nil
 }
 
-func pick[T any](t *rapid.T, label string, from ...T) T { return rapid.SampledFrom(from).Draw(t, label) }
+func pick[T any](t *rapid.T, label string, from ...T) T {
+	return rapid.SampledFrom(from).Draw(t, label)
+}
 
 var statements = []string{"select 1", "SELECT * FROM orders WHERE note = 'Refund'", "update refunds set a=\"b\\c\"",
 	"line\nrefund\tÉclair\x01", "\xff\xferefund", "éclair {\"hex\":\"refund\"}", strings.Repeat("x", 200) + " refund",
@@ -181,6 +184,11 @@ func TestScanFindsWhatDecodingEverythingFinds(t *testing.T) {
 			if err := j.Append(e); err != nil {
 				rt.Fatal(err)
 			}
+			if i%4 == 3 {
+				if err := j.AwaitDurable(t.Context(), e.Seq); err != nil {
+					rt.Fatal(err)
+				}
+			}
 			switch e.Type {
 			case audit.StatementBegin:
 				open = append(open, e.ID)
@@ -213,6 +221,26 @@ func mustAppend(t testing.TB, j *journal.Journal, e *audit.Event) *audit.Event {
 		t.Fatal(err)
 	}
 	return e
+}
+
+// mustAppendDurably also lets the journal begin a new segment when the one at hand is full.
+func mustAppendDurably(t testing.TB, j *journal.Journal, e *audit.Event) *audit.Event {
+	t.Helper()
+	mustAppend(t, j, e)
+	if err := j.AwaitDurable(t.Context(), e.Seq); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// mustHaveSegments keeps a test from passing on fewer segments than it means to.
+func mustHaveSegments(t testing.TB, dir string, n int) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.journal"))
+	if err != nil || len(files) < n {
+		t.Fatalf("%d segments, %v; want %d at least", len(files), err, n)
+	}
+	return files
 }
 
 func TestPartialAtDeadline(t *testing.T) {

@@ -65,8 +65,8 @@ function Nothing({ found, view, change, live }: Omit<Props, 'rows' | 'children'>
   return (
     <Notice title="The record is empty">
       <p>Every statement that goes through Sallyport is written here before it runs. To make the first:</p>
-      <Command>sally login https://sally.acme.com:8443</Command>
-      <Command>{'sally connect orders -- psql -c "select 1"'}</Command>
+      <Command>sally login https://sally.acme.com</Command>
+      <Command>{"sally psql orders -- -c 'select 1'"}</Command>
     </Notice>
   );
 }

@@ -21,8 +21,8 @@ export function SessionsPage() {
       empty={
         <Notice title="Nobody is connected">
           <p>A session is one connection that is open now. It shows here while somebody works, for example with:</p>
-          <Command>sally login https://sally.acme.com:8443</Command>
-          <Command>sally connect orders</Command>
+          <Command>sally login https://sally.acme.com</Command>
+          <Command>sally psql orders</Command>
         </Notice>
       }
     />

@@ -1,0 +1,43 @@
+import axe from 'axe-core';
+import type { Page } from '@playwright/test';
+import { expect, rows, test } from './world';
+
+async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run());
+  return violations.flatMap((v) => v.nodes.map((node) => `${v.id}: ${node.html.slice(0, 200)}`));
+}
+
+const PAGES = ['users', 'roles', 'resources', 'sessions', 'credentials'];
+
+for (const scheme of ['light', 'dark'] as const) {
+  test.describe(scheme, () => {
+    test.use({ colorScheme: scheme });
+
+    test('sign-in has no finding of axe', async ({ page, world }) => {
+      await page.goto(`${world.web}/sign-in`);
+      await expect(page.getByText('link that works once')).toBeVisible();
+      expect(await findings(page)).toEqual([]);
+    });
+
+    test('audit has no finding of axe', async ({ admin }) => {
+      await expect(rows(admin)).not.toHaveCount(0);
+      expect(await findings(admin)).toEqual([]);
+      await rows(admin).filter({ hasText: 'no_such_table' }).first().click();
+      await expect(admin.getByRole('button', { name: 'The whole session' })).toBeVisible();
+      expect(await findings(admin)).toEqual([]);
+      await admin.getByRole('button', { name: 'How to search' }).click();
+      await expect(admin.getByText('All terms must hold')).toBeVisible();
+      expect(await findings(admin)).toEqual([]);
+    });
+
+    for (const name of PAGES) {
+      test(`${name} has no finding of axe`, async ({ admin, world }) => {
+        await admin.goto(`${world.web}/${name}`);
+        await expect(admin.getByRole('heading', { level: 1 })).toBeVisible();
+        await expect(admin.getByRole('status', { name: 'Loading' })).toHaveCount(0);
+        expect(await findings(admin)).toEqual([]);
+      });
+    }
+  });
+}

@@ -73,6 +73,7 @@ func (s *Service) newAPI(mux *http.ServeMux) *api {
 	registry := config.Components.Schemas
 	registry.RegisterTypeAlias(reflect.TypeFor[audit.Text](), reflect.TypeFor[textSchema]())
 	registry.RegisterTypeAlias(reflect.TypeFor[audit.Param](), reflect.TypeFor[paramSchema]())
+	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[Problem]())
 	a := &api{API: humago.NewWithPrefix(mux, apiRoot, config), service: s}
 
 	registerNoun(a, s.userNoun())

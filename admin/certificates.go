@@ -12,6 +12,10 @@ import (
 	"github.com/sallyport/sallyport/admin/ca"
 )
 
+type certificateInput struct {
+	PublicKey string `json:"public_key" maxLength:"16384" doc:"PEM: PUBLIC KEY or CERTIFICATE REQUEST; ECDSA, Ed25519 or RSA"`
+}
+
 // newCertificate is what a local client needs to come in by the tunnel.
 type newCertificate struct {
 	Certificate string    `json:"certificate" doc:"PEM, for TLS client authentication alone"`
@@ -23,11 +27,7 @@ type newCertificate struct {
 func (s *Service) registerCertificates(a *api) {
 	add(a, route{method: http.MethodPost, path: "/certificates", id: "create-certificate", summary: "Certify the caller's public key", level: signedIn,
 		status: http.StatusCreated, description: "For 12 hours, or until the access token that the caller came with ends."},
-		func(ctx context.Context, in *struct {
-			Body struct {
-				PublicKey string `json:"public_key" maxLength:"16384" doc:"PEM: PUBLIC KEY or CERTIFICATE REQUEST; ECDSA, Ed25519 or RSA"`
-			}
-		}) (*answer[newCertificate], error) {
+		func(ctx context.Context, in *answer[certificateInput]) (*answer[newCertificate], error) {
 			c, err := s.issueCertificate(ctx, in.Body.PublicKey)
 			return &answer[newCertificate]{Body: c}, err
 		})

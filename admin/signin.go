@@ -102,6 +102,10 @@ type signInAnswer struct {
 	Body      me
 }
 
+type newLinkInput struct {
+	User string `json:"user" maxLength:"128" doc:"Who may sign in with it"`
+}
+
 type newLink struct {
 	User    string    `json:"user"`
 	Path    string    `json:"path" doc:"To put behind the address of the web UI; the part after # is the secret. It is shown this once."`
@@ -113,11 +117,7 @@ func (s *Service) registerSignIn(a *api) {
 	add(a, route{method: http.MethodPost, path: "/sign-out", id: "sign-out", summary: "End the caller's session cookie", level: signedIn}, s.signOut)
 	add(a, route{method: http.MethodPost, path: "/sign-in/links", id: "create-sign-in-link", summary: "Make a one-time sign-in link for a user",
 		level: adminOnly, status: http.StatusCreated},
-		func(ctx context.Context, in *struct {
-			Body struct {
-				User string `json:"user"`
-			}
-		}) (*answer[newLink], error) {
+		func(ctx context.Context, in *answer[newLinkInput]) (*answer[newLink], error) {
 			path, expires, err := s.SignInLink(ctx, in.Body.User)
 			return &answer[newLink]{Body: newLink{User: in.Body.User, Path: path, Expires: expires}}, err
 		})

@@ -19,24 +19,17 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/sallyport/sallyport/client"
 )
 
 // apiSocket is the name of the local API's Unix socket in a data directory.
 const apiSocket = "admin.sock"
 
-// apiProfile is what a login left behind for later commands.
-type apiProfile struct {
-	Server string // base URL, such as https://sally.acme.com:8443
-	Token  string // access token
-	CA     []byte // PEM of the server's CA; empty: the system's roots
-}
-
 // apiFlags say which server a command talks to, and as whom.
 type apiFlags struct {
 	server  string
 	dataDir string
-	// profile loads what `sally login` saved; nil, or a nil profile, when there is none.
-	profile func() (*apiProfile, error)
 }
 
 // register adds the flags. Environment variables give their defaults.
@@ -83,41 +76,55 @@ func (a *apiFlags) client() (*apiClient, error) {
 	if p == nil {
 		return nil, errors.New("no server to talk to; log in with: sally login https://SERVER, or name one with --server or --data-dir")
 	}
-	return newRemoteClient(p.Server, p.Token, p.CA)
+	return newRemoteClient(p.Server, proofOf(p), p.ServerCA)
 }
 
-// remoteClient talks to --server. The saved profile lends its token and CA only when it is for that same server.
+// remoteClient talks to --server. The saved profile lends its proof and CA only when it is for that same server.
 func (a *apiFlags) remoteClient() (*apiClient, error) {
-	token := os.Getenv("SALLY_TOKEN")
-	var ca []byte
+	who := proof{token: os.Getenv("SALLY_TOKEN")}
+	ca := ""
 	p, err := a.loadProfile()
-	if err != nil && token == "" {
+	if err != nil && who.token == "" {
 		return nil, err
 	}
 	if p != nil && strings.TrimSuffix(p.Server, "/") == strings.TrimSuffix(a.server, "/") {
-		ca = p.CA
-		if token == "" {
-			token = p.Token
+		ca = p.ServerCA
+		if who.token == "" {
+			who = proofOf(p)
 		}
 	}
-	return newRemoteClient(a.server, token, ca)
+	return newRemoteClient(a.server, who, ca)
 }
 
-func (a *apiFlags) loadProfile() (*apiProfile, error) {
-	if a.profile == nil {
+// loadProfile gives what `sally login` saved; nil when there is nothing.
+func (a *apiFlags) loadProfile() (*client.Profile, error) {
+	p, err := client.LoadProfile()
+	if errors.Is(err, client.ErrSignedOut) {
 		return nil, nil
 	}
-	p, err := a.profile()
 	if err != nil {
 		return nil, fmt.Errorf("load login profile: %w", err)
 	}
 	return p, nil
 }
 
+// proof is what a request carries to say who makes it: at most one of the two.
+type proof struct {
+	token  string // access token
+	cookie string // session cookie, "name=value"
+}
+
+func proofOf(p *client.Profile) proof {
+	if p.Token != "" {
+		return proof{token: p.Token}
+	}
+	return proof{cookie: p.Session}
+}
+
 // apiClient speaks to /api/v1 of one server.
 type apiClient struct {
 	base  string // without a slash at its end
-	token string
+	proof proof
 	http  *http.Client
 }
 
@@ -129,27 +136,27 @@ func socketClient(path string) *apiClient {
 	return &apiClient{base: "http://sally.local", http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
 }
 
-// newRemoteClient refuses to send a token in the clear to anywhere but this machine.
-func newRemoteClient(server, token string, ca []byte) (*apiClient, error) {
+// newRemoteClient refuses to send a proof in the clear to anywhere but this machine.
+func newRemoteClient(server string, who proof, ca string) (*apiClient, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, fmt.Errorf("server %q is no address; it looks like https://sally.acme.com:8443", server)
 	}
-	if u.Scheme == "http" && token != "" && !isLoopback(u.Hostname()) {
-		return nil, fmt.Errorf("refusing to send an access token to %s in the clear; use https", server)
+	if u.Scheme == "http" && who != (proof{}) && !isLoopback(u.Hostname()) {
+		return nil, fmt.Errorf("refusing to send a proof of who you are to %s in the clear; use https", server)
 	}
 	tr := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
 		ResponseHeaderTimeout: time.Minute,
 	}
-	if len(ca) > 0 {
+	if ca != "" {
 		tr.TLSClientConfig.RootCAs = x509.NewCertPool()
-		if !tr.TLSClientConfig.RootCAs.AppendCertsFromPEM(ca) {
+		if !tr.TLSClientConfig.RootCAs.AppendCertsFromPEM([]byte(ca)) {
 			return nil, fmt.Errorf("the saved CA of %s holds no certificate; log in again with: sally login %s", server, server)
 		}
 	}
-	return &apiClient{base: strings.TrimSuffix(server, "/"), token: token, http: &http.Client{Transport: tr}}, nil
+	return &apiClient{base: strings.TrimSuffix(server, "/"), proof: who, http: &http.Client{Transport: tr}}, nil
 }
 
 func isLoopback(host string) bool {
@@ -226,8 +233,11 @@ func (c *apiClient) send(ctx context.Context, method, path string, body io.Reade
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
+	switch {
+	case c.proof.token != "":
+		req.Header.Set("Authorization", "Bearer "+c.proof.token)
+	case c.proof.cookie != "":
+		req.Header.Set("Cookie", c.proof.cookie)
 	}
 	res, err := c.http.Do(req)
 	if err != nil {

@@ -1,0 +1,141 @@
+package admin_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// routes is the whole API: method, path and who may call it ("anyone", "user", "reader" or "admin").
+var routes = []struct{ method, path, level string }{
+	{"GET", "/health", "anyone"},
+	{"POST", "/sign-in", "anyone"},
+	{"POST", "/sign-out", "user"},
+	{"GET", "/me", "user"},
+	{"GET", "/resources/mine", "user"},
+	{"POST", "/certificates", "user"},
+	{"GET", "/users", "reader"},
+	{"GET", "/users/{name}", "reader"},
+	{"POST", "/users", "admin"},
+	{"PUT", "/users/{name}", "admin"},
+	{"DELETE", "/users/{name}", "admin"},
+	{"POST", "/users/{name}/suspend", "admin"},
+	{"POST", "/users/{name}/reinstate", "admin"},
+	{"GET", "/resources", "reader"},
+	{"GET", "/resources/{name}", "reader"},
+	{"POST", "/resources", "admin"},
+	{"PUT", "/resources/{name}", "admin"},
+	{"DELETE", "/resources/{name}", "admin"},
+	{"GET", "/roles", "reader"},
+	{"GET", "/roles/{name}", "reader"},
+	{"POST", "/roles", "admin"},
+	{"PUT", "/roles/{name}", "admin"},
+	{"DELETE", "/roles/{name}", "admin"},
+	{"GET", "/credentials", "reader"},
+	{"GET", "/credentials/{name}", "reader"},
+	{"POST", "/credentials", "admin"},
+	{"PUT", "/credentials/{name}", "admin"},
+	{"DELETE", "/credentials/{name}", "admin"},
+	{"PUT", "/credentials/{name}/secret", "admin"},
+	{"GET", "/tokens", "reader"},
+	{"GET", "/tokens/{id}", "reader"},
+	{"POST", "/tokens", "admin"},
+	{"PUT", "/tokens/{id}", "admin"},
+	{"DELETE", "/tokens/{id}", "admin"},
+	{"POST", "/sign-in/links", "admin"},
+	{"GET", "/sessions", "reader"},
+	{"DELETE", "/sessions/{id}", "admin"},
+	{"GET", "/audit/events", "reader"},
+	{"GET", "/audit/events/{id}", "reader"},
+	{"GET", "/audit/tail", "reader"},
+}
+
+// document is the part of OpenAPI 3.1 that the test looks at.
+type document struct {
+	OpenAPI string
+	Servers []struct{ URL string }
+	Paths   map[string]map[string]struct {
+		OperationID string
+		Summary     string
+		Security    []map[string][]string
+		Responses   map[string]any
+	}
+	Components struct {
+		Schemas         map[string]json.RawMessage
+		SecuritySchemes map[string]any
+	}
+}
+
+func TestOpenAPIDocument(t *testing.T) {
+	p := newPlane(t)
+	body := p.must(who{}, "GET", "/openapi.json", nil, 200)
+	var doc document
+	body.decode(t, &doc)
+	if !strings.HasPrefix(doc.OpenAPI, "3.1.") || len(doc.Servers) != 1 || doc.Servers[0].URL != "/api/v1" {
+		t.Errorf("version %q, servers %v", doc.OpenAPI, doc.Servers)
+	}
+
+	var got, want []string
+	ids := map[string]bool{}
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			got = append(got, strings.ToUpper(method)+" "+path)
+			if op.OperationID == "" || ids[op.OperationID] || op.Summary == "" || len(op.Responses) == 0 {
+				t.Errorf("%s %s: operation ID %q, summary %q, responses %v", method, path, op.OperationID, op.Summary, op.Responses)
+			}
+			ids[op.OperationID] = true
+		}
+	}
+	for _, r := range routes {
+		want = append(want, r.method+" "+r.path)
+		op := doc.Paths[r.path][strings.ToLower(r.method)]
+		if (len(op.Security) == 0) != (r.level == "anyone") {
+			t.Errorf("%s %s: security %v, level %s", r.method, r.path, op.Security, r.level)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("the document has\n%s\nthe API is\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+
+	checkReferences(t, body.body, doc)
+	for _, name := range []string{"User", "Resource", "Role", "Credential", "Token", "LiveSession", "Event", "Page", "Me", "Problem"} {
+		if _, ok := doc.Components.Schemas[name]; !ok {
+			t.Errorf("no schema %s", name)
+		}
+	}
+	if strings.Contains(string(body.body), `["array","null"]`) {
+		t.Error("a list may be null")
+	}
+}
+
+// checkReferences follows every $ref to its schema.
+func checkReferences(t *testing.T, raw []byte, doc document) {
+	t.Helper()
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if ref, ok := v["$ref"].(string); ok {
+				name, local := strings.CutPrefix(ref, "#/components/schemas/")
+				if _, known := doc.Components.Schemas[name]; !local || !known {
+					t.Errorf("reference to nothing: %s", ref)
+				}
+			}
+			for _, child := range v {
+				walk(child)
+			}
+		case []any:
+			for _, child := range v {
+				walk(child)
+			}
+		}
+	}
+	var all any
+	if err := json.Unmarshal(raw, &all); err != nil {
+		t.Fatal(err)
+	}
+	walk(all)
+}

@@ -128,12 +128,15 @@ type apiClient struct {
 	http  *http.Client
 }
 
+// localBase stands in URLs for the server behind a local socket.
+const localBase = "http://sally.local"
+
 func socketClient(path string) *apiClient {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
 	}
-	return &apiClient{base: "http://sally.local", http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
+	return &apiClient{base: localBase, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
 }
 
 // newRemoteClient refuses to send a proof in the clear to anywhere but this machine.

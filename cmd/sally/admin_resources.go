@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/sallyport/sallyport/access"
+)
+
+func escapeName(name string) string { return url.PathEscape(name) }
+
+func newAdminResources(f *adminFlags) *cobra.Command {
+	n := &adminNoun[access.Resource]{
+		one: "resource", many: "resources",
+		long: "Resources are the data stores and servers behind Sallyport. Each account there is opened with a credential.",
+		example: `  sally admin resources add orders-db --protocol postgres --address 127.0.0.1:5432 --database app \
+      --ssl-mode disable --label env=prod --account app=orders-app
+  sally admin resources add billing-db --protocol postgres --address billing.internal:5432 --ca ca.pem \
+      --account app=billing-app --account readonly=billing-ro --durability strict`,
+		head: []string{"NAME", "PROTOCOL", "ADDRESS", "DATABASE", "TLS", "ACCOUNTS", "LABELS", "DURABILITY"},
+		row: func(r access.Resource) []string {
+			return []string{r.Name, r.Protocol, r.Address, r.Database, string(r.SSLMode), joinMap(r.Accounts), joinMap(r.Labels), string(r.Durability)}
+		},
+		fresh: func(name string) access.Resource {
+			return access.Resource{Name: name, Protocol: "postgres", Accounts: map[string]string{}}
+		},
+		flags: resourceFlags,
+	}
+	return n.command(f)
+}
+
+func resourceFlags(fs *pflag.FlagSet) func(*access.Resource) error {
+	fs.String("protocol", "postgres", "protocol of the store")
+	fs.String("address", "", "host:port of the store, or the path of its Unix socket")
+	fs.String("database", "", "database that is opened when the client names none")
+	fs.String("ssl-mode", "", "disable, prefer, require, verify-ca or verify-full (the default)")
+	ca := fs.String("ca", "", "file with the CA of the store's certificate, PEM; default: the system's")
+	labels := fs.StringToString("label", nil, "label KEY=VALUE, by which roles select (repeat)")
+	accounts := fs.StringToString("account", nil, "ACCOUNT=CREDENTIAL: the credential that opens the account (repeat)")
+	fs.String("durability", "", "interval, hold (the default) or strict")
+	return func(r *access.Resource) error {
+		takeText(fs, "protocol", &r.Protocol)
+		takeText(fs, "address", &r.Address)
+		takeText(fs, "database", &r.Database)
+		takeText(fs, "ssl-mode", &r.SSLMode)
+		takeText(fs, "durability", &r.Durability)
+		takeMap(fs, "label", *labels, &r.Labels)
+		takeMap(fs, "account", *accounts, &r.Accounts)
+		if !fs.Changed("ca") {
+			return nil
+		}
+		r.CA = ""
+		if *ca != "" {
+			b, err := os.ReadFile(*ca)
+			if err != nil {
+				return fmt.Errorf("read CA: %w", err)
+			}
+			r.CA = string(b)
+		}
+		return nil
+	}
+}
+
+func newAdminRoles(f *adminFlags) *cobra.Command {
+	n := &adminNoun[access.Role]{
+		one: "role", many: "roles",
+		long: "Roles give their holders access to resources as accounts, and rights at the control plane.",
+		example: `  sally admin roles add developers --resource orders-db --account app --group eng
+  sally admin roles add on-call --label env=prod --account readonly --account app
+  sally admin roles add auditors --auditor`,
+		head: []string{"NAME", "RESOURCES", "LABELS", "ACCOUNTS", "GROUPS", "ADMIN", "AUDITOR"},
+		row: func(r access.Role) []string {
+			return []string{r.Name, joinList(r.Resources), joinMap(r.Labels), joinList(r.Accounts), joinList(r.Groups), yes(r.Admin), yes(r.Auditor)}
+		},
+		fresh: func(name string) access.Role { return access.Role{Name: name, Accounts: []string{}} },
+		flags: roleFlags,
+	}
+	return n.command(f)
+}
+
+func roleFlags(fs *pflag.FlagSet) func(*access.Role) error {
+	resources := fs.StringSlice("resource", nil, "resource by name; * is all (repeat)")
+	labels := fs.StringToString("label", nil, "resources that carry KEY=VALUE, all of those given (repeat)")
+	accounts := fs.StringSlice("account", nil, "account at the resources, * is all; the first is the default (repeat)")
+	groups := fs.StringSlice("group", nil, "group whose members hold the role (repeat)")
+	fs.Bool("admin", false, "holders may change everything here")
+	fs.Bool("auditor", false, "holders may read the record")
+	return func(r *access.Role) error {
+		takeList(fs, "resource", *resources, true, &r.Resources)
+		takeMap(fs, "label", *labels, &r.Labels)
+		takeList(fs, "account", *accounts, false, &r.Accounts)
+		takeList(fs, "group", *groups, true, &r.Groups)
+		takeBool(fs, "admin", &r.Admin)
+		takeBool(fs, "auditor", &r.Auditor)
+		if r.Accounts == nil {
+			r.Accounts = []string{}
+		}
+		return nil
+	}
+}

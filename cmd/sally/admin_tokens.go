@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin/store"
+)
+
+func newAdminTokens(f *adminFlags) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "tokens", Aliases: []string{"token"}, Short: "Keep access tokens",
+		Long: "Access tokens prove a user where no local client runs: as password at the native entrance, as bearer token at the API.",
+	}
+	cmd.AddCommand(newTokenAdd(f), newTokenList(f), newTokenRemove(f))
+	return cmd
+}
+
+func newTokenAdd(f *adminFlags) *cobra.Command {
+	var label string
+	var expires time.Duration
+	cmd := &cobra.Command{
+		Use: "add USER", Short: "Issue an access token and print it, this once", Args: cobra.ExactArgs(1),
+		Example: `  sally admin tokens add alice@acme.com --expires 24h
+  TOKEN=$(sally admin tokens add etl --expires 2160h --label nightly)`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := f.api.client()
+			if err != nil {
+				return err
+			}
+			if expires <= 0 {
+				return fmt.Errorf("--expires must be above zero, such as 24h")
+			}
+			in := map[string]any{"user": args[0], "label": label, "expires": time.Now().Add(expires).UTC()}
+			var t struct {
+				store.Token
+				Value string `json:"token"`
+			}
+			if err := c.do(cmd.Context(), http.MethodPost, "/tokens", in, &t); err != nil {
+				return err
+			}
+			if f.output == "json" {
+				return printJSON(cmd.OutOrStdout(), t)
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "token %s of %s, until %s; it is shown this once\n", t.ID, t.User, localTime(t.Expires))
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), t.Value)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&label, "label", "", "what it is for")
+	cmd.Flags().DurationVar(&expires, "expires", 30*24*time.Hour, "how long it is valid, at most 366 days (8784h)")
+	return cmd
+}
+
+func newTokenList(f *adminFlags) *cobra.Command {
+	var user string
+	cmd := &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List access tokens, without their values", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := f.api.client()
+			if err != nil {
+				return err
+			}
+			query := url.Values{}
+			if user != "" {
+				query.Set("user", user)
+			}
+			items, err := all[store.Token](cmd.Context(), c, "/tokens", query)
+			if err != nil {
+				return err
+			}
+			return printItems(cmd, f, []string{"ID", "USER", "LABEL", "CREATED", "EXPIRES", "LAST USED"}, items, func(t store.Token) []string {
+				return []string{t.ID, t.User, t.Label, localTime(t.Created), localTime(t.Expires), localTime(t.LastUsed)}
+			})
+		},
+	}
+	cmd.Flags().StringVar(&user, "user", "", "only this user's")
+	return cmd
+}
+
+func newTokenRemove(f *adminFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "remove ID...", Aliases: []string{"rm", "delete", "revoke"}, Short: "Revoke access tokens", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := f.api.client()
+			if err != nil {
+				return err
+			}
+			for _, id := range args {
+				if strings.HasPrefix(id, "sally_") {
+					return fmt.Errorf("name the token by its ID, not by its value: see sally admin tokens list")
+				}
+				if err := c.do(cmd.Context(), http.MethodDelete, "/tokens/"+escapeName(id), nil, nil); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "token %s revoked\n", id)
+			}
+			return nil
+		},
+	}
+}
+
+func newAdminSessions(f *adminFlags) *cobra.Command {
+	cmd := &cobra.Command{Use: "sessions", Aliases: []string{"session"}, Short: "See and end the sessions that are open now"}
+	list := &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List open sessions", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := f.api.client()
+			if err != nil {
+				return err
+			}
+			items, err := all[access.LiveSession](cmd.Context(), c, "/sessions", nil)
+			if err != nil {
+				return err
+			}
+			head := []string{"ID", "USER", "RESOURCE", "ACCOUNT", "DATABASE", "CLIENT", "ENTRANCE", "STARTED", "STATEMENTS"}
+			return printItems(cmd, f, head, items, func(s access.LiveSession) []string {
+				return []string{s.ID, s.User, s.Resource, s.Account, s.Database, s.ClientAddr, s.Entrance, localTime(s.Started), fmt.Sprint(s.Statements)}
+			})
+		},
+	}
+	cmd.AddCommand(list, newSessionKill(f))
+	return cmd
+}
+
+func newSessionKill(f *adminFlags) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use: "kill ID...", Short: "End sessions; their clients read the reason", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := f.api.client()
+			if err != nil {
+				return err
+			}
+			query := ""
+			if reason != "" {
+				query = "?" + url.Values{"reason": {reason}}.Encode()
+			}
+			for _, id := range args {
+				if err := c.do(cmd.Context(), http.MethodDelete, "/sessions/"+escapeName(id)+query, nil, nil); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "session %s killed\n", id)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "a sentence for the session's user")
+	return cmd
+}

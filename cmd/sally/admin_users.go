@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin/store"
+)
+
+func newAdminUsers(f *adminFlags) *cobra.Command {
+	n := &adminNoun[store.User]{
+		one: "user", many: "users",
+		long: "Users are people and service accounts. They hold roles by name and by their groups.",
+		example: `  sally admin users add alice@acme.com --group eng
+  sally admin users add bob@acme.com --role developers --role auditors
+  sally admin users add etl --service-account --role loaders`,
+		head: []string{"NAME", "KIND", "ROLES", "GROUPS", "SUSPENDED", "CREATED"},
+		row: func(u store.User) []string {
+			return []string{u.Name, string(u.Kind), joinList(u.Roles), joinList(u.Groups), yes(u.Suspended), localTime(u.Created)}
+		},
+		fresh: func(name string) store.User { return store.User{Name: name} },
+		flags: userFlags,
+	}
+	return n.command(f, newUserState(f, "suspend", "Refuse a user at once and cut their sessions"),
+		newUserState(f, "reinstate", "Let a suspended user in again"))
+}
+
+func userFlags(fs *pflag.FlagSet) func(*store.User) error {
+	roles := fs.StringSlice("role", nil, "role given by name (repeat, or separate by commas)")
+	groups := fs.StringSlice("group", nil, "group (repeat, or separate by commas)")
+	service := fs.Bool("service-account", false, "this is a program, not a person")
+	return func(u *store.User) error {
+		takeList(fs, "role", *roles, true, &u.Roles)
+		takeList(fs, "group", *groups, true, &u.Groups)
+		if fs.Changed("service-account") {
+			u.Kind = access.Person
+			if *service {
+				u.Kind = access.ServiceAccount
+			}
+		}
+		return nil
+	}
+}
+
+func newUserState(f *adminFlags, verb, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: verb + " NAME", Short: short, Args: cobra.ExactArgs(1), Example: "  sally admin users " + verb + " alice@acme.com",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := f.api.client()
+			if err != nil {
+				return err
+			}
+			var u struct {
+				store.User
+				SessionsKilled *int `json:"sessions_killed,omitempty"`
+			}
+			if err := c.do(cmd.Context(), http.MethodPost, "/users/"+escapeName(args[0])+"/"+verb, nil, &u); err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			switch {
+			case f.output == "json":
+				return printJSON(out, u)
+			case u.SessionsKilled != nil:
+				_, err = fmt.Fprintf(out, "user %s suspended, sessions cut: %d\n", u.Name, *u.SessionsKilled)
+			default:
+				_, err = fmt.Fprintf(out, "user %s reinstated\n", u.Name)
+			}
+			return err
+		},
+	}
+}

@@ -109,7 +109,13 @@ func (c *classifier) run() {
 		case tokenClose:
 			c.options = false
 		case tokenWord:
-			if c.mode != pastVerdict {
+			switch c.mode {
+			case pastVerdict:
+			case inSelect: // most words of most statements: looked at, not looked up
+				if c.is("into") {
+					c.settle(write)
+				}
+			default:
 				w := c.lookup()
 				c.take(w)
 				c.previous = w
@@ -141,10 +147,6 @@ func (c *classifier) take(w word) {
 	switch c.mode {
 	case atStart:
 		c.begin(w)
-	case inSelect:
-		if w == wordInto {
-			c.settle(write)
-		}
 	case inWith:
 		if c.modifies(w) || w == wordInto {
 			c.settle(write)

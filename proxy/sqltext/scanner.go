@@ -33,25 +33,49 @@ const (
 	kindMark // one of ' " $ - / ; ( )
 )
 
+// kinds is by byte; what is not named is kindOther.
 var kinds = [256]kind{
 	' ': kindSpace, '\t': kindSpace, '\n': kindSpace, '\r': kindSpace, '\f': kindSpace, '\v': kindSpace,
 	'\'': kindMark, '"': kindMark, '$': kindMark, '-': kindMark, '/': kindMark, ';': kindMark, '(': kindMark, ')': kindMark,
-	'_': kindLetter,
-	'0': kindDigit, '1': kindDigit, '2': kindDigit, '3': kindDigit, '4': kindDigit, '5': kindDigit, '6': kindDigit,
-	'7': kindDigit, '8': kindDigit, '9': kindDigit,
-}
-
-func kindOf(b byte) kind {
-	if low := b | 0x20; low >= 'a' && low <= 'z' || b >= 0x80 {
-		return kindLetter
-	}
-	return kinds[b]
+	'0': kindDigit, '1': kindDigit, '2': kindDigit, '3': kindDigit, '4': kindDigit, '5': kindDigit,
+	'6': kindDigit, '7': kindDigit, '8': kindDigit, '9': kindDigit,
+	'_': kindLetter, 'A': kindLetter, 'B': kindLetter, 'C': kindLetter, 'D': kindLetter, 'E': kindLetter,
+	'F': kindLetter, 'G': kindLetter, 'H': kindLetter, 'I': kindLetter, 'J': kindLetter, 'K': kindLetter,
+	'L': kindLetter, 'M': kindLetter, 'N': kindLetter, 'O': kindLetter, 'P': kindLetter, 'Q': kindLetter,
+	'R': kindLetter, 'S': kindLetter, 'T': kindLetter, 'U': kindLetter, 'V': kindLetter, 'W': kindLetter,
+	'X': kindLetter, 'Y': kindLetter, 'Z': kindLetter, 'a': kindLetter, 'b': kindLetter, 'c': kindLetter,
+	'd': kindLetter, 'e': kindLetter, 'f': kindLetter, 'g': kindLetter, 'h': kindLetter, 'i': kindLetter,
+	'j': kindLetter, 'k': kindLetter, 'l': kindLetter, 'm': kindLetter, 'n': kindLetter, 'o': kindLetter,
+	'p': kindLetter, 'q': kindLetter, 'r': kindLetter, 's': kindLetter, 't': kindLetter, 'u': kindLetter,
+	'v': kindLetter, 'w': kindLetter, 'x': kindLetter, 'y': kindLetter, 'z': kindLetter,
+	0x80: kindLetter, 0x81: kindLetter, 0x82: kindLetter, 0x83: kindLetter, 0x84: kindLetter, 0x85: kindLetter,
+	0x86: kindLetter, 0x87: kindLetter, 0x88: kindLetter, 0x89: kindLetter, 0x8a: kindLetter, 0x8b: kindLetter,
+	0x8c: kindLetter, 0x8d: kindLetter, 0x8e: kindLetter, 0x8f: kindLetter, 0x90: kindLetter, 0x91: kindLetter,
+	0x92: kindLetter, 0x93: kindLetter, 0x94: kindLetter, 0x95: kindLetter, 0x96: kindLetter, 0x97: kindLetter,
+	0x98: kindLetter, 0x99: kindLetter, 0x9a: kindLetter, 0x9b: kindLetter, 0x9c: kindLetter, 0x9d: kindLetter,
+	0x9e: kindLetter, 0x9f: kindLetter, 0xa0: kindLetter, 0xa1: kindLetter, 0xa2: kindLetter, 0xa3: kindLetter,
+	0xa4: kindLetter, 0xa5: kindLetter, 0xa6: kindLetter, 0xa7: kindLetter, 0xa8: kindLetter, 0xa9: kindLetter,
+	0xaa: kindLetter, 0xab: kindLetter, 0xac: kindLetter, 0xad: kindLetter, 0xae: kindLetter, 0xaf: kindLetter,
+	0xb0: kindLetter, 0xb1: kindLetter, 0xb2: kindLetter, 0xb3: kindLetter, 0xb4: kindLetter, 0xb5: kindLetter,
+	0xb6: kindLetter, 0xb7: kindLetter, 0xb8: kindLetter, 0xb9: kindLetter, 0xba: kindLetter, 0xbb: kindLetter,
+	0xbc: kindLetter, 0xbd: kindLetter, 0xbe: kindLetter, 0xbf: kindLetter, 0xc0: kindLetter, 0xc1: kindLetter,
+	0xc2: kindLetter, 0xc3: kindLetter, 0xc4: kindLetter, 0xc5: kindLetter, 0xc6: kindLetter, 0xc7: kindLetter,
+	0xc8: kindLetter, 0xc9: kindLetter, 0xca: kindLetter, 0xcb: kindLetter, 0xcc: kindLetter, 0xcd: kindLetter,
+	0xce: kindLetter, 0xcf: kindLetter, 0xd0: kindLetter, 0xd1: kindLetter, 0xd2: kindLetter, 0xd3: kindLetter,
+	0xd4: kindLetter, 0xd5: kindLetter, 0xd6: kindLetter, 0xd7: kindLetter, 0xd8: kindLetter, 0xd9: kindLetter,
+	0xda: kindLetter, 0xdb: kindLetter, 0xdc: kindLetter, 0xdd: kindLetter, 0xde: kindLetter, 0xdf: kindLetter,
+	0xe0: kindLetter, 0xe1: kindLetter, 0xe2: kindLetter, 0xe3: kindLetter, 0xe4: kindLetter, 0xe5: kindLetter,
+	0xe6: kindLetter, 0xe7: kindLetter, 0xe8: kindLetter, 0xe9: kindLetter, 0xea: kindLetter, 0xeb: kindLetter,
+	0xec: kindLetter, 0xed: kindLetter, 0xee: kindLetter, 0xef: kindLetter, 0xf0: kindLetter, 0xf1: kindLetter,
+	0xf2: kindLetter, 0xf3: kindLetter, 0xf4: kindLetter, 0xf5: kindLetter, 0xf6: kindLetter, 0xf7: kindLetter,
+	0xf8: kindLetter, 0xf9: kindLetter, 0xfa: kindLetter, 0xfb: kindLetter, 0xfc: kindLetter, 0xfd: kindLetter,
+	0xfe: kindLetter, 0xff: kindLetter,
 }
 
 // next reads one token.
 func (s *scanner) next() token {
 	for s.at < len(s.text) {
-		switch b := s.text[s.at]; kindOf(b) {
+		switch b := s.text[s.at]; kinds[b] {
 		case kindSpace:
 			s.at++
 		case kindLetter:
@@ -70,14 +94,14 @@ func (s *scanner) next() token {
 
 // word reads a key word or name, or the string that one letter stands before.
 func (s *scanner) word() token {
-	start := s.at
-	s.at++
-	for s.at < len(s.text) {
-		if k := kindOf(s.text[s.at]); k != kindLetter && k != kindDigit && s.text[s.at] != '$' {
+	start, at := s.at, s.at+1
+	for at < len(s.text) {
+		if k := kinds[s.text[at]]; k != kindLetter && k != kindDigit && s.text[at] != '$' {
 			break
 		}
-		s.at++
+		at++
 	}
+	s.at = at
 	if s.at == start+1 && s.text[start]|0x20 == 'e' && s.at < len(s.text) && s.text[s.at] == '\'' {
 		s.escapeString()
 		return tokenOther
@@ -213,7 +237,7 @@ func (s *scanner) continued() bool {
 func (s *scanner) dollar() {
 	end := s.at + 1
 	for end < len(s.text) {
-		k := kindOf(s.text[end])
+		k := kinds[s.text[end]]
 		if k != kindLetter && (k != kindDigit || end == s.at+1) {
 			break
 		}

@@ -40,6 +40,11 @@ const (
 // maxWord is the length of the longest word that lookup knows.
 const maxWord = 11
 
+// is says whether the scanner's word is the lower-case word w, whatever its case.
+func (s *scanner) is(w string) bool {
+	return s.wordEnd-s.wordStart == len(w) && hasFold(s.text[s.wordStart:], w)
+}
+
 // lookup finds the scanner's word, whatever its case.
 func (s *scanner) lookup() word {
 	n := s.wordEnd - s.wordStart

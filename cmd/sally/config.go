@@ -32,7 +32,7 @@ type config struct {
 	// PlainOutside lets clients on other machines send access tokens without TLS. Do not.
 	PlainOutside bool          `yaml:"plain_outside"`
 	Vault        *vault.Config `yaml:"vault"`
-	// SealKeyFile holds the key of sealed credentials; default sealed.key in the data directory. Better elsewhere.
+	// SealKeyFile holds the key of sealed credentials; default a file in the user's configuration directory.
 	SealKeyFile string       `yaml:"seal_key_file"`
 	Limits      limitsConfig `yaml:"limits"`
 	Log         logConfig    `yaml:"log"`

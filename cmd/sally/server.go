@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -158,8 +160,33 @@ func (s *server) openJournal(context.Context) (err error) {
 }
 
 func (s *server) openSealed(context.Context) (err error) {
-	s.sealed, err = sealed.Open(sealed.Config{Path: s.path(sealedFile), KeyFile: s.config.SealKeyFile, Passphrase: os.Getenv(sealPassphraseEnv)})
+	key := s.config.SealKeyFile
+	if key == "" {
+		if key, err = defaultSealKey(s.config.DataDir); err != nil {
+			return err
+		}
+	}
+	s.sealed, err = sealed.Open(sealed.Config{Path: s.path(sealedFile), KeyFile: key, Passphrase: os.Getenv(sealPassphraseEnv)})
 	return err
+}
+
+// defaultSealKey is where the key of a data directory's sealed credentials is kept: in the user's configuration
+// directory, so that a copy of the data directory alone opens nothing.
+func defaultSealKey(dataDir string) (string, error) {
+	config, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("seal_key_file: say where the key of sealed credentials is to be kept: %w", err)
+	}
+	dir, err := filepath.Abs(dataDir)
+	if err != nil {
+		return "", fmt.Errorf("name the data directory: %w", err)
+	}
+	sum := sha256.Sum256([]byte(dir))
+	keys := filepath.Join(config, "sallyport", "seal-keys")
+	if err := os.MkdirAll(keys, 0o700); err != nil {
+		return "", fmt.Errorf("make directory for the key of sealed credentials: %w", err)
+	}
+	return filepath.Join(keys, hex.EncodeToString(sum[:8])+".key"), nil
 }
 
 func (s *server) openVault(context.Context) (err error) {

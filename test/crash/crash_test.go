@@ -1,0 +1,232 @@
+// Package crash kills the real gateway while it works, and compares what PostgreSQL has run with what is recorded.
+package crash
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/audit/journal"
+	"github.com/sallyport/sallyport/test/servers"
+)
+
+var rounds = flag.Int("rounds", 12, "how often the gateway is killed")
+
+const (
+	workers  = 8
+	person   = "alice@acme.com"
+	password = "the-app's-password"
+)
+
+// resources are the same store under every durability.
+var resources = []string{"interval-db", "hold-db", "strict-db"}
+
+// marker is what makes each statement its own: it is looked for in the store's log and in the record.
+var marker = regexp.MustCompile(`mark-\d+-\d+-\d+`)
+
+// TestNoStatementOfTheStoreIsMissing runs a real load through the real program, kills it with SIGKILL at random moments,
+// starts it again, many times; in the end every statement in PostgreSQL's own log must be in the journal.
+func TestNoStatementOfTheStoreIsMissing(t *testing.T) {
+	bin := build(t)
+	pg := servers.StartPostgres(t, servers.PostgresOptions{Config: map[string]string{"log_statement": "all", "log_min_messages": "log"}})
+	dir := filepath.Join(t.TempDir(), "data")
+	ctx := t.Context()
+	sally := start(ctx, t, bin, dir)
+	token := onboard(ctx, t, sally, pg)
+
+	var answered atomic.Int64
+	for round := range *rounds {
+		var load sync.WaitGroup
+		running, stop := context.WithCancel(ctx)
+		before := answered.Load()
+		for worker := range workers {
+			load.Go(func() {
+				work(running, sally.Postgres, resources[worker%len(resources)], token, round, worker, &answered)
+			})
+		}
+		time.Sleep(time.Duration(100+rand.IntN(400)) * time.Millisecond) // the moment of the crash is what is random
+		if err := sally.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		load.Wait()
+		sally = start(ctx, t, bin, dir)
+		t.Logf("round %d: killed after %d answers", round, answered.Load()-before)
+	}
+	if err := sally.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if answered.Load() < int64(*rounds)*workers {
+		t.Errorf("only %d statements were answered: this was no load", answered.Load())
+	}
+	compare(t, pg.LogFile, filepath.Join(dir, "journal"))
+}
+
+func build(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "sally")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "github.com/sallyport/sallyport/cmd/sally")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return bin
+}
+
+func start(ctx context.Context, t *testing.T, bin, dir string) *servers.Sally {
+	t.Helper()
+	sally, err := servers.RunSally(ctx, bin, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sally.Kill() })
+	return sally
+}
+
+// onboard makes the store's account, the resources and a person, as an admin does, and returns their token.
+func onboard(ctx context.Context, t *testing.T, sally *servers.Sally, pg *servers.Postgres) string {
+	t.Helper()
+	admin, err := pgx.Connect(ctx, pg.AdminURL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(ctx)
+	if _, err := admin.Exec(ctx, "CREATE ROLE app LOGIN PASSWORD 'the-app''s-password'"); err != nil {
+		t.Fatal(err)
+	}
+	run := func(stdin string, args ...string) string {
+		t.Helper()
+		out, err := sally.Run(ctx, strings.NewReader(stdin), append([]string{"admin"}, args...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(out)
+	}
+	run(password, "credentials", "add", "app", "--source", "sealed", "--username", "app", "--password-stdin")
+	for _, name := range resources {
+		run("", "resources", "add", name, "--protocol", "postgres", "--address", pg.Addr(), "--database", "postgres", "--ssl-mode", "disable",
+			"--account", "app=app", "--durability", strings.TrimSuffix(name, "-db"))
+	}
+	run("", "roles", "add", "developers", "--resource", "*", "--account", "app")
+	run("", "users", "add", person, "--role", "developers")
+	var token struct{ Token string }
+	if err := json.Unmarshal([]byte(run("", "tokens", "add", person, "--expires", "1h", "-o", "json")), &token); err != nil {
+		t.Fatal(err)
+	}
+	return token.Token
+}
+
+// work runs statements of three kinds until the gateway dies: simple, prepared, and pipelined in batches.
+func work(ctx context.Context, addr, resource, token string, round, worker int, answered *atomic.Int64) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return
+	}
+	config, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%s user='%s#%s' password='%s' sslmode=disable", host, port, person, resource, token))
+	if err != nil {
+		return
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	for n := 0; ; n++ {
+		mark := func() string { n++; return fmt.Sprintf("mark-%d-%d-%d", round, worker, n) }
+		if _, err := conn.Exec(ctx, "SELECT '"+mark()+"'", pgx.QueryExecModeSimpleProtocol); err != nil {
+			return
+		}
+		if _, err := conn.Exec(ctx, "SELECT $1::text", mark()); err != nil {
+			return
+		}
+		var batch pgx.Batch
+		for range 5 {
+			batch.Queue("SELECT $1::text", mark())
+		}
+		if err := conn.SendBatch(ctx, &batch).Close(); err != nil {
+			return
+		}
+		answered.Add(7)
+	}
+}
+
+// compare fails for each mark in the store's log that is not in the journal.
+func compare(t *testing.T, storeLog, journalDir string) {
+	t.Helper()
+	recorded := recordedMarks(t, journalDir)
+	f, err := os.Open(storeLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	ran, missing := 0, 0
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		for _, m := range marker.FindAllString(lines.Text(), -1) {
+			ran++
+			if !recorded[m] {
+				missing++
+				t.Errorf("PostgreSQL has run %s, which is not recorded", m)
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("PostgreSQL logged %d statements, the journal holds %d, missing %d", ran, len(recorded), missing)
+	if ran == 0 {
+		t.Error("PostgreSQL logged nothing")
+	}
+}
+
+func recordedMarks(t *testing.T, dir string) map[string]bool {
+	t.Helper()
+	r, err := journal.OpenReader(dir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	marks := make(map[string]bool)
+	for {
+		record, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return marks
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e audit.Event
+		if err := json.Unmarshal(record.JSON, &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.Type != audit.StatementBegin {
+			continue
+		}
+		for _, m := range marker.FindAllString(e.Statement.String(), -1) {
+			marks[m] = true
+		}
+		for _, p := range e.Params {
+			for _, m := range marker.FindAllString(string(p.Value), -1) {
+				marks[m] = true
+			}
+		}
+	}
+}

@@ -226,13 +226,14 @@ func FuzzParameter(f *testing.F) {
 
 func BenchmarkParameters(b *testing.B) {
 	timestamp := binary.BigEndian.AppendUint64(nil, 123_456_789_012_345)
+	number, text := []byte{0, 0, 0, 7}, []byte("hello")
 	var d paramDecoder
 	b.ReportAllocs()
 	for b.Loop() {
 		d.reset()
-		d.add([]byte{0, 0, 0, 7}, oidInt4, 1)
-		d.add([]byte("hello"), oidText, 0)
-		d.add([]byte("hello"), oidText, 1)
+		d.add(number, oidInt4, 1)
+		d.add(text, oidText, 0)
+		d.add(text, oidText, 1)
 		d.add(timestamp, oidTimestampTZ, 1)
 	}
 }

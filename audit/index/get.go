@@ -85,8 +85,9 @@ func (v view) findIn(ctx context.Context, i int, id string) (audit.Event, error)
 	key = key[len(`{"seq":0`):]
 	key = key[:bytes.Index(key, []byte(`,"time":`))+1]
 	r := &run{view: v, ctx: ctx}
-	b := &block{table: t, seg: seg, at: i, file: f}
-	for hi := t.before(v.limit(i), seg.first); hi > 0; hi = b.lo {
+	b := &r.block
+	b.begin(t, seg, i, f, t.before(v.limit(i), seg.first))
+	for hi := b.top; hi > 0; hi = b.lo {
 		if err := ctx.Err(); err != nil {
 			return audit.Event{}, err
 		}
@@ -95,9 +96,8 @@ func (v view) findIn(ctx context.Context, i int, id string) (audit.Event, error)
 		}
 		if k, ok := b.holding(key); ok {
 			h, _ := parseHead(b.body(k))
-			rec := &record{own: b.body(k), head: h, dir: v.scan.dir}
-			rec.load = func() ([]byte, error) { return r.result(b, k, h) }
-			return rec.event()
+			r.rec.begin(r, b, k, h)
+			return r.rec.event()
 		}
 	}
 	return audit.Event{}, audit.ErrNotFound

@@ -14,11 +14,12 @@ import (
 // record is a record's JSON as a query judges it, decoded as far as it must be. The result comes in when a term
 // asks for it.
 type record struct {
-	own    []byte
-	head   head
-	opaque bool
-	dir    string
-	load   func() ([]byte, error) // the result's JSON; nil when there is none
+	run   *run
+	block *block
+	at    int // in the block's segment
+
+	own  []byte
+	head head
 
 	outcome []byte
 	loaded  bool
@@ -28,10 +29,19 @@ type record struct {
 
 var _ query.Record = (*record)(nil)
 
+// begin makes r the block's record i, which has the head h.
+func (r *record) begin(run *run, b *block, i int, h head) {
+	scratch := r.scratch
+	if scratch == nil {
+		scratch = make([]byte, 0, 4<<10)
+	}
+	*r = record{run: run, block: b, at: i, own: b.body(i), head: h, scratch: scratch}
+}
+
 func (r *record) result() []byte {
 	if !r.loaded {
 		r.loaded = true
-		outcome, err := r.load()
+		outcome, err := r.run.result(r.block, r.at, r.head)
 		r.outcome = outcome
 		r.fail(err)
 	}
@@ -61,44 +71,36 @@ var keys = [...]string{query.User: `,"user":`, query.Role: `,"role":`, query.Res
 func (r *record) Values(f query.Field, yield func([]byte) bool) {
 	switch f {
 	case query.Group:
-		eachString(r.own, `,"groups":`, r.room(), nonEmpty(yield))
+		eachString(r.own, `,"groups":`, r.scratch, nonEmpty(yield))
 	case query.Table:
-		eachString(r.own, `,"tables":`, r.room(), nonEmpty(yield))
+		eachString(r.own, `,"tables":`, r.scratch, nonEmpty(yield))
 	case query.Column:
-		eachString(r.own, `,"columns":`, r.room(), nonEmpty(yield))
+		eachString(r.own, `,"columns":`, r.scratch, nonEmpty(yield))
 	case query.Account:
-		if v := stringMember(r.own, `,"account":`, r.room()); len(v) == 0 || yield(v) {
-			nonEmpty(yield)(stringMember(r.own, `,"login":`, r.room()))
+		if v := stringMember(r.own, `,"account":`, r.scratch); len(v) == 0 || yield(v) {
+			nonEmpty(yield)(stringMember(r.own, `,"login":`, r.scratch))
 		}
 	case query.Verdict:
-		v := stringMember(r.own, `,"verdict":`, r.room())
+		v := stringMember(r.own, `,"verdict":`, r.scratch)
 		if len(v) == 0 {
-			v = stringMember(r.result(), `,"verdict":`, r.room())
+			v = stringMember(r.result(), `,"verdict":`, r.scratch)
 		}
 		nonEmpty(yield)(v)
 	case query.Tag:
-		nonEmpty(yield)(stringMember(r.final(), `,"tag":`, r.room()))
+		nonEmpty(yield)(stringMember(r.final(), `,"tag":`, r.scratch))
 	case query.Error:
-		v := stringMember(r.final(), `,"error_code":`, r.room())
+		v := stringMember(r.final(), `,"error_code":`, r.scratch)
 		if len(v) == 0 {
-			v = stringMember(r.final(), `,"error_message":`, r.room())
+			v = stringMember(r.final(), `,"error_message":`, r.scratch)
 		}
 		nonEmpty(yield)(v)
 	default:
-		nonEmpty(yield)(stringMember(r.own, keys[f], r.room()))
+		nonEmpty(yield)(stringMember(r.own, keys[f], r.scratch))
 	}
 }
 
 func nonEmpty(yield func([]byte) bool) func([]byte) bool {
 	return func(v []byte) bool { return len(v) == 0 || yield(v) }
-}
-
-// room is the scratch for a string with escapes.
-func (r *record) room() []byte {
-	if r.scratch == nil {
-		r.scratch = make([]byte, 0, 512)
-	}
-	return r.scratch
 }
 
 // final is the record that tells the outcome: the result, or the record itself without one.
@@ -133,7 +135,7 @@ func (r *record) ownDone() bool {
 
 // Texts reads side files as far as maxSideFile; a file that is missing leaves what the record itself holds.
 func (r *record) Texts(yield func([]byte) bool) {
-	if r.opaque {
+	if r.block.table.flags[r.at]&isOpaque != 0 {
 		e, err := decode(r.own)
 		if err != nil {
 			r.fail(err)
@@ -142,11 +144,11 @@ func (r *record) Texts(yield func([]byte) bool) {
 		r.opaqueTexts(&e, yield)
 		return
 	}
-	statement := stringMember(r.own, `,"statement":`, r.room())
+	statement := stringMember(r.own, `,"statement":`, r.scratch)
 	if len(statement) > 0 && !yield(statement) {
 		return
 	}
-	eachString(r.own, `,"params":`, r.room(), yield)
+	eachString(r.own, `,"params":`, r.scratch, yield)
 }
 
 func (r *record) opaqueTexts(e *audit.Event, yield func([]byte) bool) {
@@ -154,7 +156,7 @@ func (r *record) opaqueTexts(e *audit.Event, yield func([]byte) bool) {
 		if file == nil {
 			return own
 		}
-		b, err := readSideFile(r.dir, file, maxSideFile)
+		b, err := readSideFile(r.run.scan.dir, file, maxSideFile)
 		if err != nil {
 			return own
 		}

@@ -25,6 +25,8 @@ type run struct {
 	limit   int
 	budget  int64
 	page    audit.Page
+	block   block  // its memory serves one segment after the other
+	rec     record // the candidate at hand; its memory serves them all
 }
 
 // errEnough ends a run whose page is full, or whose budget is spent.
@@ -80,7 +82,8 @@ func (r *run) segment(i int) error {
 		return fmt.Errorf("open segment: %w", err)
 	}
 	defer f.Close()
-	b := &block{table: t, seg: seg, at: i, file: f, top: hi, marked: map[int]bool{}}
+	b := &r.block
+	b.begin(t, seg, i, f, hi)
 	if needles := r.matcher.Needles(); len(needles) > 0 {
 		b.needle = &needles[0]
 	}
@@ -91,7 +94,7 @@ func (r *run) segment(i int) error {
 		if err := b.read(hi, size); err != nil {
 			return fmt.Errorf("read segment: %w", err)
 		}
-		if err := r.block(b); err != nil {
+		if err := r.lookThrough(b); err != nil {
 			return err
 		}
 		hi = b.lo
@@ -101,8 +104,8 @@ func (r *run) segment(i int) error {
 
 func (r *run) limitOf(i int) uint64 { return r.view.limit(i) }
 
-// block looks through one block, newest record first.
-func (r *run) block(b *block) error {
+// lookThrough judges the records of one block, newest first.
+func (r *run) lookThrough(b *block) error {
 	candidates := b.candidates()
 	for i := b.hi - 1; i >= b.lo; i-- {
 		r.page.Scanned++
@@ -133,8 +136,8 @@ func (r *run) candidate(b *block, i int) error {
 	if !r.times.holds(h.time) {
 		return nil
 	}
-	rec := &record{own: body, head: h, opaque: b.table.flags[i]&isOpaque != 0, dir: r.scan.dir}
-	rec.load = func() ([]byte, error) { return r.result(b, i, h) }
+	rec := &r.rec
+	rec.begin(r, b, i, h)
 	matches := r.matcher.Match(rec)
 	if rec.err != nil && r.ctx.Err() != nil {
 		return r.ctx.Err()
@@ -183,6 +186,12 @@ type block struct {
 	folded []byte
 	hits   []bool
 	marked map[int]bool // statements, in blocks to come, whose results hold the needle
+}
+
+// begin makes the block ready for another segment, of which the records before hi are to be looked through.
+func (b *block) begin(t table, seg *segment, at int, f *os.File, hi int) {
+	b.table, b.seg, b.at, b.file, b.top = t, seg, at, f, hi
+	b.marked = map[int]bool{}
 }
 
 // read takes the records before hi, at least one and up to size bytes.

@@ -116,7 +116,11 @@ func (f finder) in(text []byte) bool {
 	if len(text) < len(f.needle) {
 		return false
 	}
-	buf := make([]byte, 0, min(len(text), f.windowBytes))
+	var short [1 << 10]byte
+	buf := short[:0]
+	if len(text) > len(short) {
+		buf = make([]byte, 0, min(len(text), f.windowBytes))
+	}
 	// Windows overlap by a needle and the character on each side of it.
 	step := f.windowBytes - len(f.needle) - 2*utf8.UTFMax
 	for start := 0; ; start += step {

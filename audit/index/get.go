@@ -37,7 +37,7 @@ func (s *Scan) find(ctx context.Context, id string) (audit.Event, error) {
 	near := nearID(id)
 	for _, wantNear := range []bool{true, false} {
 		for i := len(v.segments) - 1; i >= 0; i-- {
-			if v.segments[i].mayHold(near) != wantNear {
+			if (!v.closed(i) || v.segments[i].mayHold(near)) != wantNear {
 				continue
 			}
 			e, err := v.findIn(ctx, i, id)

@@ -302,3 +302,30 @@ func TestTablesAreDropped(t *testing.T) {
 		t.Errorf("%d records are held, want 30 and one segment at most", held)
 	}
 }
+
+// TestOtherTimesAreNotRead searches a quarter of an hour in a journal of days, and a cold Scan reads little of it.
+func TestOtherTimesAreNotRead(t *testing.T) {
+	j := openJournal(t, t.TempDir(), journal.Options{SegmentBytes: 2000})
+	for i := range 200 {
+		e := statement("alice", fmt.Sprintf("select %d", i))
+		e.Time = begun.Add(time.Duration(i) * 15 * time.Minute)
+		mustAppendDurably(t, j, e)
+	}
+	segments := len(mustHaveSegments(t, j.Dir(), 20))
+	s := OpenScan(j.Dir())
+	q := audit.Query{From: begun.Add(25 * time.Hour), To: begun.Add(25*time.Hour + time.Microsecond)}
+	page, err := s.Search(t.Context(), q)
+	if err != nil || len(page.Rows) != 1 || string(page.Rows[0].Statement.Bytes) != "select 100" {
+		t.Fatalf("got %+v, %v; want the one event of that time", page, err)
+	}
+	read := 0
+	for _, seg := range s.segments {
+		if seg.table.len() > 0 {
+			read++
+		}
+	}
+	// The segment itself, and the one that is being written.
+	if read > 2+segments/20 {
+		t.Errorf("%d of %d segments were read", read, segments)
+	}
+}

@@ -46,7 +46,7 @@ func (r *run) setDefaults() {
 func (r *run) search() error {
 	for i := len(r.segments) - 1; i >= 0; i-- {
 		seg := r.segments[i]
-		if seg.first >= r.end || !seg.mayHold(r.times) {
+		if seg.first >= r.end || r.closed(i) && !seg.mayHold(r.times) {
 			continue
 		}
 		r.more = true
@@ -70,8 +70,8 @@ func (r *run) segment(i int) error {
 		return err
 	}
 	seg := r.segments[i]
-	hi := t.before(min(r.end, r.limitOf(i)), seg.first)
-	if hi == 0 {
+	hi := t.before(min(r.end, r.view.limit(i)), seg.first)
+	if hi == 0 || !seg.holds(r.times) {
 		return nil
 	}
 	f, err := os.Open(seg.path)
@@ -101,8 +101,6 @@ func (r *run) segment(i int) error {
 	}
 	return nil
 }
-
-func (r *run) limitOf(i int) uint64 { return r.view.limit(i) }
 
 // lookThrough judges the records of one block, newest first.
 func (r *run) lookThrough(b *block) error {

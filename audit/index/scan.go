@@ -133,38 +133,6 @@ func (v view) stray(ctx context.Context, i int, id string) ([]byte, error) {
 	return nil, nil
 }
 
-// touch notes that seg's table is in use, and drops the tables of the sealed segments that were not for longest
-// when all of them hold too much.
-func (s *Scan) touch(seg *segment) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.uses++
-	total := 0
-	var idle []*segment
-	for _, other := range s.segments {
-		if other == seg {
-			seg.use(s.uses)
-		}
-		n, used := other.weight()
-		total += n
-		if used > 0 && other != seg {
-			idle = append(idle, other)
-		}
-	}
-	if total <= s.tableRecords {
-		return
-	}
-	slices.SortFunc(idle, func(a, b *segment) int { return int(a.lastUse() - b.lastUse()) })
-	for _, other := range idle {
-		if total <= s.tableRecords {
-			return
-		}
-		n, _ := other.weight()
-		other.drop()
-		total -= n
-	}
-}
-
 // Search implements audit.Searcher. It reads backwards from the newest record, or from the cursor. When ctx has a
 // deadline the page is partial at its end; when ctx is cancelled that is an error.
 func (s *Scan) Search(ctx context.Context, q audit.Query) (audit.Page, error) {

@@ -11,7 +11,6 @@ import (
 	"sort"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/audit/journal"
@@ -32,7 +31,8 @@ type segment struct {
 	// strays are the results whose statement stands in an earlier segment, by its ID. Like the times they outlive the
 	// table, which may be dropped to save memory.
 	strays           map[string]stray
-	earliest, latest string // as in audit.TimeFormat; meaningful when sealed
+	earliest, latest string // time of the records that the table covers, as in audit.TimeFormat; empty without any
+	edges            *edges // what a look at both ends of a file that is not read yet has told
 	used             int64  // when the table was last asked for, by the Scan's count
 }
 
@@ -76,28 +76,6 @@ func (t *table) before(seq, first uint64) int {
 		return 0
 	}
 	return sort.Search(t.len(), func(i int) bool { return uint64(t.seqs[i]) >= seq-first })
-}
-
-// clockSlack is how far a segment's times may stand outside of what its header and its file say: clocks are set
-// back now and then.
-const clockSlack = 10 * time.Minute
-
-// mayHold says whether some record of the segment may lie in the range, without reading its records.
-func (s *segment) mayHold(r timeRange) bool {
-	if r.unbounded() {
-		return true
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.sealed {
-		return s.earliest != "" && (r.to == "" || s.earliest < r.to) && s.latest >= r.from
-	}
-	info, err := os.Stat(s.path)
-	if err != nil || s.readHeader() != nil {
-		return true // reading it will tell
-	}
-	begun, changed := s.header.Created.Add(-clockSlack), info.ModTime().Add(clockSlack)
-	return (r.to == "" || formatTime(begun) < r.to) && formatTime(changed) >= r.from
 }
 
 func (s *segment) readHeader() error {
@@ -152,7 +130,7 @@ func (s *segment) load(ctx context.Context, closed bool) (table, error) {
 // forget drops the table, but not what is known of the results and times of a sealed segment.
 func (s *segment) forget() {
 	s.table, s.size, s.pending = table{}, 0, nil
-	if !s.sealed {
+	if !s.sealed { // of a sealed segment the file has not changed
 		s.strays, s.earliest, s.latest = nil, "", ""
 	}
 }
@@ -255,8 +233,8 @@ func (s *segment) add(line []byte, end int64) {
 		t.append(end, last, isCorrupt, 0)
 		return
 	}
-	if time := h.time; s.earliest == "" || string(time) < s.earliest {
-		s.earliest = string(time)
+	if s.earliest == "" || string(h.time) < s.earliest {
+		s.earliest = string(h.time)
 	}
 	if string(h.time) > s.latest {
 		s.latest = string(h.time)
@@ -333,37 +311,5 @@ func isOpaqueBody(body []byte) bool {
 			return true
 		}
 		rest = rest[i+1:]
-	}
-}
-
-// use, lastUse, weight and drop serve the Scan's bound on memory.
-
-func (s *segment) use(count int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.used = count
-}
-
-func (s *segment) lastUse() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.used
-}
-
-// weight is the number of records in the table, and when it was used last; 0 when it cannot be dropped.
-func (s *segment) weight() (records int, used int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.sealed || s.table.ends == nil {
-		return s.table.len(), 0
-	}
-	return s.table.len(), s.used
-}
-
-func (s *segment) drop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.sealed {
-		s.forget()
 	}
 }

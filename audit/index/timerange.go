@@ -30,6 +30,11 @@ func formatTime(t time.Time) string { return t.UTC().Format(audit.TimeFormat) }
 
 func (r timeRange) unbounded() bool { return r == timeRange{} }
 
-func (r timeRange) holds(time []byte) bool {
-	return string(time) >= r.from && (r.to == "" || string(time) < r.to)
+func (r timeRange) holds(at []byte) bool {
+	return string(at) >= r.from && (r.to == "" || string(at) < r.to)
+}
+
+// overlaps says whether the range has a time from earliest to latest, both included; they are empty when there is none.
+func (r timeRange) overlaps(earliest, latest string) bool {
+	return earliest != "" && (r.to == "" || earliest < r.to) && latest >= r.from
 }

@@ -3,8 +3,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 
@@ -17,7 +19,13 @@ var version = "development"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := newRootCommand().ExecuteContext(ctx); err != nil {
+	err := newRootCommand().ExecuteContext(ctx)
+	var program *exec.ExitError // of a client that ran in our place and has said what is wrong
+	switch {
+	case err == nil:
+	case errors.As(err, &program):
+		os.Exit(program.ExitCode())
+	default:
 		fmt.Fprintln(os.Stderr, "sally:", err)
 		os.Exit(1)
 	}

@@ -87,10 +87,7 @@ type secretInput struct {
 func (s *Service) registerSecrets(a *api) {
 	add(a, route{method: http.MethodPut, path: "/credentials/{name}/secret", id: "put-credential-secret", level: adminOnly,
 		summary: "Set a sealed credential's value", description: "The value can be replaced but never read."},
-		func(ctx context.Context, in *struct {
-			byName
-			Body secretInput
-		}) (*struct{}, error) {
+		func(ctx context.Context, in *replacement[secretInput]) (*struct{}, error) {
 			return nil, s.putSecret(ctx, in.Name, in.Body)
 		})
 }

@@ -29,19 +29,25 @@ type written[T any] struct {
 	Body   T
 }
 
+// replacement is the input of PUT.
+type replacement[T any] struct {
+	Name string `path:"name" maxLength:"128"`
+	Body T
+}
+
 // registerNoun adds the five routes of a noun.
 func registerNoun[T any](a *api, n noun[T]) {
 	s := a.service
 	root := "/" + n.many
 	add(a, route{method: http.MethodGet, path: root, id: "list-" + n.many, summary: "List " + n.many, level: reader},
-		func(ctx context.Context, in *struct{ paging }) (*answer[list[T]], error) {
+		func(ctx context.Context, in *paging) (*answer[list[T]], error) {
 			snap, err := s.snapshot(ctx)
 			if err != nil {
 				return nil, err
 			}
 			objects := n.all(snap)
 			names := slices.Sorted(maps.Keys(objects))
-			return &answer[list[T]]{Body: page(in.paging, names, func(name string) T { return objects[name] })}, nil
+			return &answer[list[T]]{Body: page(*in, names, func(name string) T { return objects[name] })}, nil
 		})
 	add(a, route{method: http.MethodGet, path: root + "/{name}", id: "get-" + n.one, summary: "Show a " + n.one, level: reader},
 		func(ctx context.Context, in *byName) (*answer[T], error) {
@@ -63,10 +69,7 @@ func registerNoun[T any](a *api, n noun[T]) {
 		})
 	add(a, route{method: http.MethodPut, path: root + "/{name}", id: "put-" + n.one, summary: "Create or replace a " + n.one,
 		level: adminOnly, description: "The name in the body must be the path's. The same object again changes and records nothing."},
-		func(ctx context.Context, in *struct {
-			byName
-			Body T
-		}) (*written[T], error) {
+		func(ctx context.Context, in *replacement[T]) (*written[T], error) {
 			if *n.name(&in.Body) != in.Name {
 				return nil, invalid("name", "the body is about %q, the path about %q", *n.name(&in.Body), in.Name)
 			}

@@ -57,6 +57,7 @@ type document struct {
 	Servers []struct{ URL string }
 	Paths   map[string]map[string]struct {
 		OperationID string
+		Parameters  []struct{ Name, In string }
 		Summary     string
 		Security    []map[string][]string
 		Responses   map[string]any
@@ -85,6 +86,16 @@ func TestOpenAPIDocument(t *testing.T) {
 				t.Errorf("%s %s: operation ID %q, summary %q, responses %v", method, path, op.OperationID, op.Summary, op.Responses)
 			}
 			ids[op.OperationID] = true
+			for _, part := range strings.Split(path, "/") {
+				name, inPath := strings.CutPrefix(part, "{")
+				name = strings.TrimSuffix(name, "}")
+				if inPath && !slices.Contains(op.Parameters, struct{ Name, In string }{name, "path"}) {
+					t.Errorf("%s %s: parameter %s is not read", method, path, name)
+				}
+			}
+			if method == "get" && strings.HasPrefix(op.OperationID, "list-") && path != "/sessions" && len(op.Parameters) < 2 {
+				t.Errorf("%s %s: no paging: %v", method, path, op.Parameters)
+			}
 		}
 	}
 	for _, r := range routes {

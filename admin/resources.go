@@ -102,13 +102,13 @@ type ownResource struct {
 }
 
 // ownResources lists what the caller may open.
-func (s *Service) ownResources(ctx context.Context, in *struct{ paging }) (*answer[list[ownResource]], error) {
+func (s *Service) ownResources(ctx context.Context, in *paging) (*answer[list[ownResource]], error) {
 	snap, err := s.snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
 	id := callerOf(ctx).identity
-	return &answer[list[ownResource]]{Body: page(in.paging, snap.open(id), func(name string) ownResource {
+	return &answer[list[ownResource]]{Body: page(*in, snap.open(id), func(name string) ownResource {
 		r := snap.Resources[name]
 		return ownResource{Name: r.Name, Protocol: r.Protocol, Database: r.Database, Labels: r.Labels,
 			Accounts: access.Accounts(id, snap.roles, r), Tunnel: s.tunnel()}

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/sallyport/sallyport/access"
@@ -19,7 +20,11 @@ func (s *Service) roleNoun() noun[access.Role] {
 			if count == 0 {
 				return nil
 			}
-			return conflict("%d users hold the role %s (%s); take it from them first", count, name, strings.Join(holders, ", "))
+			more := ""
+			if count > len(holders) {
+				more = fmt.Sprintf(" and %d more", count-len(holders))
+			}
+			return conflict("the role %s is held by %s%s; take it from them first", name, strings.Join(holders, ", "), more)
 		},
 	}
 }

@@ -10,6 +10,11 @@ import (
 	"github.com/sallyport/sallyport/access"
 )
 
+type killInput struct {
+	ID     string `path:"id" maxLength:"128"`
+	Reason string `query:"reason" maxLength:"200" doc:"A sentence for the session's user; default: an admin ended this session"`
+}
+
 func (s *Service) registerSessions(a *api) {
 	add(a, route{method: http.MethodGet, path: "/sessions", id: "list-sessions", summary: "List the sessions that are open now", level: reader,
 		description: "Newest first, all in one page."},
@@ -22,10 +27,7 @@ func (s *Service) registerSessions(a *api) {
 		})
 	add(a, route{method: http.MethodDelete, path: "/sessions/{id}", id: "kill-session", summary: "Kill a session", level: adminOnly,
 		description: "Its client reads the reason."},
-		func(ctx context.Context, in *struct {
-			byID
-			Reason string `query:"reason" maxLength:"200" doc:"A sentence for the session's user; default: an admin ended this session"`
-		}) (*struct{}, error) {
+		func(ctx context.Context, in *killInput) (*struct{}, error) {
 			return nil, s.killSession(ctx, in.ID, in.Reason)
 		})
 }

@@ -32,6 +32,11 @@ type tokenChange struct {
 	Expires time.Time `json:"expires,omitzero" doc:"At most 366 days ahead; default: unchanged"`
 }
 
+type tokenReplacement struct {
+	ID   string `path:"id" maxLength:"128"`
+	Body tokenChange
+}
+
 type byID struct {
 	ID string `path:"id" maxLength:"128"`
 }
@@ -57,10 +62,7 @@ func (s *Service) registerTokens(a *api) {
 			return &answer[newToken]{Body: t}, err
 		})
 	add(a, route{method: http.MethodPut, path: "/tokens/{id}", id: "put-token", summary: "Change an access token's label and expiry", level: adminOnly},
-		func(ctx context.Context, in *struct {
-			byID
-			Body tokenChange
-		}) (*answer[store.Token], error) {
+		func(ctx context.Context, in *tokenReplacement) (*answer[store.Token], error) {
 			t, err := s.changeToken(ctx, in.ID, in.Body)
 			return &answer[store.Token]{Body: t}, err
 		})
@@ -69,10 +71,14 @@ func (s *Service) registerTokens(a *api) {
 		func(ctx context.Context, in *byID) (*struct{}, error) { return nil, s.revokeToken(ctx, in.ID) })
 }
 
-func (s *Service) listTokens(ctx context.Context, in *struct {
-	paging
-	User string `query:"user" maxLength:"128" doc:"Only this user's"`
-}) (*answer[list[store.Token]], error) {
+// tokenFilter has paging's fields written out, because those of an unexported embedded type are not seen as parameters.
+type tokenFilter struct {
+	User   string `query:"user" maxLength:"128" doc:"Only this user's"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" doc:"Items in a page; default 1000"`
+	Cursor string `query:"cursor" maxLength:"256" doc:"The previous page's next"`
+}
+
+func (s *Service) listTokens(ctx context.Context, in *tokenFilter) (*answer[list[store.Token]], error) {
 	snap, err := s.snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -83,7 +89,7 @@ func (s *Service) listTokens(ctx context.Context, in *struct {
 			ids = append(ids, id)
 		}
 	}
-	return &answer[list[store.Token]]{Body: page(in.paging, ids, func(id string) store.Token {
+	return &answer[list[store.Token]]{Body: page(paging{Limit: in.Limit, Cursor: in.Cursor}, ids, func(id string) store.Token {
 		return s.describeToken(snap.Tokens[id])
 	})}, nil
 }

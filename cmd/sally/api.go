@@ -30,10 +30,12 @@ const apiSocket = "admin.sock"
 type apiFlags struct {
 	server  string
 	dataDir string
+	given   func(flag string) bool // whether the flag itself was given, rather than the environment
 }
 
 // register adds the flags. Environment variables give their defaults.
 func (a *apiFlags) register(fs *pflag.FlagSet) {
+	a.given = fs.Changed
 	fs.StringVar(&a.server, "server", os.Getenv("SALLY_SERVER"),
 		"address of the server's API, such as https://sally.acme.com:8443 (env SALLY_SERVER; the token is in SALLY_TOKEN)")
 	fs.StringVar(&a.dataDir, "data-dir", os.Getenv("SALLY_DATA_DIR"),
@@ -52,10 +54,11 @@ func defaultDataDir() string {
 	return filepath.Join(home, ".local", "share", "sallyport")
 }
 
-// client chooses the server: --server, then the socket in --data-dir, then the socket in the default data directory,
+// client chooses the server: --server (unless --data-dir alone was given as a flag), then the socket in --data-dir, then the socket in the default data directory,
 // then the profile that `sally login` saved.
 func (a *apiFlags) client() (*apiClient, error) {
-	if a.server != "" {
+	local := a.dataDir != "" && a.given("data-dir") && !a.given("server")
+	if a.server != "" && !local {
 		return a.remoteClient()
 	}
 	if a.dataDir != "" {
@@ -288,6 +291,9 @@ func (e *apiError) Error() string {
 		fmt.Fprintf(&b, "the server answered %d", e.Status)
 	}
 	for _, d := range e.Errors {
+		if d.Message == e.Detail {
+			continue
+		}
 		fmt.Fprintf(&b, "\n  %s: %s", strings.TrimPrefix(d.Location, "body."), d.Message)
 	}
 	return b.String()

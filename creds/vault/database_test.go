@@ -36,6 +36,7 @@ func lost(lease *creds.Lease) bool {
 
 // TestDynamicAccountLivesAsLongAsItsSession holds an account of four seconds for ten, and ends it.
 func TestDynamicAccountLivesAsLongAsItsSession(t *testing.T) {
+	t.Parallel()
 	v := servers.StartVault(t, servers.VaultOptions{})
 	pg := database(t, v)
 	try(t, v.DatabaseRole("main", servers.VaultRole{Name: "app", TTL: 4 * time.Second, MaxTTL: time.Hour}))
@@ -76,6 +77,7 @@ func TestDynamicAccountLivesAsLongAsItsSession(t *testing.T) {
 }
 
 func TestDynamicAccountPastItsMaximumIsLost(t *testing.T) {
+	t.Parallel()
 	v := servers.StartVault(t, servers.VaultOptions{})
 	pg := database(t, v)
 	try(t, v.DatabaseRole("main", servers.VaultRole{Name: "app", TTL: 3 * time.Second, MaxTTL: 5 * time.Second}))
@@ -91,6 +93,7 @@ func TestDynamicAccountPastItsMaximumIsLost(t *testing.T) {
 }
 
 func TestLeaseRevokedByAnOperatorIsLost(t *testing.T) {
+	t.Parallel()
 	v := servers.StartVault(t, servers.VaultOptions{})
 	database(t, v)
 	try(t, v.DatabaseRole("main", servers.VaultRole{Name: "app", TTL: 4 * time.Second, MaxTTL: time.Hour}))
@@ -102,6 +105,7 @@ func TestLeaseRevokedByAnOperatorIsLost(t *testing.T) {
 
 // TestLeaseEndsWithTheTokenThatOpenedIt: Vault revokes a token's leases when the token reaches its maximum.
 func TestLeaseEndsWithTheTokenThatOpenedIt(t *testing.T) {
+	t.Parallel()
 	v := servers.StartVault(t, servers.VaultOptions{})
 	pg := database(t, v)
 	try(t, v.DatabaseRole("main", servers.VaultRole{Name: "app", TTL: time.Hour, MaxTTL: time.Hour}))
@@ -119,6 +123,7 @@ func TestLeaseEndsWithTheTokenThatOpenedIt(t *testing.T) {
 }
 
 func TestLeaseSurvivesVaultsAbsence(t *testing.T) {
+	t.Parallel()
 	v := servers.StartVault(t, servers.VaultOptions{})
 	pg := database(t, v)
 	try(t, v.DatabaseRole("main", servers.VaultRole{Name: "app", TTL: 12 * time.Second, MaxTTL: time.Hour}))
@@ -148,6 +153,7 @@ func TestLeaseSurvivesVaultsAbsence(t *testing.T) {
 }
 
 func TestCloseMakesUpForRevocations(t *testing.T) {
+	t.Parallel()
 	v := servers.StartVault(t, servers.VaultOptions{})
 	pg := database(t, v)
 	try(t, v.DatabaseRole("main", servers.VaultRole{Name: "app", TTL: time.Hour, MaxTTL: time.Hour}))
@@ -162,6 +168,7 @@ func TestCloseMakesUpForRevocations(t *testing.T) {
 
 // TestSessionThatDoesNotWaitLeavesNoAccount breaks off a Fetch while Vault is held up.
 func TestSessionThatDoesNotWaitLeavesNoAccount(t *testing.T) {
+	t.Parallel()
 	v := servers.StartVault(t, servers.VaultOptions{})
 	pg := database(t, v)
 	try(t, v.DatabaseRole("main", servers.VaultRole{Name: "app", TTL: time.Hour, MaxTTL: time.Hour}))
@@ -184,6 +191,7 @@ func TestSessionThatDoesNotWaitLeavesNoAccount(t *testing.T) {
 }
 
 func TestStaticRole(t *testing.T) {
+	t.Parallel()
 	v := servers.StartVault(t, servers.VaultOptions{})
 	pg := database(t, v)
 	conn, err := pgx.Connect(t.Context(), pg.AdminURL("postgres"))
@@ -207,6 +215,7 @@ func TestStaticRole(t *testing.T) {
 }
 
 func TestDatabaseRefusals(t *testing.T) {
+	t.Parallel()
 	v := servers.StartVault(t, servers.VaultOptions{})
 	pg := database(t, v)
 	try(t, v.DatabaseRole("main", servers.VaultRole{Name: "app", TTL: time.Hour, MaxTTL: time.Hour}))

@@ -27,6 +27,7 @@ func withOrders(t *testing.T) *servers.Vault {
 }
 
 func TestVaultSealedSlowKilledAndBack(t *testing.T) {
+	t.Parallel()
 	v := withOrders(t)
 	s := newScene(t, v, vault.Config{Timeout: 2 * time.Second}, v.RootToken)
 	s.fetch(t, orders)
@@ -54,6 +55,7 @@ func TestVaultSealedSlowKilledAndBack(t *testing.T) {
 }
 
 func TestSourceThatStartsWhileVaultIsDown(t *testing.T) {
+	t.Parallel()
 	v := withOrders(t)
 	c := appRole(t, v, servers.VaultAppRole{Name: "gate", Policy: `path "secret/data/orders" { capabilities = ["read"] }`})
 	try(t, v.Kill())
@@ -66,6 +68,7 @@ func TestSourceThatStartsWhileVaultIsDown(t *testing.T) {
 }
 
 func TestPolicyDenies(t *testing.T) {
+	t.Parallel()
 	v := withOrders(t)
 	try(t, v.Write("secret/data/payroll", map[string]any{"data": map[string]any{"password": kvPassword}}))
 	c := appRole(t, v, servers.VaultAppRole{Name: "gate", Policy: `path "secret/data/orders" { capabilities = ["read"] }`})
@@ -76,6 +79,7 @@ func TestPolicyDenies(t *testing.T) {
 }
 
 func TestOwnLoginThatDoesNotWork(t *testing.T) {
+	t.Parallel()
 	v := withOrders(t)
 	c := appRole(t, v, servers.VaultAppRole{Name: "gate", Policy: `path "secret/data/orders" { capabilities = ["read"] }`})
 	const wrong = "S3kr1t-that-is-wrong"
@@ -100,6 +104,7 @@ func TestOwnLoginThatDoesNotWork(t *testing.T) {
 }
 
 func TestRevokedTokenIsReplaced(t *testing.T) {
+	t.Parallel()
 	v := withOrders(t)
 	c := appRole(t, v, servers.VaultAppRole{Name: "gate", Policy: `path "secret/data/orders" { capabilities = ["read"] }`})
 	s := newScene(t, v, c, "")
@@ -114,6 +119,7 @@ func TestRevokedTokenIsReplaced(t *testing.T) {
 }
 
 func TestTokenFileIsReadAgain(t *testing.T) {
+	t.Parallel()
 	v := withOrders(t)
 	first, second := newToken(t, v), newToken(t, v)
 	file := secretFile(t, first)
@@ -136,6 +142,7 @@ func newToken(t *testing.T, v *servers.Vault) string {
 
 // TestOwnTokenOutlivesItsMaximum runs past the life of two tokens of five seconds each.
 func TestOwnTokenOutlivesItsMaximum(t *testing.T) {
+	t.Parallel()
 	v := withOrders(t)
 	c := appRole(t, v, servers.VaultAppRole{
 		Name: "gate", Policy: `path "secret/data/orders" { capabilities = ["read"] }`,
@@ -148,5 +155,21 @@ func TestOwnTokenOutlivesItsMaximum(t *testing.T) {
 	})
 	if said := s.said.String(); strings.Contains(said, "WARN") {
 		t.Errorf("a healthy exchange of tokens was worth a warning:\n%s", said)
+	}
+}
+
+// TestPeriodicTokenIsKept holds a token of three seconds for three of its lives.
+func TestPeriodicTokenIsKept(t *testing.T) {
+	t.Parallel()
+	v := withOrders(t)
+	c := appRole(t, v, servers.VaultAppRole{
+		Name: "gate", Policy: `path "secret/data/orders" { capabilities = ["read"] }`, TokenPeriod: 3 * time.Second,
+	})
+	s := newScene(t, v, c, "")
+	s.fetch(t, orders)
+	<-time.After(9 * time.Second) // the time that passes is what is tested
+	s.fetch(t, orders)
+	if n := strings.Count(s.said.String(), "logged in to vault"); n != 1 {
+		t.Errorf("%d logins; want the first to be kept", n)
 	}
 }

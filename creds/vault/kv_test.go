@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ type plain struct {
 }
 
 func TestKVBothVersions(t *testing.T) {
+	t.Parallel()
 	v := servers.StartVault(t, servers.VaultOptions{TLS: true})
 	try(t, v.EnableKV("secret", 2))
 	try(t, v.EnableKV("old/store", 1))
@@ -93,7 +95,7 @@ func BenchmarkFetchKV(b *testing.B) {
 	try(b, v.Write("secret/data/a", map[string]any{"data": map[string]any{"password": kvPassword}}))
 	source, err := vault.New(vault.Config{Address: v.Addr, Timeout: time.Minute}, v.RootToken, discard())
 	try(b, err)
-	b.Cleanup(func() { try(b, source.Close(b.Context())) })
+	b.Cleanup(func() { try(b, source.Close(context.Background())) })
 	for b.Loop() {
 		_, err := source.Fetch(b.Context(), creds.Request{Credential: access.Credential{Name: "a", Path: "a"}})
 		try(b, err)

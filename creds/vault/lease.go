@@ -22,8 +22,8 @@ type lease struct {
 	lost chan struct{} // closed when the account ended before its session
 	over chan struct{} // closed when nobody needs the account any more
 	kept chan struct{} // closed when the keeper has ended
-	// attempts to revoke that failed; the retrying goroutine's own
-	attempts int
+
+	queued time.Time // when its revocation was first left to the background
 }
 
 // begin keeps a lease alive from now on, and hands it to its session.

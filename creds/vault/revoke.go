@@ -10,8 +10,8 @@ import (
 const (
 	// revokeTimeout bounds how long a session's end waits for Vault; past it the revocation goes on in the background.
 	revokeTimeout = 3 * time.Second
-	// revokeAttempts bounds how often a revocation is tried again: a quarter of an hour, by nextRetry.
-	revokeAttempts = 36
+	// revokeFor bounds how long a revocation is tried again in the background.
+	revokeFor = 15 * time.Minute
 )
 
 // release revokes a session's lease. When Vault cannot be asked just now, it is asked again in the background, and
@@ -70,6 +70,9 @@ func (s *Source) revoke(ctx context.Context, x *lease) error {
 // queue leaves a lease to the background. Once the source is closed, Close does what it can.
 func (s *Source) queue(x *lease) {
 	s.mu.Lock()
+	if x.queued.IsZero() {
+		x.queued = time.Now()
+	}
 	s.pending = append(s.pending, x)
 	s.mu.Unlock()
 	select {
@@ -120,14 +123,13 @@ func (s *Source) revokePending() bool {
 		err := s.revoke(ctx, x)
 		cancel()
 		if err == nil {
-			s.log.Info("lease is revoked", "credential", x.credential, "lease_id", x.id, "attempts", x.attempts+1)
+			s.log.Info("lease is revoked", "credential", x.credential, "lease_id", x.id, "after", time.Since(x.queued).Round(time.Millisecond))
 			continue
 		}
-		x.attempts++
 		switch {
 		case time.Now().After(x.expires):
 			s.log.Info("lease has ended by itself before it could be revoked", "credential", x.credential, "lease_id", x.id)
-		case x.attempts >= revokeAttempts, forbidden(err) && !tokenGone(err):
+		case time.Since(x.queued) > revokeFor, forbidden(err) && !tokenGone(err):
 			s.log.Error("lease is not revoked: it ends by itself", "credential", x.credential, "lease_id", x.id,
 				"expires", x.expires, "error", err)
 		default:

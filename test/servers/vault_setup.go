@@ -33,6 +33,8 @@ type VaultAppRole struct {
 	// TokenTTL is the token's first life, TokenMaxTTL what renewals can reach; zero means Vault's defaults.
 	TokenTTL    time.Duration
 	TokenMaxTTL time.Duration
+	// TokenPeriod, when set, lets the token be renewed for ever, by this much each time.
+	TokenPeriod time.Duration
 }
 
 // EnableKV mounts the key-value engine in version 1 or 2.
@@ -118,31 +120,24 @@ func (v *Vault) AppRole(r VaultAppRole) (roleID, secretID string, err error) {
 	role := "auth/approle/role/" + r.Name
 	err = v.Write(role, map[string]any{
 		"token_policies": r.Name, "token_ttl": r.TokenTTL.String(), "token_max_ttl": r.TokenMaxTTL.String(),
+		"token_period": r.TokenPeriod.String(),
 	})
 	if err != nil {
 		return "", "", err
 	}
-	if roleID, err = v.field(v.Client.Logical().Read(role + "/role-id"))("role_id"); err != nil {
+	answer, err := v.Client.Logical().Read(role + "/role-id")
+	if err != nil {
 		return "", "", fmt.Errorf("read role id: %w", err)
 	}
-	if secretID, err = v.field(v.Client.Logical().Write(role+"/secret-id", nil))("secret_id"); err != nil {
+	roleID, _ = answer.Data["role_id"].(string)
+	if answer, err = v.Client.Logical().Write(role+"/secret-id", nil); err != nil {
 		return "", "", fmt.Errorf("make secret id: %w", err)
 	}
-	return roleID, secretID, nil
-}
-
-// field picks a text field of an answer.
-func (*Vault) field(secret *api.Secret, err error) func(string) (string, error) {
-	return func(name string) (string, error) {
-		if err != nil {
-			return "", err
-		}
-		value, ok := secret.Data[name].(string)
-		if !ok {
-			return "", fmt.Errorf("answer has no field %s", name)
-		}
-		return value, nil
+	secretID, _ = answer.Data["secret_id"].(string)
+	if roleID == "" || secretID == "" {
+		return "", "", fmt.Errorf("make AppRole %s: Vault's answer holds no ids", r.Name)
 	}
+	return roleID, secretID, nil
 }
 
 // registerPlugin tells the server the PostgreSQL plugin's checksum, without which it runs none.

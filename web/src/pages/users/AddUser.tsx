@@ -55,7 +55,7 @@ function Form({ done }: { done: () => void }) {
             { value: 'service_account', label: 'Service account' },
           ]}
           value={user.kind ?? 'user'}
-          onChange={(kind) => change({ kind: kind ?? 'user' })}
+          onChange={(kind) => change({ kind: kind === 'service_account' ? kind : 'user' })}
         />
         <TagsInput
           label="Roles"

@@ -54,3 +54,25 @@ func hasFold(b []byte, word string) bool {
 	}
 	return true
 }
+
+// holdsInto says whether b holds "into" anywhere, whatever its case, in one pass of Horspool's.
+func holdsInto(b []byte) bool {
+	for i := 3; i < len(b); {
+		switch b[i] | 0x20 {
+		case 'o':
+			if hasFold(b[i-3:], "into") {
+				return true
+			}
+			i += 4
+		case 't':
+			i++
+		case 'n':
+			i += 2
+		case 'i':
+			i += 3
+		default:
+			i += 4
+		}
+	}
+	return false
+}

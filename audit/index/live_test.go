@@ -310,6 +310,9 @@ func TestOtherTimesAreNotRead(t *testing.T) {
 		e := statement("alice", fmt.Sprintf("select %d", i))
 		e.Time = begun.Add(time.Duration(i) * 15 * time.Minute)
 		mustAppendDurably(t, j, e)
+		r := result(e, 1)
+		r.Time = e.Time
+		mustAppend(t, j, r)
 	}
 	segments := len(mustHaveSegments(t, j.Dir(), 8))
 	s := OpenScan(j.Dir())

@@ -121,7 +121,8 @@ func (r *record) Number(f query.Field) (int64, bool) {
 	case query.Rows:
 		return numberMember(from, `,"rows":`), true
 	case query.Bytes:
-		return numberMember(from, `,"bytes_in":`) + numberMember(from, `,"bytes_out":`), true
+		in := max(numberMember(r.own, `,"bytes_in":`), numberMember(from, `,"bytes_in":`))
+		return in + numberMember(from, `,"bytes_out":`), true
 	case query.Duration:
 		return numberMember(from, `,"duration_us":`), true
 	}
@@ -195,7 +196,8 @@ func (r *record) event() (audit.Event, error) {
 // mergeResult gives a statement what its result tells.
 func mergeResult(e, res *audit.Event) {
 	e.Done = true
-	e.Rows, e.BytesIn, e.BytesOut = res.Rows, res.BytesIn, res.BytesOut
+	e.Rows, e.BytesOut = res.Rows, res.BytesOut
+	e.BytesIn = max(e.BytesIn, res.BytesIn) // the result's count includes the statement's own
 	e.Duration, e.FirstRow = res.Duration, res.FirstRow
 	e.Tag, e.ErrorCode, e.ErrorMessage = res.Tag, res.ErrorCode, res.ErrorMessage
 	if e.Verdict == "" {

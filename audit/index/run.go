@@ -157,7 +157,7 @@ func (r *run) candidate(b *block, i int) error {
 
 // result is the JSON of a statement's result; nil when it is not known.
 func (r *run) result(b *block, i int, h head) ([]byte, error) {
-	if b.table.flags[i]&isStatement == 0 {
+	if b.table.flags[i]&isStatement == 0 || isRefused(b.body(i)) {
 		return nil, nil
 	}
 	k, ok := b.table.link(i)
@@ -168,6 +168,12 @@ func (r *run) result(b *block, i int, h head) ([]byte, error) {
 		return b.body(k), nil
 	}
 	return readBody(b.file, b.table.start(k), b.table.ends[k])
+}
+
+// isRefused says that the statement did not run: it has no result, and none is looked for.
+func isRefused(body []byte) bool {
+	_, ok := member(body, `,"verdict":"`+string(audit.Deny)+`"`)
+	return ok
 }
 
 // block is a run of whole records of one segment, in memory.

@@ -74,7 +74,7 @@ func naive(t testing.TB, dir string, q audit.Query, now time.Time) []audit.Event
 	m := parsed.Bind(now)
 	var found []audit.Event
 	for _, e := range slices.Backward(all) {
-		if res, ok := results[e.ID]; ok && e.Type == audit.StatementBegin {
+		if res, ok := results[e.ID]; ok && e.Type == audit.StatementBegin && e.Verdict != audit.Deny {
 			mergeResult(&e, &res)
 		}
 		whole := e
@@ -137,6 +137,9 @@ func drawEvent(t *rapid.T, i int, open []string) *audit.Event {
 		"orders", "Orders-db", ""), Groups: pick(t, "groups", nil, []string{"dev", "ops"}, []string{`q"t`}),
 		ClientAddr: pick(t, "client", "10.0.0.5:4711", "[::1]:80", ""), Login: pick(t, "login", "", "v-app")}
 	e.Statement = audit.Text{Bytes: []byte(pick(t, "statement", statements...))}
+	if e.Type == audit.StatementBegin {
+		e.BytesIn = pick[int64](t, "begun in", 0, 50, 6000)
+	}
 	e.Class = pick(t, "class", "read", "write", "")
 	e.Tables = pick(t, "tables", nil, []string{"public.orders"}, []string{"Orders", "refunds"})
 	for range rapid.IntRange(0, 2).Draw(t, "params") {

@@ -139,6 +139,9 @@ func (t *tail) statementOf(ctx context.Context, res *audit.Event) (audit.Event, 
 		}
 	}
 	delete(t.waiting, res.Of)
+	if e.Verdict == audit.Deny {
+		return e, audit.ErrNotFound // a refused statement did not run
+	}
 	mergeResult(&e, res)
 	return e, nil
 }

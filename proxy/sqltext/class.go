@@ -50,7 +50,10 @@ func Class(sql []byte) string {
 	if cut {
 		sql = sql[:maxScan]
 	}
-	c := classifier{scanner: scanner{text: bytes.TrimRight(sql, "; \n")}}
+	for len(sql) > 0 && (sql[len(sql)-1] == ';' || sql[len(sql)-1] == '\n') {
+		sql = sql[:len(sql)-1] // so that a lone statement is seen to be one
+	}
+	c := classifier{scanner: scanner{text: sql}}
 	c.run()
 	if cut || c.strongest == none {
 		c.strongest = max(c.strongest, other)

@@ -189,15 +189,15 @@ func (l *lab) startSally(ctx context.Context) error {
 	for _, d := range durabilities {
 		for _, u := range l.upstreams() {
 			if _, err := admin("", "resources", "add", u.Name+"-"+d, "--protocol", "postgres", "--address", u.Addr,
-				"--database", u.Name, "--ssl-mode", "disable", "--durability", d, "--accounts", benchUser+"=bench"); err != nil {
+				"--database", u.Name, "--ssl-mode", "disable", "--durability", d, "--account", benchUser+"=bench"); err != nil {
 				return err
 			}
 		}
 	}
-	if _, err := admin("", "roles", "add", "bench", "--resources", "*", "--accounts", benchUser); err != nil {
+	if _, err := admin("", "roles", "add", "bench", "--resource", "*", "--account", benchUser); err != nil {
 		return err
 	}
-	if _, err := admin("", "users", "add", benchPerson, "--roles", "bench"); err != nil {
+	if _, err := admin("", "users", "add", benchPerson, "--role", "bench"); err != nil {
 		return err
 	}
 	out, err := admin("", "tokens", "add", benchPerson, "-o", "json")

@@ -31,11 +31,11 @@ func (w *world) onboard(ctx context.Context) error {
 	}{
 		{w.password, []string{"credentials", "add", "orders-app", "--username", account, "--password-stdin"}},
 		{"", []string{"resources", "add", resource, "--protocol", "postgres", "--address", w.postgres.Addr(),
-			"--database", database, "--ssl-mode", "disable", "--accounts", account + "=orders-app"}},
-		{"", []string{"roles", "add", "engineer", "--resources", resource, "--accounts", account}},
-		{"", []string{"users", "add", alice, "--roles", "engineer"}},
+			"--database", database, "--ssl-mode", "disable", "--account", account + "=orders-app"}},
+		{"", []string{"roles", "add", "engineer", "--resource", resource, "--account", account}},
+		{"", []string{"users", "add", alice, "--role", "engineer"}},
 		{"", []string{"users", "add", bob}},
-		{"", []string{"users", "add", carol, "--roles", "engineer"}},
+		{"", []string{"users", "add", carol, "--role", "engineer"}},
 	} {
 		shown := "sally admin " + strings.Join(step.args, " ")
 		if step.stdin != "" {

@@ -49,9 +49,9 @@ insert into orders (customer_id, placed_at, item, quantity, total_cents, status)
 select 1 + (n * 7919) % 240,
     now() - make_interval(mins => n * 57),
     (array['Desk lamp', 'Office chair', 'Notebook, ruled', 'USB-C dock', 'Standing desk', 'Monitor arm', 'Headset',
-        'Whiteboard', 'Cable tray', 'Keyboard'])[1 + (n * 31) % 10],
-    1 + (n * 13) % 4,
-    (1 + (n * 13) % 4) * (array[3900, 24900, 690, 8900, 54900, 7900, 12900, 9900, 1900, 10900])[1 + (n * 31) % 10],
+        'Whiteboard', 'Cable tray', 'Keyboard'])[1 + (n * 31 + n / 7) % 10],
+    1 + n / 3 % 4,
+    (1 + n / 3 % 4) * (array[3900, 24900, 690, 8900, 54900, 7900, 12900, 9900, 1900, 10900])[1 + (n * 31 + n / 7) % 10],
     case when n % 29 = 0 then 'cancelled' when n < 40 then 'placed' when n < 160 then 'shipped' else 'delivered' end
 from generate_series(1, 3000) as n;
 

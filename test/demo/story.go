@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -27,7 +28,7 @@ type statement struct {
 func (w *world) tell(ctx context.Context) error {
 	say("\nAlice is an engineer. She uses psql; her password is an access token, and she never sees the database's:")
 	for _, s := range []statement{
-		{text: "select status, count(*), sum(total_cents) / 100 as euros from orders group by status order by status", rows: 4},
+		{text: "select status, count(*), round(sum(total_cents) / 100, 2) as euros from orders group by status order by status", rows: 4},
 		{text: "select c.name, r.amount_cents, r.reason from refunds r join orders o on o.id = r.order_id join customers c on c.id = o.customer_id order by r.id desc limit 5", rows: 5},
 		{text: "update orders set status = 'shipped' where id = 12", rows: 1},
 		{text: "delete from customers where id = 1", failed: "42501"},
@@ -70,7 +71,7 @@ func (w *world) psql(ctx context.Context, person, statement string) (string, err
 		return "", err
 	}
 	return psql(ctx, append(cleanEnv(), "PGHOST="+host, "PGPORT="+port, "PGUSER="+person+"#"+resource,
-		"PGPASSWORD="+w.people[person], "PGDATABASE="+database, "PGSSLMODE=prefer"), "-c", statement)
+		"PGPASSWORD="+w.people[person], "PGDATABASE="+database, "PGSSLMODE=require"), "-c", statement)
 }
 
 func psql(ctx context.Context, env []string, args ...string) (string, error) {
@@ -140,16 +141,17 @@ func (w *world) serve(ctx context.Context) error {
 
 // signInLink makes a new one-time link for the first admin; the one that the server printed may be used up.
 func (w *world) signInLink(ctx context.Context) (string, error) {
-	out, err := w.admin(ctx, "", "sign-in-link", "admin")
+	out, err := w.admin(ctx, "", "sign-in-link", "admin", "-o", "json")
 	if err != nil {
 		return "", err
 	}
-	for _, word := range strings.Fields(out) {
-		if strings.HasPrefix(word, "http") {
-			return word, nil
-		}
+	var link struct {
+		Path string `json:"path"`
 	}
-	return "", fmt.Errorf("find the sign-in link in %q", out)
+	if err := json.Unmarshal([]byte(out), &link); err != nil || link.Path == "" {
+		return "", fmt.Errorf("read the new sign-in link: %w", errors.Join(err, errors.New("no path in the answer")))
+	}
+	return "http://" + w.sally.Web + link.Path, nil
 }
 
 func indent(text string) string {

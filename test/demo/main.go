@@ -49,6 +49,9 @@ func run(ctx context.Context, args []string) (err error) {
 	if err := w.tell(ctx); err != nil {
 		return err
 	}
+	if err := w.invite(ctx); err != nil {
+		return err
+	}
 	if *check {
 		return w.verify(ctx)
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -117,19 +116,24 @@ func (w *world) runWithDriver(ctx context.Context) (err error) {
 	return nil
 }
 
-// serve waits until the person has seen enough.
-func (w *world) serve(ctx context.Context) error {
+// invite says where to look and how to try it.
+func (w *world) invite(ctx context.Context) error {
 	link, err := w.signInLink(ctx)
 	if err != nil {
 		return err
 	}
-	host, port, err := net.SplitHostPort(w.sally.Postgres)
+	host, port, err := w.sally.PostgresHostPort()
 	if err != nil {
-		return fmt.Errorf("read address of the native entrance: %w", err)
+		return err
 	}
-	say("\nThe admin's page, signed in once by this link:\n  %s", link)
+	say("\nThe web UI is at http://%s. The first admin signs in by this link, once:\n  %s", w.sally.Web, link)
 	say("Try it as Alice:\n  PGPASSWORD=%s psql -h %s -p %s -U '%s#%s' %s", w.people[alice], host, port, alice, resource, database)
-	say("Her statements as they happen:\n  %s audit tail --data-dir %s 'user:%s'", w.sally.Bin, w.sally.DataDir, alice)
+	say("See her statements as they happen:\n  %s audit tail --data-dir %s 'user:%s'", w.sally.Bin, w.sally.DataDir, alice)
+	return nil
+}
+
+// serve waits until the person has seen enough.
+func (w *world) serve(ctx context.Context) error {
 	say("\nServing; Ctrl-C ends it. The data stays in %s.", w.dir)
 	select {
 	case <-ctx.Done():

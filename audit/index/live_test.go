@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -331,4 +332,60 @@ func TestOtherTimesAreNotRead(t *testing.T) {
 	if read > 3 {
 		t.Errorf("%d of %d segments were read", read, segments)
 	}
+}
+
+// TestSearchesAtOnce runs searches, gets and a tail beside a writer, on tables that are dropped all the time.
+func TestSearchesAtOnce(t *testing.T) {
+	j := openJournal(t, t.TempDir(), journal.Options{SegmentBytes: 4000})
+	s := OpenScan(j.Dir())
+	s.Notifier, s.tableRecords = j, 50
+	marker := mustAppend(t, j, statement("carol", "select 'the first'"))
+	var writer, readers sync.WaitGroup
+	stop := make(chan struct{})
+	writer.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			e := statement("alice", fmt.Sprintf("select %d", i))
+			if err := j.Append(e); err != nil {
+				t.Error(err)
+				return
+			}
+			if err := j.Append(result(e, int64(i))); err != nil {
+				t.Error(err)
+				return
+			}
+			if i%4 == 0 {
+				if err := j.AwaitDurable(t.Context(), e.Seq); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	})
+	for range 3 {
+		readers.Go(func() {
+			for range 8 {
+				page, err := s.Search(t.Context(), audit.Query{Text: "user:alice rows:>=0", Limit: 100})
+				if err != nil || page.Skipped > 0 {
+					t.Errorf("%d skipped, %v", page.Skipped, err)
+					return
+				}
+				for i := 1; i < len(page.Rows); i++ {
+					if page.Rows[i].Seq >= page.Rows[i-1].Seq {
+						t.Errorf("row %d is out of order", i)
+					}
+				}
+				if e, err := s.Get(t.Context(), marker.ID); err != nil || e.User != "carol" {
+					t.Errorf("got %+v, %v; want the first event", e, err)
+				}
+			}
+		})
+	}
+	readers.Wait()
+	close(stop)
+	writer.Wait()
 }

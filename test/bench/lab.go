@@ -49,6 +49,7 @@ type lab struct {
 	haproxy   *servers.Proxy
 	sally     *servers.Sally
 	targets   []target
+	freshKB   map[int]int64 // resident memory of each proxy before its first session, by process id
 }
 
 // openLab starts the server and the peers, and fills the database. startSally comes after it.
@@ -80,6 +81,21 @@ func (l *lab) upstreams() []servers.Upstream {
 		{Name: realDatabase, Addr: l.postgres.Addr(), User: benchUser, Password: benchPassword},
 		{Name: cannedDatabase, Addr: l.canned.addr(), User: benchUser, Password: benchPassword},
 	}
+}
+
+// weigh notes what the proxies weigh before anybody has used them.
+func (l *lab) weigh() error {
+	l.freshKB = make(map[int]int64)
+	for _, t := range l.targets {
+		if t.pid == 0 {
+			continue
+		}
+		var err error
+		if l.freshKB[t.pid], err = residentKB(t.pid); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // close ends what was started, last first.

@@ -110,6 +110,9 @@ func parse(args []string) (options, error) {
 
 // measureAll runs case after case. Within one, each round visits every target, beginning with another each time.
 func measureAll(ctx context.Context, l *lab, o options) ([]result, error) {
+	if err := l.weigh(); err != nil {
+		return nil, err
+	}
 	var results []result
 	for _, c := range allCases() {
 		if !slices.Contains(o.cases, c.name) {

@@ -38,8 +38,7 @@ func summarize(name string, clients int, targets []target, series map[string][]s
 			CPU:            medianOf(own, func(s sample) float64 { return s.cpuUS }),
 			P50:            medianOf(own, func(s sample) float64 { return s.p50 }),
 			P99:            medianOf(own, func(s sample) float64 { return s.p99 }),
-			// The first round finds a heap that no idle session has grown yet, so it is the honest one.
-			SessionKB: medianOf(own[:1], func(s sample) float64 { return s.kb }),
+			SessionKB:      medianOf(own, func(s sample) float64 { return s.kb }),
 		})
 	}
 	return results

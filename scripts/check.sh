@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# Built once a machine, which takes some minutes; staticcheck is part of it.
+golangci=github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
 govulncheck=golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
 echo "check: gofmt"
@@ -14,8 +15,8 @@ if [ -n "$unformatted" ]; then
 fi
 echo "check: go vet"
 go vet ./...
-echo "check: staticcheck"
-go run "$staticcheck" ./...
+echo "check: golangci-lint"
+go run "$golangci" run ./...
 echo "check: govulncheck"
 if curl --silent --fail --max-time 5 --output /dev/null https://vuln.go.dev/index/modules.json; then
     go run "$govulncheck" ./...

@@ -56,8 +56,11 @@ func (w *world) runWithPsql(ctx context.Context, s statement) error {
 	say("  $ psql -h 127.0.0.1 -U '%s#%s' -c %q", alice, resource, s.text)
 	out, err := w.psql(ctx, alice, s.text)
 	say("%s", indent(out))
-	if (err != nil) != (s.failed != "") {
-		return fmt.Errorf("run psql as %s: %v: %s", alice, err, out)
+	switch {
+	case err != nil && s.failed == "":
+		return fmt.Errorf("run %q as %s: %w: %s", s.text, alice, err, out)
+	case err == nil && s.failed != "":
+		return fmt.Errorf("run %q as %s: PostgreSQL let it pass", s.text, alice)
 	}
 	w.done = append(w.done, s)
 	return nil

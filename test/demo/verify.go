@@ -85,7 +85,7 @@ func (w *world) eventually(ctx context.Context, query string, good func([]audit.
 func (w *world) checkRecord(ctx context.Context) error {
 	for _, s := range w.done {
 		query := fmt.Sprintf("user:%s resource:%s type:statement since:1h %q", alice, resource, s.text)
-		if err := w.eventually(ctx, query, func(events []audit.Event) error { return s.matches(events) }); err != nil {
+		if err := w.eventually(ctx, query, s.matches); err != nil {
 			return err
 		}
 	}

@@ -226,7 +226,7 @@ func (p *Process) waitUntil(ready func() bool, limit time.Duration) error {
 	for !ready() {
 		select {
 		case <-p.done:
-			return fmt.Errorf("%s ended before it was ready: %v\n%s", name, p.err, tail(p.command.LogFile, 20))
+			return fmt.Errorf("%s ended before it was ready (%s)\n%s", name, p.cmd.ProcessState, tail(p.command.LogFile, 20))
 		case <-deadline.C:
 			return fmt.Errorf("%s was not ready within %s\n%s", name, limit, tail(p.command.LogFile, 20))
 		case <-tick.C:

@@ -78,9 +78,10 @@ func (f *fields) byte() byte {
 	return 0
 }
 
-func (f *fields) int16() int {
+// uint16 reads a count or a format code: PostgreSQL itself takes them as unsigned, so that 65535 parameters are possible.
+func (f *fields) uint16() int {
 	if b := f.take(2); b != nil {
-		return int(int16(binary.BigEndian.Uint16(b)))
+		return int(binary.BigEndian.Uint16(b))
 	}
 	return 0
 }

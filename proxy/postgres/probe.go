@@ -89,7 +89,7 @@ func (r *relay) answerProbe(kind byte, body []byte) (replacement []byte, err err
 		r.queue.pop()
 	case msgDataRow:
 		f := fields{b: body}
-		f.int16()
+		f.uint16()
 		if text := f.value(); !f.bad {
 			r.probed.found, r.probed.text = true, append([]byte(nil), text...)
 		}

@@ -45,7 +45,7 @@ type relay struct {
 
 	redefinitions int // statements seen that may have changed prepared statements by SQL
 	probed        probed
-	stopped    bool
+	stopped       bool
 }
 
 // passage is one direction's state between chunks.

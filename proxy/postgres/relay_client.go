@@ -164,8 +164,8 @@ func appendRefusedExecute(b []byte) []byte {
 func (r *relay) parse(body []byte) error {
 	f := fields{b: body}
 	key, text := f.text(), f.text()
-	n := f.int16()
-	oids := make([]uint32, 0, max(0, min(n, len(f.b)/4)))
+	n := f.uint16()
+	oids := make([]uint32, 0, min(n, len(f.b)/4))
 	for range n {
 		oids = append(oids, uint32(f.int32()))
 	}
@@ -296,17 +296,17 @@ func (r *relay) describePortal(s *proxy.Statement, key []byte, flush func() erro
 // decodeParams reads a Bind message's formats and values.
 func (r *relay) decodeParams(p *portal) ([]audit.Param, error) {
 	f := fields{b: p.bind}
-	formats := fields{b: f.take(2 * f.int16())}
+	formats := fields{b: f.take(2 * f.uint16())}
 	single := len(formats.b) == 2
 	format := 0
 	if single {
-		format = formats.int16()
+		format = formats.uint16()
 	}
 	r.params.reset()
-	n := f.int16()
+	n := f.uint16()
 	for i := range n {
 		if !single && len(formats.b) > 0 {
-			format = formats.int16()
+			format = formats.uint16()
 		}
 		var oid uint32
 		if p.statement != nil && i < len(p.statement.oids) {

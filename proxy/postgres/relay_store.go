@@ -279,8 +279,8 @@ func describeParams(s *statement, body []byte) {
 		return
 	}
 	f := fields{b: body}
-	n := f.int16()
-	if n < 0 || len(f.b) != 4*n {
+	n := f.uint16()
+	if len(f.b) != 4*n {
 		return
 	}
 	s.oids = s.oids[:0]

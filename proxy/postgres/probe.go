@@ -14,7 +14,8 @@ import (
 // probeName names the probe's statement and portal while it is asked.
 const probeName = "sallyport probe\x00"
 
-const probeSQL = "SELECT statement FROM pg_catalog.pg_prepared_statements WHERE name = $1\x00"
+// The operator is named in full: a search path could lead to one of the client's own.
+const probeSQL = "SELECT statement FROM pg_catalog.pg_prepared_statements WHERE name OPERATOR(pg_catalog.=) $1\x00"
 
 // touch notes that a statement with this text is going to run.
 func (r *relay) touch(text []byte) {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -156,9 +157,10 @@ func (r *relay) begin(kind awaitKind, s *proxy.Statement) error {
 }
 
 // appendRefusedExecute appends a message that makes the store fail as the refused statement would have failed, its
-// transaction included, without anything of that statement: it executes a portal that does not exist.
+// transaction included, without anything of that statement: it executes a portal that does not exist. Its name is
+// random, or a client could have made that portal.
 func appendRefusedExecute(b []byte) []byte {
-	return appendMessage(b, msgExecute, []byte("refused by sallyport\x00"), []byte{0, 0, 0, 0})
+	return appendMessage(b, msgExecute, []byte("refused by sallyport "+rand.Text()+"\x00"), []byte{0, 0, 0, 0})
 }
 
 func (r *relay) parse(body []byte) error {

@@ -13,6 +13,8 @@ export default defineConfig({
     // Nothing is inlined as data:, so that the page works under a content policy of 'self'.
     assetsInlineLimit: 0,
     sourcemap: false,
+    // One file for all pages: it comes from the same machine as the record, and stays in the browser's cache.
+    chunkSizeWarningLimit: 800,
   },
   server: { proxy: { '/api': { target: api, secure: false } } },
   test: { include: ['src/**/*.test.ts'], environment: 'node' },

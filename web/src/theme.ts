@@ -1,4 +1,16 @@
-import { ActionIcon, Badge, Button, createTheme, type MantineColorsTuple, Popover, Table, TextInput, Tooltip } from '@mantine/core';
+import {
+  ActionIcon,
+  Badge,
+  Button,
+  createTheme,
+  type MantineColorsTuple,
+  Modal,
+  Popover,
+  SegmentedControl,
+  Table,
+  TextInput,
+  Tooltip,
+} from '@mantine/core';
 
 const port: MantineColorsTuple = [
   '#e9f5f8', '#d3e6eb', '#a5ccd6', '#75b1c1', '#4f9bae', '#378da3', '#297f96', '#1c6a7f', '#125a6d', '#004a5b',
@@ -20,11 +32,16 @@ export const theme = createTheme({
   defaultRadius: 'sm',
   headings: { fontWeight: '600', sizes: { h1: { fontSize: '19px' }, h2: { fontSize: '14px' } } },
   components: {
-    Button: Button.extend({ defaultProps: { size: 'xs' } }),
+    Button: Button.extend({ defaultProps: { size: 'xs' }, styles: { root: { fontWeight: 500 } } }),
     ActionIcon: ActionIcon.extend({ defaultProps: { variant: 'subtle', color: 'gray' } }),
     TextInput: TextInput.extend({ defaultProps: { size: 'xs' } }),
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 400 } }),
     Badge: Badge.extend({ defaultProps: { variant: 'light', size: 'sm', tt: 'none', radius: 'sm' } }),
+    Modal: Modal.extend({
+      defaultProps: { overlayProps: { backgroundOpacity: 0.35 } },
+      styles: { title: { fontSize: 15, fontWeight: 600 } },
+    }),
+    SegmentedControl: SegmentedControl.extend({ styles: { label: { fontWeight: 500 } } }),
     Popover: Popover.extend({ defaultProps: { shadow: 'md' } }),
     Table: Table.extend({ defaultProps: { verticalSpacing: 7, horizontalSpacing: 'md', highlightOnHover: true } }),
   },

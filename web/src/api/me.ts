@@ -1,4 +1,4 @@
-import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
+import { queryOptions, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { request } from './http';
 import type { Me } from './types';
 
@@ -9,6 +9,9 @@ export const me = queryOptions({
   staleTime: 60_000,
   retry: false,
 });
+
+// useMayChange says whether to offer changes; whether they are allowed, the server alone decides.
+export const useMayChange = (): boolean => useQuery(me).data?.admin ?? false;
 
 export function useSignIn() {
   const client = useQueryClient();

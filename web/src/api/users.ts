@@ -1,6 +1,6 @@
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
 import { request, requestAll } from './http';
-import type { NewUser, User } from './types';
+import type { NewUser, Suspension, User } from './types';
 
 export const users = queryOptions({
   queryKey: ['users'] as const,
@@ -20,7 +20,7 @@ export function useAddUser() {
 export function useSuspendUser() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (name: string) => request<unknown>('POST', `${userPath(name)}/suspend`),
+    mutationFn: (name: string) => request<Suspension>('POST', `${userPath(name)}/suspend`),
     onSettled: () => client.invalidateQueries({ queryKey: users.queryKey }),
   });
 }
@@ -28,7 +28,7 @@ export function useSuspendUser() {
 export function useReinstateUser() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (name: string) => request<unknown>('POST', `${userPath(name)}/reinstate`),
+    mutationFn: (name: string) => request<User>('POST', `${userPath(name)}/reinstate`),
     onSettled: () => client.invalidateQueries({ queryKey: users.queryKey }),
   });
 }

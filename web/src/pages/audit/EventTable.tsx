@@ -139,7 +139,7 @@ const Row = memo(function Row({ event, index, selected, compact, open, filter }:
       onClick={() => open(event.id)}
     >
       <span role="gridcell" className={`${classes.cell} ${classes.time}`} title={localTime(event.time)}>
-        {compact ? time.slice(-12) : time}
+        {compact ? time.slice(0, -4) : time}
       </span>
       <Value field="user" value={event.user} filter={filter} />
       <Value field="resource" value={event.resource} filter={filter} />

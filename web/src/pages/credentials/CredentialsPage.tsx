@@ -19,7 +19,7 @@ export function CredentialsPage() {
           <p>
             A credential opens a resource. Its value stays at its source; here are only its name and where it is kept.
           </p>
-          <Command>sally admin credentials add orders-app --username app --password-stdin</Command>
+          <Command>sally admin credentials add orders-app --username app --password-prompt</Command>
           <Command>sally admin credentials add orders-ro --source vault --engine database --path orders-ro</Command>
         </Notice>
       }

@@ -20,9 +20,9 @@ export function ResourcesPage() {
       empty={
         <Notice title="No resources yet">
           <p>A resource is a data store or server behind Sallyport. First the credential that opens it:</p>
-          <Command>sally admin credentials add orders-app --username app --password-stdin</Command>
+          <Command>sally admin credentials add orders-app --username app --password-prompt</Command>
           <Command>
-            sally admin resources add orders --protocol postgres --address db.internal:5432 --accounts app=orders-app
+            sally admin resources add orders --protocol postgres --address db.internal:5432 --account app=orders-app
           </Command>
         </Notice>
       }

@@ -18,7 +18,7 @@ export function RolesPage() {
       empty={
         <Notice title="No roles yet">
           <p>A role lets those who hold it open some resources, as some accounts there.</p>
-          <Command>sally admin roles add engineer --resources orders --accounts app_ro</Command>
+          <Command>sally admin roles add engineer --resource orders --account app</Command>
         </Notice>
       }
     />

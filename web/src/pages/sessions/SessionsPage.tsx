@@ -1,6 +1,7 @@
 import { Table } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { useMayChange } from '../../api/me';
 import { liveSessions, useKillSession } from '../../api/sessions';
 import type { LiveSession } from '../../api/types';
 import { ConfirmButton } from '../../components/ConfirmButton';
@@ -56,6 +57,7 @@ function Row({ session }: { session: LiveSession }) {
 
 function KillButton({ session }: { session: LiveSession }) {
   const kill = useKillSession();
+  if (!useMayChange()) return null;
   return (
     <ConfirmButton
       label="Kill"

@@ -2,12 +2,14 @@ import { Button, Group, Modal, Select, Stack, TagsInput, Text, TextInput } from 
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
+import { useMayChange } from '../../api/me';
 import { roles } from '../../api/roles';
 import type { NewUser } from '../../api/types';
 import { useAddUser } from '../../api/users';
 
 export function AddUser() {
   const [opened, { open, close }] = useDisclosure(false);
+  if (!useMayChange()) return null;
   return (
     <>
       <Button onClick={open}>Add user</Button>

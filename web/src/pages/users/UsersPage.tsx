@@ -24,7 +24,7 @@ export function UsersPage() {
       empty={
         <Notice title="No users yet">
           <p>A user is a person or a service account that opens resources through Sallyport.</p>
-          <Command>sally admin users add alice@acme.com --roles engineer</Command>
+          <Command>sally admin users add alice@acme.com --role engineer</Command>
         </Notice>
       }
     />

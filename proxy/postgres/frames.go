@@ -103,6 +103,16 @@ func (f *fields) take(n int) []byte {
 	return b
 }
 
+// maxName is how many bytes of a statement's or a portal's name count (PostgreSQL: NAMEDATALEN - 1): names that differ
+// behind them are one name to the store.
+const maxName = 63
+
+// name reads a prepared statement's or a portal's name as the store understands it.
+func (f *fields) name() []byte {
+	s := f.text()
+	return s[:min(len(s), maxName)]
+}
+
 // value reads a length-prefixed value; nil is NULL.
 func (f *fields) value() []byte {
 	n := f.int32()

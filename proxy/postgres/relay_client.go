@@ -165,7 +165,7 @@ func appendRefusedExecute(b []byte) []byte {
 
 func (r *relay) parse(body []byte) error {
 	f := fields{b: body}
-	key, text := f.text(), f.text()
+	key, text := f.name(), f.text()
 	n := f.uint16()
 	oids := make([]uint32, 0, min(n, len(f.b)/4))
 	for range n {
@@ -186,7 +186,7 @@ func (r *relay) parse(body []byte) error {
 
 func (r *relay) bind(body []byte, flush func() error) error {
 	f := fields{b: body}
-	key, of := f.text(), f.text()
+	key, of := f.name(), f.name()
 	if f.bad {
 		return protocolViolation("malformed Bind")
 	}
@@ -256,7 +256,7 @@ func settled[T any](r *relay, in *names[T], key []byte, flush func() error) (*T,
 
 func (r *relay) execute(body []byte, size int, flush func() error) error {
 	f := fields{b: body}
-	key := f.text()
+	key := f.name()
 	f.int32() // how many rows to fetch
 	if !f.complete() {
 		return protocolViolation("malformed Execute")
@@ -325,7 +325,7 @@ func (r *relay) decodeParams(p *portal) ([]audit.Param, error) {
 
 func (r *relay) describe(body []byte, flush func() error) error {
 	f := fields{b: body}
-	what, key := f.byte(), f.text()
+	what, key := f.byte(), f.name()
 	if !f.complete() || what != 'S' && what != 'P' {
 		return protocolViolation("malformed Describe")
 	}
@@ -344,7 +344,7 @@ func (r *relay) describe(body []byte, flush func() error) error {
 
 func (r *relay) close(body []byte) error {
 	f := fields{b: body}
-	what, key := f.byte(), f.text()
+	what, key := f.byte(), f.name()
 	if !f.complete() || what != 'S' && what != 'P' {
 		return protocolViolation("malformed Close")
 	}

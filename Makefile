@@ -35,7 +35,7 @@ bench: setup-bench build ## compare with direct, pgbouncer, haproxy; CASES=selec
 		$(if $(SECONDS),-seconds '$(SECONDS)') $(if $(ROUNDS),-rounds '$(ROUNDS)')
 
 .PHONY: check
-check: web/node_modules/.package-lock.json ## formatting, vet, static analysis, known vulnerabilities, web
+check: build ## formatting, vet, static analysis, known vulnerabilities, web
 	@scripts/check.sh
 
 .PHONY: build
@@ -53,6 +53,10 @@ web/dist/index.html: $(WEB_SOURCES) web/node_modules/.package-lock.json
 web/node_modules/.package-lock.json: web/package-lock.json
 	@cd web && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
+
+.PHONY: generate
+generate: build ## what is generated: the API's description, and the web's types from it
+	@scripts/generate.sh
 
 .PHONY: setup-run setup-test setup-bench
 setup-run setup-test setup-bench:

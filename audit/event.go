@@ -63,7 +63,7 @@ type Event struct {
 	// Reason is a sentence: why a session was denied or ended, or a statement refused.
 	Reason string `json:"reason,omitempty"`
 
-	// Of is the ID of the statement that a result belongs to.
+	// Of is the ID of the statement that a result belongs to; of its scope, a result repeats only gateway and session.
 	Of string `json:"of,omitempty"`
 	// Done says that the statement's result is known. In the journal only results carry it; a searcher
 	// returns a statement with its result merged in.

@@ -40,7 +40,9 @@ func newGate(journal audit.Appender, scope audit.Scope, grant *access.Grant) *Ga
 		g.durability = access.Hold
 	}
 	g.begin = audit.Event{Type: audit.StatementBegin, Scope: scope, Verdict: audit.Allow, Policy: grant.Role}
-	g.result = audit.Event{Type: audit.StatementResult, Scope: scope, Done: true}
+	// A result stands on its statement's scope: repeating it would be half of what is written.
+	g.result = audit.Event{Type: audit.StatementResult, Scope: audit.Scope{Gateway: scope.Gateway, Session: scope.Session}, Done: true}
+	g.result.Freeze()
 	return g
 }
 

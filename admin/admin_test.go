@@ -33,9 +33,10 @@ type record struct {
 	events []audit.Event
 	broken bool
 	grown  chan struct{} // closed and replaced at each append
+	tails  chan struct{} // gets one for each tail that has begun
 }
 
-func newRecord() *record { return &record{grown: make(chan struct{})} }
+func newRecord() *record { return &record{grown: make(chan struct{}), tails: make(chan struct{}, 10)} }
 
 func (r *record) Append(e *audit.Event) error {
 	r.mu.Lock()
@@ -105,6 +106,10 @@ func (r *record) Get(_ context.Context, id string) (audit.Event, error) {
 
 func (r *record) Tail(ctx context.Context, _ string, emit func(audit.Event) error) error {
 	n := int(r.Durable())
+	select {
+	case r.tails <- struct{}{}:
+	default:
+	}
 	for {
 		events, grown := r.since(n)
 		for _, e := range events {
@@ -194,6 +199,7 @@ type plane struct {
 func (p *plane) now() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.clock = p.clock.Add(10 * time.Microsecond) // time never stands still
 	return p.clock
 }
 

@@ -79,7 +79,7 @@ func (s *Service) IdentifyCertificate(ctx context.Context, cert *x509.Certificat
 	if now := s.now(); now.After(cert.NotAfter) || now.Before(cert.NotBefore) {
 		return access.Identity{}, &access.Denial{Cause: access.Expired, Sentence: "your certificate has expired; run: sally login"}
 	}
-	if ca.IssuedAt(cert).Before(snap.Users[name].CertificatesValidFrom) {
+	if !ca.IssuedAt(cert).After(snap.Users[name].CertificatesValidFrom) {
 		return access.Identity{}, badCertificate()
 	}
 	id.Expires = cert.NotAfter

@@ -18,7 +18,7 @@ type User struct {
 	Roles     []string    `json:"roles,omitempty" doc:"Roles given by name" maxItems:"1000"`
 	Suspended bool        `json:"suspended,omitempty" readOnly:"true" doc:"Changed by suspend and reinstate alone"`
 	Created   time.Time   `json:"created,omitzero" readOnly:"true"`
-	// CertificatesValidFrom refuses certificates that were issued before it.
+	// CertificatesValidFrom refuses certificates that were not issued after it.
 	CertificatesValidFrom time.Time `json:"-"`
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/proxy"
@@ -48,8 +49,8 @@ func (r *relay) fromClient(chunk []byte) (used int, err error) {
 			if err := r.passThen(chunk[start:pos], nil); err != nil {
 				return pos, err
 			}
-			if _, err := r.store.Write(r.standIn); err != nil {
-				return pos, fmt.Errorf("write to store: %w", err)
+			if err := r.passThen(r.standIn, nil); err != nil {
+				return pos, err
 			}
 			pos += size
 			start = pos
@@ -59,7 +60,22 @@ func (r *relay) fromClient(chunk []byte) (used int, err error) {
 			return pos, r.passThen(chunk[start:pos], err)
 		}
 	}
-	return pos, r.passThen(chunk[start:pos], nil)
+	err = r.passThen(chunk[start:pos], nil)
+	r.awaitRoom()
+	return pos, err
+}
+
+// maxAwaited is how many messages may be without an answer before the client has to wait. It is far above what
+// makes a store flush its answers without being asked.
+const maxAwaited = 1 << 14
+
+// awaitRoom waits while too much is unanswered, so that a client cannot fill the queue without end.
+func (r *relay) awaitRoom() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.queue.count > maxAwaited && !r.copyingIn && !r.stopped {
+		r.answered.Wait()
+	}
 }
 
 // passThen writes b to the store and returns then, or the write's error.
@@ -141,14 +157,18 @@ func (r *relay) begin(kind awaitKind, s *proxy.Statement) error {
 	if err == nil {
 		e := r.queue.push(kind)
 		e.op, e.result.BytesIn = op, s.BytesIn
+		r.settleSkipped()
 		return nil
 	}
 	if r.ctx.Err() != nil {
 		return err
 	}
+	if r.standIn = r.standIn[:0]; r.skipping {
+		return errRefused // the store would skip the statement, and so the client hears of nothing
+	}
 	e := r.queue.push(awaitExecute)
 	e.denial = appendError(nil, "ERROR", sqlState(err), proxy.Explain(err), "", "")
-	r.standIn = appendRefusedExecute(r.standIn[:0])
+	r.standIn = appendRefusedExecute(r.standIn)
 	if kind.endsBatch() { // Query and FunctionCall are followed by ReadyForQuery, which takes a Sync here
 		r.queue.push(awaitSync)
 		r.standIn = appendMessage(r.standIn, msgSync)
@@ -181,6 +201,7 @@ func (r *relay) parse(body []byte) error {
 	e := r.queue.push(awaitParse)
 	e.name, e.statement = string(key), s
 	e.version = r.statements.define(e.name, s, r.batch)
+	r.settleSkipped()
 	return nil
 }
 
@@ -207,11 +228,15 @@ func (r *relay) bind(body []byte, flush func() error) error {
 	e := r.queue.push(awaitBind)
 	e.name, e.portal = string(key), p
 	e.version = r.portals.define(e.name, p, r.batch)
+	r.settleSkipped()
 	return nil
 }
 
-// maxSpareBind bounds the memory that a portal keeps for its next use, in bytes.
-const maxSpareBind = 64 << 10
+// Portals that are kept for their next use: how many, and with how much memory each, in bytes.
+const (
+	maxSpare     = 64
+	maxSpareBind = 64 << 10
+)
 
 func (r *relay) sparePortal(size int) *portal {
 	n := len(r.spare)
@@ -225,7 +250,7 @@ func (r *relay) sparePortal(size int) *portal {
 
 // recycle keeps a portal that nothing refers to any more, unless it is large.
 func (r *relay) recycle(p *portal) {
-	if p != nil && cap(p.bind) <= maxSpareBind {
+	if p != nil && cap(p.bind) <= maxSpareBind && len(r.spare) < maxSpare {
 		r.spare = append(r.spare, p)
 	}
 }
@@ -339,6 +364,7 @@ func (r *relay) describe(body []byte, flush func() error) error {
 		}
 	}
 	r.queue.push(awaitDescribe).statement = s
+	r.settleSkipped()
 	return nil
 }
 
@@ -354,11 +380,12 @@ func (r *relay) close(body []byte) error {
 		e := r.queue.push(awaitCloseStatement)
 		e.name = string(key)
 		e.version = r.statements.define(e.name, nil, r.batch)
-		return nil
+	} else {
+		e := r.queue.push(awaitClosePortal)
+		e.name = string(key)
+		e.version = r.portals.define(e.name, nil, r.batch)
 	}
-	e := r.queue.push(awaitClosePortal)
-	e.name = string(key)
-	e.version = r.portals.define(e.name, nil, r.batch)
+	r.settleSkipped()
 	return nil
 }
 
@@ -388,7 +415,16 @@ func (r *relay) sync(body []byte) error {
 	}
 	r.queue.push(awaitSync)
 	r.batch++
+	r.skipping = false
 	return nil
+}
+
+// settleSkipped settles at once what the store is going to skip, so that it does not pile up here until the Sync that
+// may never come. r.mu is held.
+func (r *relay) settleSkipped() {
+	if r.skipping {
+		r.skipToSync(time.Now())
+	}
 }
 
 // countCopyIn adds copy data to the statement that takes it.
@@ -406,7 +442,7 @@ func (r *relay) endCopyIn(size int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.copyingIn = false
-	if r.queue.count > 0 {
+	if r.queue.count > 0 && r.queue.at(r.queue.count-1).kind != awaitCopyEnd {
 		r.queue.push(awaitCopyEnd)
 	}
 }

@@ -125,6 +125,12 @@ func (r *relay) answer(kind byte, body []byte, now time.Time) (replacement []byt
 		return r.answerProbe(kind, body)
 	}
 	switch kind {
+	case msgCommandComplete, msgEmptyQueryResponse, msgPortalSuspended, msgCopyInResponse:
+		if head.kind != awaitQuery && head.kind != awaitExecute {
+			return nil, errDesync(kind)
+		}
+	}
+	switch kind {
 	case msgCommandComplete:
 		r.completed(head, body, now)
 	case msgEmptyQueryResponse, msgPortalSuspended:
@@ -134,6 +140,9 @@ func (r *relay) answer(kind byte, body []byte, now time.Time) (replacement []byt
 	case msgCopyInResponse:
 		r.beginCopyIn()
 	case msgParameterDescription:
+		if head.kind != awaitDescribe {
+			return nil, errDesync(kind)
+		}
 		describeParams(head.statement, body)
 	default:
 		return nil, r.confirmed(kind, head)
@@ -251,15 +260,12 @@ func (r *relay) drop(e *awaited, now time.Time) {
 
 // ready takes ReadyForQuery: the end of a Query, a FunctionCall or a Sync.
 func (r *relay) ready(now time.Time) error {
-	if r.queue.count == 0 {
+	r.skipping = false
+	head := r.queue.head()
+	if head == nil {
 		return nil // answers a Sync that came before its copy data ended in an error
 	}
-	if r.skipping || r.queue.head().kind == awaitSync {
-		r.skipToSync(now)
-		r.skipping = false
-	}
-	head := r.queue.head()
-	if head == nil || !head.kind.endsBatch() {
+	if !head.kind.endsBatch() {
 		return errDesync(msgReadyForQuery)
 	}
 	r.finish(r.queue.pop(), now)

@@ -1,0 +1,65 @@
+package store_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin/store"
+)
+
+func TestStateSurvivesReopening(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a b?c#d.db") // characters that mean something in a URL
+	ctx := t.Context()
+	s, err := store.Open(ctx, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.UnixMicro(1_700_000_000_123_456).UTC()
+	want := &store.State{
+		Users:       map[string]store.User{"alice": {Name: "alice", Kind: access.Person, Groups: []string{"eng"}, Created: at, CertificatesValidFrom: at}},
+		Roles:       map[string]access.Role{"r": {Name: "r", Accounts: []string{"b", "a"}}},
+		Resources:   map[string]access.Resource{"db": {Name: "db", Accounts: map[string]string{"a": "c"}}},
+		Credentials: map[string]access.Credential{"c": {Name: "c", Source: "sealed"}},
+		Tokens:      map[string]store.Token{"t": {ID: "t", User: "alice", Created: at, Expires: at, SecretHash: "x"}},
+	}
+	for _, err := range []error{
+		s.PutUser(ctx, want.Users["alice"]), s.PutRole(ctx, want.Roles["r"]), s.PutResource(ctx, want.Resources["db"]),
+		s.PutCredential(ctx, want.Credentials["c"]), s.PutToken(ctx, want.Tokens["t"]), s.Close(),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("state file: %v %v", info, err)
+	}
+	if s, err = store.Open(ctx, path); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	got, err := s.Load(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if err := s.DeleteUser(ctx, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = s.Load(ctx); err != nil || len(got.Tokens) != 0 {
+		t.Errorf("tokens of a removed user: %v %v", got.Tokens, err)
+	}
+	if err := s.DeleteUser(ctx, "alice"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("removed twice: %v", err)
+	}
+	if err := s.PutToken(ctx, want.Tokens["t"]); err == nil {
+		t.Error("a token of nobody was kept")
+	}
+}

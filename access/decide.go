@@ -49,7 +49,7 @@ func Decide(id Identity, roles []Role, res Resource, account string) (Grant, err
 	}
 	if !covered {
 		return Grant{}, &Denial{Cause: NoAccess, Sentence: fmt.Sprintf(
-			"you have no access to %s; ask with: sally access request %s", res.Name, res.Name)}
+			"you have no access to %s; ask an admin for a role that covers it", res.Name)}
 	}
 	return Grant{}, noAccount(Accounts(id, roles, res), res.Name, account)
 }
@@ -103,7 +103,7 @@ func noAccount(open []string, resource, account string) *Denial {
 	switch {
 	case len(open) == 0:
 		return &Denial{Cause: NoAccount, Sentence: fmt.Sprintf(
-			"none of your roles gives an account at %s; ask with: sally access request %s", resource, resource)}
+			"none of your roles gives an account at %s; ask an admin for one that does", resource)}
 	default:
 		return &Denial{Cause: NoAccount, Sentence: fmt.Sprintf(
 			"you may not open %s as %s; your accounts there: %s", resource, account, strings.Join(open, ", "))}

@@ -47,13 +47,13 @@ func TestDecide(t *testing.T) {
 		{name: "a later role gives what the first does not", held: []string{"by-name", "all"}, account: "zadmin", role: "all", granted: "zadmin"},
 		{name: "a role without accounts does not hide the next", held: []string{"no-accounts", "by-label"}, role: "by-label", granted: "app"},
 		{name: "no role", cause: access.NoAccess,
-			sentence: "you have no access to orders-db; ask with: sally access request orders-db"},
+			sentence: "you have no access to orders-db; ask an admin for a role that covers it"},
 		{name: "every label must match", held: []string{"other-label"}, cause: access.NoAccess,
-			sentence: "you have no access to orders-db; ask with: sally access request orders-db"},
+			sentence: "you have no access to orders-db; ask an admin for a role that covers it"},
 		{name: "a role that selects nothing covers nothing", held: []string{"bare"}, cause: access.NoAccess,
-			sentence: "you have no access to orders-db; ask with: sally access request orders-db"},
+			sentence: "you have no access to orders-db; ask an admin for a role that covers it"},
 		{name: "a role that nobody defined", held: []string{"gone"}, cause: access.NoAccess,
-			sentence: "you have no access to orders-db; ask with: sally access request orders-db"},
+			sentence: "you have no access to orders-db; ask an admin for a role that covers it"},
 		{name: "wrong account", held: []string{"by-name", "by-label"}, account: "zadmin", cause: access.NoAccount,
 			sentence: "you may not open orders-db as zadmin; your accounts there: readonly, app"},
 		{name: "account that the store does not have", held: []string{"by-name"}, account: "missing", cause: access.NoAccount,
@@ -61,7 +61,7 @@ func TestDecide(t *testing.T) {
 		{name: "star is no account", held: []string{"all"}, account: "*", cause: access.NoAccount,
 			sentence: "you may not open orders-db as *; your accounts there: app, readonly, zadmin"},
 		{name: "covered without accounts", held: []string{"no-accounts"}, cause: access.NoAccount,
-			sentence: "none of your roles gives an account at orders-db; ask with: sally access request orders-db"},
+			sentence: "none of your roles gives an account at orders-db; ask an admin for one that does"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,6 +7,8 @@ type statement struct {
 	oids  []uint32 // parameter types, completed by ParameterDescription
 	// checked is the number of redefinitions by SQL after which this was still what the name means.
 	checked int
+	// recorded says that the text stands in the record, dropped that the store does not have the statement (any more).
+	recorded, dropped bool
 }
 
 // portal is a bound statement: what Execute runs.
@@ -15,6 +17,9 @@ type portal struct {
 	statement *statement
 	bind      []byte // the Bind message's formats and values
 	executed  bool   // some of its rows were fetched
+	begun     int    // how many statements had begun when it was last known to be what its name means
+
+	recorded, dropped bool // as a statement's
 }
 
 // names holds what a client has defined under names, of one kind (statements or portals), although the store has
@@ -78,6 +83,18 @@ func (n *names[T]) confirm(key string, value *T, version uint64) (replaced *T) {
 	replaced, e.confirmed = e.confirmed, value
 	n.settle(key, e, version)
 	return replaced
+}
+
+// forget notes that the store has dropped all that has a name; what is pending may come yet.
+func (n *names[T]) forget() {
+	for key, e := range n.entries {
+		if key == "" {
+			continue
+		}
+		if e.confirmed = nil; e.version == 0 {
+			delete(n.entries, key)
+		}
+	}
 }
 
 // drop notes that the store has not made the definition.

@@ -1,21 +1,21 @@
 package postgres
 
-import (
-	"fmt"
-
-	"github.com/sallyport/sallyport/proxy/sqltext"
-)
+import "github.com/sallyport/sallyport/proxy/sqltext"
 
 // SQL can define prepared statements too (PREPARE, DEALLOCATE, DISCARD), under the same names as Parse does. A Bind
 // of a name that SQL may have touched is therefore preceded by a question to the store, in the client's own batch,
-// what that name means now. Its answers do not reach the client. SQL that is hidden in a function can still redefine
-// a name that Parse has defined; that function's own text is recorded where it was created.
+// what that name means now; so is an Execute of a named portal that SQL may have closed and declared anew. The answers
+// do not reach the client. SQL that is hidden in a function can still redefine a prepared statement that Parse has
+// defined; that function's own text is recorded where it was created.
 
 // probeName names the probe's statement and portal while it is asked.
 const probeName = "sallyport probe\x00"
 
 // The operator is named in full: a search path could lead to one of the client's own.
-const probeSQL = "SELECT statement FROM pg_catalog.pg_prepared_statements WHERE name OPERATOR(pg_catalog.=) $1\x00"
+const (
+	probeStatement = "SELECT statement FROM pg_catalog.pg_prepared_statements WHERE name OPERATOR(pg_catalog.=) $1\x00"
+	probePortal    = "SELECT statement FROM pg_catalog.pg_cursors WHERE name OPERATOR(pg_catalog.=) $1\x00"
+)
 
 // touch notes that a statement with this text is going to run.
 func (r *relay) touch(text []byte) {
@@ -28,40 +28,84 @@ func (r *relay) touch(text []byte) {
 
 // current makes sure that s is what the store means by name now. r.mu is held, and given up while waiting.
 func (r *relay) current(s *statement, name []byte, flush func() error) (*statement, error) {
-	if len(name) == 0 || r.txStatus == 'E' || s != nil && s.checked == r.redefinitions {
-		return s, nil // SQL cannot name the unnamed statement; a failed transaction runs nothing
+	if len(name) == 0 || s != nil && s.checked == r.redefinitions {
+		return s, nil // SQL cannot name the unnamed statement
 	}
-	r.mu.Unlock()
-	err := flush()
-	r.mu.Lock()
-	if err != nil {
-		return nil, fmt.Errorf("write to store: %w", err)
+	if err := r.ask(probeStatement, name, flush); err != nil {
+		return nil, err
+	}
+	switch {
+	case !r.probed.found:
+		return s, nil // it does not exist: Bind will fail
+	case s != nil && string(s.text) == string(r.probed.text):
+	default:
+		s = &statement{text: r.probed.text, class: sqltext.Class(r.probed.text), recorded: true}
+		r.statements.put(name, s)
+	}
+	s.checked = r.redefinitions
+	return s, nil
+}
+
+// replaced says whether SQL has put another cursor in the place of the portal p (CLOSE, DECLARE, a function's), whose
+// text then is r.probed.text. The store is asked only when other statements have begun since p was bound or fetched
+// from. r.mu is held, and given up while waiting.
+func (r *relay) replaced(p *portal, name []byte, flush func() error) (bool, error) {
+	if len(name) == 0 || p.begun == r.begun {
+		return false, nil
+	}
+	if err := r.ask(probePortal, name, flush); err != nil {
+		return false, err
+	}
+	return r.probed.found && (p.statement == nil || string(p.statement.text) != string(r.probed.text)), nil
+}
+
+// ask asks the store, in the client's own batch, for the text behind name, and waits for its answer in r.probed. In a
+// failed transaction and after an error in the batch it is not asked: nothing that has a name there can run. r.mu is
+// held, and given up while waiting.
+func (r *relay) ask(sql string, name []byte, flush func() error) error {
+	r.probed = probed{}
+	if err := r.unlocked(flush); err != nil {
+		return err
+	}
+	r.await(func() bool { return !r.queue.holdsBatchEnd() })
+	if r.txStatus == 'E' && r.queue.count > 0 { // the batch may have left the failed transaction
+		if err := r.unlocked(func() error { return r.passThen(appendMessage(nil, msgFlush), nil) }); err != nil {
+			return err
+		}
+		r.await(func() bool { return r.queue.count == 0 })
+	}
+	if r.stopped {
+		return errLeft
+	}
+	if r.skipping || r.copyingIn || r.txStatus == 'E' {
+		return nil
 	}
 	for _, kind := range []awaitKind{awaitParse, awaitBind, awaitExecute, awaitCloseStatement} {
 		r.queue.push(kind).probe = true
 	}
-	r.probed = probed{running: true}
-	if _, err := r.store.Write(appendProbe(nil, name)); err != nil {
-		return nil, fmt.Errorf("write to store: %w", err)
+	r.probed.running = true
+	if err := r.unlocked(func() error { return r.passThen(appendProbe(nil, sql, name), nil) }); err != nil {
+		return err
 	}
 	for r.probed.running && !r.stopped {
 		r.answered.Wait()
 	}
-	return r.known(s, name), nil
+	return nil
 }
 
-// known merges the probe's answer into what Parse has told of s.
-func (r *relay) known(s *statement, name []byte) *statement {
-	switch {
-	case !r.probed.found:
-		return s // it does not exist: Bind will fail
-	case s != nil && string(s.text) == string(r.probed.text):
-	default:
-		s = &statement{text: r.probed.text, class: sqltext.Class(r.probed.text)}
-		r.statements.put(name, s)
+// await waits until done, or until the answers that could bring it will not come. r.mu is held, and given up
+// while waiting.
+func (r *relay) await(done func() bool) {
+	for !done() && !r.stopped && !r.copyingIn {
+		r.answered.Wait()
 	}
-	s.checked = r.redefinitions
-	return s
+}
+
+// unlocked runs write, an act that may block, without r.mu.
+func (r *relay) unlocked(write func() error) error {
+	r.mu.Unlock()
+	defer r.mu.Lock()
+	return write()
 }
 
 // probed is what a probe has found.
@@ -72,8 +116,8 @@ type probed struct {
 }
 
 // appendProbe asks what name means, and has the answer sent at once.
-func appendProbe(b, name []byte) []byte {
-	b = appendMessage(b, msgParse, []byte(probeName), []byte(probeSQL), []byte{0, 0})
+func appendProbe(b []byte, sql string, name []byte) []byte {
+	b = appendMessage(b, msgParse, []byte(probeName), []byte(sql), []byte{0, 0})
 	length := len(name)
 	b = appendMessage(b, msgBind, []byte(probeName), []byte(probeName), []byte{0, 0, 0, 1,
 		byte(length >> 24), byte(length >> 16), byte(length >> 8), byte(length)}, name, []byte{0, 0})

@@ -74,6 +74,16 @@ func (q *queue) head() *awaited {
 	return q.at(0)
 }
 
+// holdsBatchEnd says whether a ReadyForQuery is awaited.
+func (q *queue) holdsBatchEnd() bool {
+	for i := range q.count {
+		if q.at(i).kind.endsBatch() {
+			return true
+		}
+	}
+	return false
+}
+
 // pop removes the head, and the end of its copy data. It stays readable until the next push.
 func (q *queue) pop() *awaited {
 	e := q.at(0)

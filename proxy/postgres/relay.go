@@ -43,7 +43,9 @@ type relay struct {
 	copyingIn  bool      // the store takes copy data; a Sync before CopyDone is ignored by it
 	txStatus   byte      // of the last ReadyForQuery
 
-	redefinitions int // statements seen that may have changed prepared statements by SQL
+	begun         int          // statements that were judged
+	fresh         []definition // named and not in the record yet; used by the client's side only
+	redefinitions int          // statements seen that may have changed prepared statements by SQL
 	probed        probed
 	stopped       bool
 }

@@ -145,16 +145,27 @@ func (r *relay) query(body []byte, size int) error {
 	if !f.complete() {
 		return protocolViolation("a Query holds one string that ends at its only NUL byte")
 	}
-	return r.begin(awaitQuery, &proxy.Statement{Text: text, Command: "query", Class: sqltext.Class(text), BytesIn: int64(size)})
+	return r.begin(awaitQuery, nil, &proxy.Statement{Text: text, Command: "query", Class: sqltext.Class(text), BytesIn: int64(size)})
 }
 
-// begin records a statement and lets it pass, or prepares what stands in for it.
-func (r *relay) begin(kind awaitKind, s *proxy.Statement) error {
+// begin records a statement, which executes p unless that is nil, and lets it pass, or prepares what stands in for it.
+func (r *relay) begin(kind awaitKind, p *portal, s *proxy.Statement) error {
 	r.touch(s.Text)
-	op, err := r.gate.Begin(r.ctx, s)
+	var op proxy.Op
+	err := r.recordDefinitions(p)
+	if err == nil {
+		op, err = r.gate.Begin(r.ctx, s)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.begun++
 	if err == nil {
+		if p != nil {
+			p.recorded, p.begun = true, r.begun
+			if p.statement != nil {
+				p.statement.recorded = true
+			}
+		}
 		e := r.queue.push(kind)
 		e.op, e.result.BytesIn = op, s.BytesIn
 		r.settleSkipped()
@@ -201,6 +212,9 @@ func (r *relay) parse(body []byte) error {
 	e := r.queue.push(awaitParse)
 	e.name, e.statement = string(key), s
 	e.version = r.statements.define(e.name, s, r.batch)
+	if e.name != "" {
+		r.fresh = append(r.fresh, definition{name: e.name, statement: s})
+	}
 	r.settleSkipped()
 	return nil
 }
@@ -221,13 +235,16 @@ func (r *relay) bind(body []byte, flush func() error) error {
 		return err
 	}
 	p := r.sparePortal(len(f.b))
-	p.statement, p.bind, p.executed = s, append(p.bind[:0], f.b...), false
+	*p = portal{name: p.name, statement: s, bind: append(p.bind[:0], f.b...), begun: r.begun}
 	if p.name != string(of) {
 		p.name = string(of)
 	}
 	e := r.queue.push(awaitBind)
 	e.name, e.portal = string(key), p
 	e.version = r.portals.define(e.name, p, r.batch)
+	if e.name != "" {
+		r.fresh = append(r.fresh, definition{name: e.name, portal: p})
+	}
 	r.settleSkipped()
 	return nil
 }
@@ -287,23 +304,31 @@ func (r *relay) execute(body []byte, size int, flush func() error) error {
 		return protocolViolation("malformed Execute")
 	}
 	s := proxy.Statement{Command: "execute", BytesIn: int64(size)}
-	if err := r.describePortal(&s, key, flush); err != nil {
+	p, err := r.describePortal(&s, key, flush)
+	if err != nil {
 		return err
 	}
-	return r.begin(awaitExecute, &s)
+	return r.begin(awaitExecute, p, &s)
 }
 
-// describePortal fills in what executing the portal named key means.
-func (r *relay) describePortal(s *proxy.Statement, key []byte, flush func() error) error {
+// describePortal fills in what executing the portal named key means. It returns that portal, or nil when SQL has
+// declared it.
+func (r *relay) describePortal(s *proxy.Statement, key []byte, flush func() error) (*portal, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p, err := settled(r, &r.portals, key, flush)
-	switch {
-	case err != nil:
-		return err
-	case p == nil: // a cursor that SQL declared: its statement stands in the record where it was declared
+	if err != nil {
+		return nil, err
+	}
+	if p == nil { // its statement stands in the record where it was declared
 		s.Text = fmt.Appendf(nil, "FETCH FROM %q", key)
-		return nil
+		return nil, nil
+	}
+	if replaced, err := r.replaced(p, key, flush); err != nil || replaced {
+		s.Command, s.Text, s.Class = "fetch", r.probed.text, sqltext.Class(r.probed.text)
+		return nil, err
+	}
+	switch {
 	case p.statement == nil: // no such statement: the store will say so
 		s.Text = fmt.Appendf(nil, "EXECUTE %q", p.name)
 	default:
@@ -315,13 +340,12 @@ func (r *relay) describePortal(s *proxy.Statement, key []byte, flush func() erro
 	}
 	p.executed = true
 	s.BytesIn += int64(len(p.bind))
-	params, err := r.decodeParams(p)
-	s.Params = params
-	return err
+	s.Params, err = decodeParams(&r.params, p)
+	return p, err
 }
 
 // decodeParams reads a Bind message's formats and values.
-func (r *relay) decodeParams(p *portal) ([]audit.Param, error) {
+func decodeParams(into *paramDecoder, p *portal) ([]audit.Param, error) {
 	f := fields{b: p.bind}
 	formats := fields{b: f.take(2 * f.uint16())}
 	single := len(formats.b) == 2
@@ -329,7 +353,7 @@ func (r *relay) decodeParams(p *portal) ([]audit.Param, error) {
 	if single {
 		format = formats.uint16()
 	}
-	r.params.reset()
+	into.reset()
 	n := f.uint16()
 	for i := range n {
 		if !single && len(formats.b) > 0 {
@@ -343,9 +367,9 @@ func (r *relay) decodeParams(p *portal) ([]audit.Param, error) {
 		if f.bad {
 			return nil, protocolViolation("malformed Bind")
 		}
-		r.params.add(value, oid, int16(format))
+		into.add(value, oid, int16(format))
 	}
-	return r.params.list(), nil
+	return into.list(), nil
 }
 
 func (r *relay) describe(body []byte, flush func() error) error {
@@ -396,11 +420,11 @@ func (r *relay) functionCall(body []byte, size int) error {
 	if f.bad {
 		return protocolViolation("malformed FunctionCall")
 	}
-	params, err := r.decodeParams(&call)
+	params, err := decodeParams(&r.params, &call)
 	if err != nil {
 		return err
 	}
-	return r.begin(awaitFunction, &proxy.Statement{Text: fmt.Appendf(nil, "SELECT function %d", oid), Command: "function call",
+	return r.begin(awaitFunction, nil, &proxy.Statement{Text: fmt.Appendf(nil, "SELECT function %d", oid), Command: "function call",
 		Params: params, BytesIn: int64(size)})
 }
 

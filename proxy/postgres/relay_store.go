@@ -113,6 +113,9 @@ func (r *relay) answer(kind byte, body []byte, now time.Time) (replacement []byt
 	case msgReadyForQuery:
 		if len(body) == 1 {
 			r.txStatus = body[0]
+			if r.txStatus == 'I' && len(r.portals.entries) > 1 {
+				r.portals.forget() // portals end with their transaction
+			}
 		}
 		return nil, r.ready(now)
 	case msgErrorResponse:
@@ -162,11 +165,13 @@ func (r *relay) confirmed(kind byte, head *awaited) error {
 	case kind == msgParseComplete && head.kind == awaitParse:
 		r.statements.confirm(head.name, head.statement, head.version)
 	case kind == msgBindComplete && head.kind == awaitBind:
-		r.recycle(r.portals.confirm(head.name, head.portal, head.version))
+		r.replacedPortal(head.name, r.portals.confirm(head.name, head.portal, head.version))
 	case kind == msgCloseComplete && head.kind == awaitCloseStatement:
-		r.statements.confirm(head.name, nil, head.version)
+		if s := r.statements.confirm(head.name, nil, head.version); s != nil {
+			s.dropped = true
+		}
 	case kind == msgCloseComplete && head.kind == awaitClosePortal:
-		r.recycle(r.portals.confirm(head.name, nil, head.version))
+		r.replacedPortal(head.name, r.portals.confirm(head.name, nil, head.version))
 	case (kind == msgRowDescription || kind == msgNoData) && head.kind == awaitDescribe:
 	default:
 		return errDesync(kind)
@@ -183,6 +188,9 @@ func (r *relay) completed(head *awaited, body []byte, now time.Time) {
 		head.tagged = true
 	}
 	r.copyingIn = false
+	if r.txStatus == 'E' {
+		r.txStatus = 'T' // only what ends a failed transaction succeeds in it
+	}
 	if head.result.Tag == "" {
 		head.result.Tag = r.tags.get(tag)
 	} else {
@@ -251,11 +259,24 @@ func (r *relay) drop(e *awaited, now time.Time) {
 	switch e.kind {
 	case awaitParse, awaitCloseStatement:
 		r.statements.drop(e.name, e.version)
+		if e.kind == awaitParse && e.statement != nil {
+			e.statement.dropped = true
+		}
 	case awaitBind, awaitClosePortal:
 		r.portals.drop(e.name, e.version)
-		r.recycle(e.portal)
+		r.replacedPortal(e.name, e.portal)
 	}
 	r.finish(e, now)
+}
+
+// replacedPortal takes a portal that its name does not mean any more; nil is none.
+func (r *relay) replacedPortal(name string, p *portal) {
+	if p == nil {
+		return
+	}
+	if p.dropped = true; name == "" { // one with a name may still wait for being recorded
+		r.recycle(p)
+	}
 }
 
 // ready takes ReadyForQuery: the end of a Query, a FunctionCall or a Sync.

@@ -53,6 +53,10 @@ func (s *session) run(ctx context.Context, admitted func()) {
 	recorded = true
 	leave := s.server.live.enter(s)
 	defer leave()
+	// A suspension from before this could not see the session, one from here on kills it.
+	if _, err = s.server.directory.Authorize(ctx, s.grant.Identity, s.scope.Resource, s.scope.Account); err != nil {
+		return
+	}
 
 	lease, link, err := s.open(ctx, client)
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -45,7 +44,7 @@ var marker = regexp.MustCompile(`mark-\d+-\d+-\d+`)
 // TestNoStatementOfTheStoreIsMissing runs a real load through the real program, kills it with SIGKILL at random moments,
 // starts it again, many times; in the end every statement in PostgreSQL's own log must be in the journal.
 func TestNoStatementOfTheStoreIsMissing(t *testing.T) {
-	bin := build(t)
+	bin := servers.BuildSally(t)
 	pg := servers.StartPostgres(t, servers.PostgresOptions{Config: map[string]string{"log_statement": "all", "log_min_messages": "log"}})
 	dir := filepath.Join(t.TempDir(), "data")
 	ctx := t.Context()
@@ -78,16 +77,6 @@ func TestNoStatementOfTheStoreIsMissing(t *testing.T) {
 		t.Errorf("only %d statements were answered: this was no load", answered.Load())
 	}
 	compare(t, pg.LogFile, filepath.Join(dir, "journal"))
-}
-
-func build(t *testing.T) string {
-	t.Helper()
-	bin := filepath.Join(t.TempDir(), "sally")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "github.com/sallyport/sallyport/cmd/sally")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return bin
 }
 
 func start(ctx context.Context, t *testing.T, bin, dir string) *servers.Sally {

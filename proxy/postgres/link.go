@@ -4,13 +4,18 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/sallyport/sallyport/proxy"
 )
 
-// killTimeout bounds the cancelling of a statement that runs while its session is ended.
-const killTimeout = 2 * time.Second
+// killTimeout bounds the cancelling of a statement that runs while its session is ended; cancelAgain is how long it may
+// run on before it is cancelled again.
+const (
+	killTimeout = 2 * time.Second
+	cancelAgain = 100 * time.Millisecond
+)
 
 // link is a client whose store is open.
 type link struct {
@@ -33,9 +38,24 @@ func (l *link) Relay(ctx context.Context, gate *proxy.Gate) error {
 	if ctx.Err() != nil { // ended from outside: what runs at the store must not run on
 		cancelling, done := context.WithTimeout(context.WithoutCancel(ctx), killTimeout)
 		defer done()
-		_ = l.cancelStore(cancelling)
+		l.stop(cancelling)
 	}
 	return err
+}
+
+// stop makes the store end what runs, and with it the session, until ctx ends. A cancel request that overtakes its
+// statement is lost, so it is repeated until the store has closed the connection.
+func (l *link) stop(ctx context.Context) {
+	if c, ok := l.store.conn.(interface{ CloseWrite() error }); ok {
+		_ = c.CloseWrite()
+	}
+	for ctx.Err() == nil {
+		_ = l.cancelStore(ctx)
+		_ = l.store.conn.SetReadDeadline(time.Now().Add(cancelAgain))
+		if _, err := io.Copy(io.Discard, l.store.conn); !proxy.Interrupted(err) {
+			return
+		}
+	}
 }
 
 // welcome is what a client reads when it is in: the store's own parameters, and a cancel key of the gateway's.

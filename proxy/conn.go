@@ -38,6 +38,12 @@ type Conn struct {
 	stream   *Stream
 }
 
+// NewConn wraps a connection of the native entrance, without TLS. The server makes its own; a protocol's own tests may.
+// secrets says whether a token may be sent on it in the clear.
+func NewConn(conn net.Conn, secrets bool) *Conn {
+	return &Conn{Conn: conn, entrance: Native, plainOK: secrets}
+}
+
 // Identity is who the client is, where the entrance has proven it; nil where the protocol must ask.
 func (c *Conn) Identity() *access.Identity { return c.identity }
 

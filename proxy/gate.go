@@ -33,7 +33,8 @@ type Op struct {
 	first   time.Duration
 }
 
-func newGate(journal audit.Appender, scope audit.Scope, grant *access.Grant) *Gate {
+// NewGate makes the gate of one session. The server does; a protocol's own tests may.
+func NewGate(journal audit.Appender, scope audit.Scope, grant *access.Grant) *Gate {
 	scope.Freeze()
 	g := &Gate{journal: journal, durability: grant.Resource.Durability}
 	if g.durability == "" {

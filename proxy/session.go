@@ -165,7 +165,7 @@ func (s *session) open(ctx context.Context, client Client) (*creds.Lease, Link, 
 }
 
 func (s *session) relay(ctx context.Context, link Link) error {
-	gate := newGate(s.server.journal, s.scope, &s.grant)
+	gate := NewGate(s.server.journal, s.scope, &s.grant)
 	s.server.live.relaying(s, gate)
 	s.conn.beginRelay(func() error { return gate.hold(ctx) })
 	defer s.conn.endRelay()

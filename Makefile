@@ -55,7 +55,7 @@ web/node_modules/.package-lock.json: web/package-lock.json
 	@touch $@
 
 .PHONY: generate
-generate: build ## what is generated: the API's description, and the web's types from it
+generate: web/node_modules/.package-lock.json ## what is generated: the API's description, and the web's types from it
 	@scripts/generate.sh
 
 .PHONY: setup-run setup-test setup-bench

@@ -16,6 +16,8 @@ import (
 
 const (
 	apiRoot = "/api/v1"
+	// apiVersion is the version of the API's description, which is not that of the program.
+	apiVersion = "1"
 	// maxBody bounds a request's body, in bytes: certificates are the largest things that come in.
 	maxBody = 256 << 10
 	// defaultPage and maxPage bound a list's items.
@@ -58,7 +60,7 @@ func add[I, O any](a *api, r route, handle func(context.Context, *I) (*O, error)
 
 // newAPI registers every route on the mux.
 func (s *Service) newAPI(mux *http.ServeMux) *api {
-	config := huma.DefaultConfig("Sallyport", s.version)
+	config := huma.DefaultConfig("Sallyport", apiVersion)
 	config.Info.Description = "The control plane of Sallyport: users, resources, roles, credentials, sessions and the record. " +
 		"Lists are {\"items\": [...], \"next\": \"\"}, sorted by name; next, unless empty, is the cursor of the next page. " +
 		"Errors are RFC 9457 problems. Every change is in the record before it is made."
@@ -92,11 +94,20 @@ func (s *Service) newAPI(mux *http.ServeMux) *api {
 	return a
 }
 
+// OpenAPI is the API's description, OpenAPI 3.1 as JSON, the same that a server serves. It is made of the Go types
+// alone and needs no server.
+func OpenAPI() ([]byte, error) {
+	document, err := json.Marshal((&Service{}).newAPI(http.NewServeMux()).OpenAPI())
+	if err != nil {
+		return nil, fmt.Errorf("encode OpenAPI document: %w", err)
+	}
+	return document, nil
+}
+
 // Handler serves the API and the web UI.
 func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
-	a := s.newAPI(mux)
-	document, err := json.Marshal(a.OpenAPI())
+	document, err := json.Marshal(s.newAPI(mux).OpenAPI())
 	if err != nil {
 		panic(fmt.Sprintf("encode OpenAPI document: %v", err)) // made of our own types: a mistake in this program
 	}

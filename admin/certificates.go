@@ -24,7 +24,17 @@ type newCertificate struct {
 	Tunnel      string    `json:"tunnel" doc:"host:port of the gateway's tunnel entrance; an empty host is the server's own"`
 }
 
+// authority is the certificate authority, as everybody may know it.
+type authority struct {
+	CA string `json:"ca" doc:"PEM of what gateways' certificates chain to"`
+}
+
 func (s *Service) registerCertificates(a *api) {
+	add(a, route{method: http.MethodGet, path: "/ca", id: "get-ca", summary: "Show the certificate authority's certificate", level: anyone,
+		description: "What clients of the native entrances verify the gateway by, unless it has a certificate of its own."},
+		func(context.Context, *struct{}) (*answer[authority], error) {
+			return &answer[authority]{Body: authority{CA: s.CAPEM()}}, nil
+		})
 	add(a, route{method: http.MethodPost, path: "/certificates", id: "create-certificate", summary: "Certify the caller's public key", level: signedIn,
 		status: http.StatusCreated, description: "For 12 hours, or until the access token that the caller came with ends."},
 		func(ctx context.Context, in *answer[certificateInput]) (*answer[newCertificate], error) {

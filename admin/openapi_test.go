@@ -1,15 +1,19 @@
 package admin_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sallyport/sallyport/admin"
 )
 
 // routes is the whole API: method, path and who may call it ("anyone", "user", "reader" or "admin").
 var routes = []struct{ method, path, level string }{
 	{"GET", "/health", "anyone"},
+	{"GET", "/ca", "anyone"},
 	{"POST", "/sign-in", "anyone"},
 	{"POST", "/sign-out", "user"},
 	{"GET", "/me", "user"},
@@ -73,6 +77,9 @@ func TestOpenAPIDocument(t *testing.T) {
 	body := p.must(who{}, "GET", "/openapi.json", nil, 200)
 	var doc document
 	body.decode(t, &doc)
+	if alone, err := admin.OpenAPI(); err != nil || !bytes.Equal(alone, body.body) {
+		t.Errorf("the document made without a server differs: %v", err)
+	}
 	if !strings.HasPrefix(doc.OpenAPI, "3.1.") || len(doc.Servers) != 1 || doc.Servers[0].URL != "/api/v1" {
 		t.Errorf("version %q, servers %v", doc.OpenAPI, doc.Servers)
 	}

@@ -47,7 +47,6 @@ type Config struct {
 	Tunnel   func() string    // host:port of the tunnel entrance for clients; nil: none
 	Health   func() error     // what else must work for this process to be well; nil: nothing
 	Now      func() time.Time // nil: time.Now
-	Version  string           // shown in the OpenAPI document; empty: "dev"
 }
 
 // Service is the control plane of one process. It is safe for concurrent use.
@@ -62,7 +61,6 @@ type Service struct {
 	tunnel   func() string
 	health   func() error
 	now      func() time.Time
-	version  string
 
 	authority *ca.Authority
 	sessions  atomic.Pointer[Sessions]
@@ -79,7 +77,7 @@ type Service struct {
 func New(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, journal: c.Journal, searcher: c.Searcher, secrets: c.Secrets, ui: c.UI, log: c.Log,
-		gateway: c.Gateway, tunnel: c.Tunnel, health: c.Health, now: c.Now, version: c.Version,
+		gateway: c.Gateway, tunnel: c.Tunnel, health: c.Health, now: c.Now,
 		userFailures: newLimiter(10, 6*time.Second),
 		addrFailures: newLimiter(20, 3*time.Second),
 	}
@@ -91,9 +89,6 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	}
 	if s.health == nil {
 		s.health = func() error { return nil }
-	}
-	if s.version == "" {
-		s.version = "dev"
 	}
 	if err := s.openAuthority(ctx, c.Sealer); err != nil {
 		return nil, fmt.Errorf("open certificate authority: %w", err)

@@ -40,7 +40,7 @@ no sign-in: the right to read the data directory is enough. Every change is in t
 		return nil
 	}
 	cmd.AddCommand(newAdminUsers(&f), newAdminResources(&f), newAdminRoles(&f), newAdminCredentials(&f), newAdminTokens(&f),
-		newAdminSessions(&f), newAdminSignInLink(&f))
+		newAdminSessions(&f), newAdminSignInLink(&f), newAdminCA(&f))
 	return cmd
 }
 
@@ -71,6 +71,35 @@ func newAdminSignInLink(f *adminFlags) *cobra.Command {
 				return printJSON(cmd.OutOrStdout(), link)
 			}
 			return printLink(cmd.OutOrStdout(), c, link.Path)
+		},
+	}
+}
+
+func newAdminCA(f *adminFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "ca",
+		Short: "Print the certificate authority's certificate",
+		Long: `Prints, in PEM, the certificate by which clients without the local client verify the gateway: what psql takes as
+sslrootcert. It is no secret, but who takes it from you must know that it is from you. Where the configuration gives
+the gateway a certificate of its own (tls), clients need the authority of that one instead.`,
+		Example: "  sally admin ca > gateway-ca.pem",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := f.api.client()
+			if err != nil {
+				return err
+			}
+			var authority struct {
+				CA string `json:"ca"`
+			}
+			if err := c.do(cmd.Context(), http.MethodGet, "/ca", nil, &authority); err != nil {
+				return err
+			}
+			if f.output == "json" {
+				return printJSON(cmd.OutOrStdout(), authority)
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), authority.CA)
+			return err
 		},
 	}
 }

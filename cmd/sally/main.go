@@ -47,6 +47,6 @@ never see a password; every statement is recorded before it runs; security searc
 		SilenceErrors: true,
 	}
 	root.AddCommand(newServerCommand(), newConfigCommand(), newAdminCommand(), newAuditCommand(), newLoginCommand(),
-		newLogoutCommand(), newStatusCommand(), newLsCommand(), newConnectCommand(), newPsqlCommand())
+		newLogoutCommand(), newStatusCommand(), newLsCommand(), newConnectCommand(), newPsqlCommand(), newOpenAPICommand())
 	return root
 }

@@ -218,7 +218,7 @@ func (s *server) openAdmin(ctx context.Context) (err error) {
 	s.admin, err = admin.New(ctx, admin.Config{
 		Store: s.state, Journal: s.journal, Searcher: searcher, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
 		UI: web.Files(), Log: s.log, Gateway: s.config.Gateway, Tunnel: func() string { return s.tunnelAddress },
-		Health: s.journal.Fault, Version: version,
+		Health: s.journal.Fault,
 	})
 	if err != nil {
 		return err

@@ -80,7 +80,7 @@ func (r *relay) ask(sql string, name []byte, flush func() error) error {
 	if r.skipping || r.copyingIn || r.txStatus == 'E' {
 		return nil
 	}
-	for _, kind := range []awaitKind{awaitParse, awaitBind, awaitExecute, awaitCloseStatement} {
+	for _, kind := range []awaitKind{awaitParse, awaitBind, awaitExecute, awaitClosePortal, awaitCloseStatement} {
 		r.queue.push(kind).probe = true
 	}
 	r.probed.running = true
@@ -122,6 +122,7 @@ func appendProbe(b []byte, sql string, name []byte) []byte {
 	b = appendMessage(b, msgBind, []byte(probeName), []byte(probeName), []byte{0, 0, 0, 1,
 		byte(length >> 24), byte(length >> 16), byte(length >> 8), byte(length)}, name, []byte{0, 0})
 	b = appendMessage(b, msgExecute, []byte(probeName), []byte{0, 0, 0, 0})
+	b = appendMessage(b, msgClose, []byte{'P'}, []byte(probeName)) // or it would stand in the way of the next question
 	b = appendMessage(b, msgClose, []byte{'S'}, []byte(probeName))
 	return appendMessage(b, msgFlush)
 }
@@ -139,8 +140,7 @@ func (r *relay) answerProbe(kind byte, body []byte) (replacement []byte, err err
 			r.probed.found, r.probed.text = true, append([]byte(nil), text...)
 		}
 	case msgCloseComplete:
-		r.queue.pop()
-		r.probed.running = false
+		r.probed.running = r.queue.pop().kind != awaitCloseStatement
 	default:
 		return nil, errDesync(kind)
 	}

@@ -177,21 +177,22 @@ func (r *relay) begin(kind awaitKind, p *portal, s *proxy.Statement) error {
 	if r.standIn = r.standIn[:0]; r.skipping {
 		return errRefused // the store would skip the statement, and so the client hears of nothing
 	}
-	e := r.queue.push(awaitExecute)
-	e.denial = appendError(nil, "ERROR", sqlState(err), proxy.Explain(err), "", "")
-	r.standIn = appendRefusedExecute(r.standIn)
-	if kind.endsBatch() { // Query and FunctionCall are followed by ReadyForQuery, which takes a Sync here
-		r.queue.push(awaitSync)
-		r.standIn = appendMessage(r.standIn, msgSync)
-	}
+	r.queue.push(kind).denial = appendError(nil, "ERROR", sqlState(err), proxy.Explain(err), "", "")
+	r.standIn = appendStandIn(r.standIn, kind)
 	return errRefused
 }
 
-// appendRefusedExecute appends a message that makes the store fail as the refused statement would have failed, its
-// transaction included, without anything of that statement: it executes a portal that does not exist. Its name is
-// random, or a client could have made that portal.
-func appendRefusedExecute(b []byte) []byte {
-	return appendMessage(b, msgExecute, []byte("refused by sallyport "+rand.Text()+"\x00"), []byte{0, 0, 0, 0})
+// refusedText is no SQL.
+const refusedText = "refused by sallyport"
+
+// appendStandIn appends a message that makes the store fail as the refused statement would have failed, its
+// transaction and what an error skips included, without anything of that statement: a Query that is no SQL, or an
+// Execute of a portal that does not exist. That one's name is random, or a client could have made it.
+func appendStandIn(b []byte, kind awaitKind) []byte {
+	if kind.endsBatch() {
+		return appendMessage(b, msgQuery, []byte(refusedText), []byte{0})
+	}
+	return appendMessage(b, msgExecute, []byte(refusedText+" "+rand.Text()+"\x00"), []byte{0, 0, 0, 0})
 }
 
 func (r *relay) parse(body []byte) error {

@@ -50,6 +50,9 @@ func (p *Protocol) Accept(ctx context.Context, conn *proxy.Conn) (proxy.Client, 
 	return c, nil
 }
 
+// ALPN implements proxy.Protocol.
+func (p *Protocol) ALPN() []string { return []string{"postgresql"} }
+
 // client is a client that has said who it is and what it wants.
 type client struct {
 	protocol *Protocol

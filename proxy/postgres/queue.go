@@ -30,6 +30,8 @@ type awaited struct {
 	tagged bool         // result.Rows comes from tags
 	probe  bool         // the gateway's own; see probe.go
 	denial []byte       // the client reads this in place of the error that the stand-in message causes
+	copies int          // copyEnd: how often in a row the client has ended copy data
+	copied bool         // query: the store has taken copy data for one of its statements, which runs
 
 	name      string // parse, bind, close
 	version   uint64
@@ -92,6 +94,19 @@ func (q *queue) pop() *awaited {
 		q.drop()
 	}
 	return e
+}
+
+// endCopy removes one end of copy data behind the head: a Query may hold several statements that take such data.
+func (q *queue) endCopy() {
+	if q.count < 2 || q.at(1).kind != awaitCopyEnd {
+		return
+	}
+	if end := q.at(1); end.copies > 1 {
+		end.copies--
+		return
+	}
+	*q.at(1) = *q.at(0)
+	q.drop()
 }
 
 func (q *queue) drop() {

@@ -467,7 +467,12 @@ func (r *relay) endCopyIn(size int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.copyingIn = false
-	if r.queue.count > 0 && r.queue.at(r.queue.count-1).kind != awaitCopyEnd {
-		r.queue.push(awaitCopyEnd)
+	if r.queue.count == 0 {
+		return
 	}
+	if last := r.queue.at(r.queue.count - 1); last.kind == awaitCopyEnd {
+		last.copies++
+		return
+	}
+	r.queue.push(awaitCopyEnd).copies = 1
 }

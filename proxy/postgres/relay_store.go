@@ -188,6 +188,11 @@ func (r *relay) completed(head *awaited, body []byte, now time.Time) {
 		head.tagged = true
 	}
 	r.copyingIn = false
+	if head.copied {
+		head.copied = false
+		r.queue.endCopy()
+		head = r.queue.head() // which may have moved
+	}
 	if r.txStatus == 'E' {
 		r.txStatus = 'T' // only what ends a failed transaction succeeds in it
 	}
@@ -297,6 +302,8 @@ func (r *relay) ready(now time.Time) error {
 // ignores them.
 func (r *relay) beginCopyIn() {
 	next, ok := r.queue.dropBehind(awaitSync)
+	head := r.queue.head()
+	head.copied = head.kind == awaitQuery
 	r.copyingIn = !ok || next != awaitCopyEnd
 }
 

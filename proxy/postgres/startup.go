@@ -19,7 +19,6 @@ const (
 	maxStartup     = 10_000
 	maxPassword    = 64 << 10
 	tlsRecordStart = 0x16 // first byte of a TLS handshake record: "direct" TLS
-	alpnPostgres   = "postgresql"
 )
 
 // startup is how a connection began.
@@ -60,7 +59,7 @@ func readStartupPacket(ctx context.Context, conn *proxy.Conn) (code uint32, body
 		return 0, nil, fmt.Errorf("read startup packet: %w", err)
 	}
 	if head[0] == tlsRecordStart && conn.TLSAvailable() {
-		if err := conn.StartTLS(ctx, head[:1], alpnPostgres); err != nil {
+		if err := conn.StartTLS(ctx, head[:1]); err != nil {
 			return 0, nil, err
 		}
 		return readStartupPacket(ctx, conn)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/creds"
+	"github.com/sallyport/sallyport/proxy"
 )
 
 const sslRequestCode = 80877103
@@ -61,7 +62,7 @@ func startTLS(ctx context.Context, conn net.Conn, store access.Resource, secret 
 			err: fmt.Errorf("answer %q", answer[0]),
 		}}
 	}
-	secured := tls.Client(conn, config)
+	secured := tls.Client(proxy.Records(conn), config)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		return nil, &tlsError{&codedError{code: codeUnableToConnect, sentence: tlsSentence(err), err: err}}
 	}

@@ -103,8 +103,7 @@ func (e *Event) appendOutcome(b []byte) []byte {
 }
 
 func (t *Text) appendJSON(b []byte) []byte {
-	switch {
-	case t.File != nil:
+	if t.File != nil {
 		b = t.File.appendMembers(b)
 		b = append(b, `,"head":`...)
 		b = appendString(b, t.Bytes)

@@ -87,7 +87,8 @@ func (a *API) Call(ctx context.Context, method, path string, in, out any) error 
 	return err
 }
 
-func (a *API) call(ctx context.Context, method, path string, in, out any) (*http.Response, error) {
+// call is Call that gives the answer's cookies, too.
+func (a *API) call(ctx context.Context, method, path string, in, out any) ([]*http.Cookie, error) {
 	var body io.Reader
 	if in != nil {
 		content, err := json.Marshal(in)
@@ -124,7 +125,7 @@ func (a *API) call(ctx context.Context, method, path string, in, out any) (*http
 			return nil, fmt.Errorf("read answer of %s: is this a Sallyport server? %w", a.base.Host, err)
 		}
 	}
-	return response, nil
+	return response.Cookies(), nil
 }
 
 func (a *API) authenticate(request *http.Request) {

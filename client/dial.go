@@ -81,7 +81,7 @@ type GatewayConn struct {
 
 func (c *GatewayConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if err == io.EOF && c.raw.ended.Load() {
+	if errors.Is(err, io.EOF) && c.raw.ended.Load() {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err
@@ -95,7 +95,7 @@ type endWatch struct {
 
 func (w *endWatch) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		w.ended.Store(true)
 	}
 	return n, err

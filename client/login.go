@@ -37,7 +37,7 @@ func LooksLikeToken(s string) bool { return accessToken.MatchString(s) }
 func ParseLink(link string) (server, token string, err error) {
 	u, err := url.Parse(link)
 	if err != nil || u.Hostname() == "" || u.Fragment == "" || !strings.HasSuffix(u.Path, "/sign-in") {
-		return "", "", errors.New("the sign-in link must look like https://sally.acme.com/sign-in#...")
+		return "", "", errors.New("this is no sign-in link, which looks like https://sally.acme.com/sign-in#SECRET")
 	}
 	token = u.Fragment
 	base := url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimSuffix(u.Path, "/sign-in")}
@@ -83,12 +83,12 @@ func (s SignIn) Do(ctx context.Context) (*Profile, error) {
 
 // redeem exchanges a one-time link for a session and gives its cookie as "name=value".
 func redeem(ctx context.Context, api *API, token string) (string, error) {
-	response, err := api.call(ctx, http.MethodPost, "/api/v1/sign-in", map[string]string{"token": token}, nil)
+	cookies, err := api.call(ctx, http.MethodPost, "/api/v1/sign-in", map[string]string{"token": token}, nil)
 	if err != nil {
 		return "", fmt.Errorf("redeem sign-in link: %w", err)
 	}
 	// A cookie jar would keep a Secure cookie from a plain loopback server, so the cookie is carried by hand.
-	for _, cookie := range response.Cookies() {
+	for _, cookie := range cookies {
 		if cookie.Value != "" {
 			return cookie.Name + "=" + cookie.Value, nil
 		}

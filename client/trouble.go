@@ -25,16 +25,19 @@ func (t *Trouble) Unwrap() error { return t.Err }
 func explainDial(err error, address string) *Trouble {
 	var dns *net.DNSError
 	sentence := fmt.Sprintf("the connection to the gateway at %s failed: %v", address, err)
-	if refusal := remoteAlert(err); refusal != nil {
+	refusal := remoteAlert(err)
+	_, impostor := errors.AsType[*unproven](err)
+	switch {
+	case refusal != nil:
 		sentence = refusedCertificate(address, refusal)
-	} else if _, ok := errors.AsType[*unproven](err); ok {
+	case impostor:
 		sentence = fmt.Sprintf("what answers at %s could not prove to be a gateway of your server, so nothing was sent "+
 			"(%v); if its authority was renewed, sign in again: sally login", address, err)
-	} else if errors.Is(err, syscall.ECONNREFUSED) {
+	case errors.Is(err, syscall.ECONNREFUSED):
 		sentence = fmt.Sprintf("nothing listens at %s: the gateway is down or a firewall refuses; try: sally status", address)
-	} else if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		sentence = fmt.Sprintf("the gateway at %s did not answer in time; try: sally status", address)
-	} else if errors.As(err, &dns) {
+	case errors.As(err, &dns):
 		sentence = fmt.Sprintf("the gateway's name in %s cannot be resolved: %s", address, dns.Err)
 	}
 	return &Trouble{Sentence: sentence, Err: err}

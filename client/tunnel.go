@@ -122,10 +122,10 @@ func pass(local, gateway Conn) error {
 		_ = gateway.Close()
 	}
 	up.Wait()
-	switch {
-	case read == nil, write != nil, errors.Is(read, net.ErrClosed): // an orderly end, or the client went first
-		return nil
-	case broken != nil && errors.Is(read, os.ErrDeadlineExceeded): // no last words came
+	if write != nil || errors.Is(read, net.ErrClosed) { // the client went first
+		read = nil
+	}
+	if broken != nil && errors.Is(read, os.ErrDeadlineExceeded) { // no last words came
 		return broken
 	}
 	return read

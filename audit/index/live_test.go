@@ -78,7 +78,7 @@ func TestPagingWhileEventsArrive(t *testing.T) {
 			}
 		}
 	}()
-	rows := append(first.Rows, searchAll(t, s, audit.Query{Limit: 7, Cursor: first.Next})...)
+	rows := slices.Concat(first.Rows, searchAll(t, s, audit.Query{Limit: 7, Cursor: first.Next}))
 	close(stop)
 	if err := <-stopped; err != nil {
 		t.Fatal(err)

@@ -40,7 +40,9 @@ func (s *Scan) Tail(ctx context.Context, text string, emit func(audit.Event) err
 		var corrupt *journal.CorruptError
 		switch {
 		case err == nil:
-			err = t.take(ctx, rec.JSON)
+			if e, damage := decode(rec.JSON); damage == nil {
+				err = t.take(ctx, e)
+			}
 		case errors.Is(err, io.EOF):
 			err = s.await(ctx, r.Seq())
 		case errors.As(err, &corrupt):
@@ -95,11 +97,7 @@ type tail struct {
 	waiting map[string]audit.Event // statements without a result yet, by ID
 }
 
-func (t *tail) take(ctx context.Context, body []byte) error {
-	e, err := decode(body)
-	if err != nil {
-		return nil // a record of no known form is passed over, as damaged ones are
-	}
+func (t *tail) take(ctx context.Context, e audit.Event) error {
 	switch e.Type {
 	case audit.StatementResult:
 		statement, err := t.statementOf(ctx, &e)

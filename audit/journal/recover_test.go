@@ -83,7 +83,7 @@ func TestRecoverAnyTruncation(t *testing.T) {
 			t.Fatal(err)
 		}
 		after := readAll(t, dir, 0)
-		if want := append(before[:kept:kept], string(e.AppendJSON(nil))); !slices.Equal(want, after) {
+		if want := slices.Concat(before[:kept], []string{string(e.AppendJSON(nil))}); !slices.Equal(want, after) {
 			t.Fatalf("recovered %d records, want %d of %d and one more", len(after), kept, len(before))
 		}
 	})

@@ -152,10 +152,8 @@ func number(field Field, text string) (int64, error) {
 		return d.Microseconds(), nil
 	}
 	digits := strings.TrimRight(text, "kKMGTiB")
-	unit, known := int64(1), true
-	if field == Bytes || len(digits) == len(text) {
-		unit, known = sizeUnit(text[len(digits):])
-	} else {
+	unit, known := sizeUnit(text[len(digits):])
+	if field != Bytes && len(digits) < len(text) {
 		known = false
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
@@ -209,7 +207,7 @@ func parseAge(text string) (time.Duration, bool) {
 }
 
 func agePart(digits, unit string) (time.Duration, bool) {
-	days := time.Duration(0)
+	var days time.Duration
 	switch unit {
 	case "d":
 		days = 1

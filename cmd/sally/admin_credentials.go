@@ -51,7 +51,7 @@ from Vault (or OpenBao) is fetched for each session.`,
 			secret.register(fs)
 			return credentialFlags(fs)
 		},
-		after: func(cmd *cobra.Command, c *apiClient, name string) error { return secret.send(cmd, c, name) },
+		after: secret.send,
 	}
 	return n.command(f)
 }

@@ -128,8 +128,8 @@ func newAuditTailCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text := strings.Join(args, " ")
 			err := f.tail(cmd.Context(), text, cmd.OutOrStdout())
-			if cmd.Context().Err() != nil {
-				return nil // Ctrl-C is how a tail ends
+			if cmd.Context().Err() != nil { // Ctrl-C is how a tail ends
+				err = nil
 			}
 			return explainSyntax(err, text)
 		},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -152,6 +153,12 @@ func TestAuditRefusals(t *testing.T) {
 	}
 }
 
+func answer(t *testing.T, w io.Writer, v any) {
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		t.Errorf("answer: %v", err)
+	}
+}
+
 // auditAPI serves a journal as the server's API does.
 func auditAPI(t *testing.T, s audit.Searcher) string {
 	t.Helper()
@@ -163,7 +170,7 @@ func auditAPI(t *testing.T, s audit.Searcher) string {
 		}
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(problem["status"].(int))
-		json.NewEncoder(w).Encode(problem)
+		answer(t, w, problem)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/audit/events", func(w http.ResponseWriter, r *http.Request) {
@@ -176,7 +183,7 @@ func auditAPI(t *testing.T, s audit.Searcher) string {
 			refuse(w, err)
 			return
 		}
-		json.NewEncoder(w).Encode(page)
+		answer(t, w, page)
 	})
 	mux.HandleFunc("GET /api/v1/audit/events/{id}", func(w http.ResponseWriter, r *http.Request) {
 		e, err := s.Get(r.Context(), r.PathValue("id"))
@@ -184,7 +191,7 @@ func auditAPI(t *testing.T, s audit.Searcher) string {
 			refuse(w, err)
 			return
 		}
-		w.Write(e.AppendJSON(nil))
+		answer(t, w, &e)
 	})
 	mux.HandleFunc("GET /api/v1/audit/tail", func(w http.ResponseWriter, r *http.Request) {
 		page, err := s.Search(r.Context(), audit.Query{Text: r.FormValue("q")})

@@ -16,19 +16,22 @@ import (
 // version is set by the linker.
 var version = "development"
 
-func main() {
+func main() { os.Exit(run()) }
+
+// run gives the exit status.
+func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := newRootCommand().ExecuteContext(ctx)
 	var program *exec.ExitError // of a client that ran in our place and has said what is wrong
 	switch {
 	case err == nil:
+		return 0
 	case errors.As(err, &program):
-		os.Exit(program.ExitCode())
-	default:
-		fmt.Fprintln(os.Stderr, "sally:", err)
-		os.Exit(1)
+		return program.ExitCode()
 	}
+	fmt.Fprintln(os.Stderr, "sally:", err)
+	return 1
 }
 
 func newRootCommand() *cobra.Command {

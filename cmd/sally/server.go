@@ -62,7 +62,7 @@ link it prints. Ctrl-C or SIGTERM stops accepting, lets sessions finish for drai
 			if err != nil {
 				return err
 			}
-			override(cmd, &c, flags)
+			override(&c, flags)
 			if err := c.validate(); err != nil {
 				return err
 			}
@@ -79,7 +79,7 @@ link it prints. Ctrl-C or SIGTERM stops accepting, lets sessions finish for drai
 }
 
 // override lets flags that were given win over the file.
-func override(cmd *cobra.Command, c *config, flags config) {
+func override(c *config, flags config) {
 	for _, o := range []struct{ value, target *string }{
 		{&flags.DataDir, &c.DataDir}, {&flags.Listen.Web, &c.Listen.Web}, {&flags.Listen.Tunnel, &c.Listen.Tunnel},
 		{&flags.Listen.Postgres, &c.Listen.Postgres},

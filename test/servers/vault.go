@@ -123,11 +123,13 @@ func RunVault(ctx context.Context, dir string, o VaultOptions) (*Vault, error) {
 
 // configure writes the server's configuration for a free or the given port, and makes the client for it.
 func (v *Vault) configure(dir string, o VaultOptions) error {
-	port, err := o.Port, error(nil)
+	port := o.Port
 	if port == 0 {
-		if port, err = FreePort(); err != nil {
+		free, err := FreePort()
+		if err != nil {
 			return err
 		}
+		port = free
 	}
 	cluster, err := FreePort()
 	if err != nil {

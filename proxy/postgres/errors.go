@@ -154,13 +154,13 @@ func denialState(cause access.Cause) string {
 	switch cause {
 	case access.BadCredentials:
 		return codeInvalidPassword
-	case access.Suspended, access.Expired:
+	case access.Suspended, access.Expired, access.NoAccount: // a role that may not log in, to PostgreSQL
 		return codeInvalidAuthorization
 	case access.RateLimited:
 		return codeTooManyConnections
 	case access.UnknownResource:
 		return codeInvalidCatalogName
-	case access.NoAccess, access.NoAccount:
+	case access.NoAccess:
 		return codeInsufficientPrivilege
 	}
 	return codeInvalidAuthorization

@@ -24,7 +24,7 @@ func TestSQLState(t *testing.T) {
 		{&access.Denial{Cause: access.BadCredentials}, "28P01"}, {&access.Denial{Cause: access.Suspended}, "28000"},
 		{&access.Denial{Cause: access.Expired}, "28000"}, {&access.Denial{Cause: access.RateLimited}, "53300"},
 		{&access.Denial{Cause: access.UnknownResource}, "3D000"}, {&access.Denial{Cause: access.NoAccess}, "42501"},
-		{&access.Denial{Cause: access.NoAccount}, "42501"}, {&access.Denial{Cause: "new"}, "28000"},
+		{&access.Denial{Cause: access.NoAccount}, "28000"}, {&access.Denial{Cause: "new"}, "28000"},
 		{&creds.Unavailable{Err: context.DeadlineExceeded}, "57P03"}, {audit.ErrUnavailable, "58030"},
 		{&proxy.Ended{}, "57P01"}, {proxy.ErrCredentialRefused, "28P01"}, {proxy.ErrMessageTooLarge, "54000"}, {proxy.ErrBusy, "53200"},
 		{&proxy.StoreUnreachable{Err: os.ErrDeadlineExceeded}, "08001"}, {context.DeadlineExceeded, "08006"}, {context.Canceled, "57P01"},

@@ -35,6 +35,7 @@ type Limits struct {
 	ConnectTimeout   time.Duration // to open the credential and the store (20 s)
 	ReleaseTimeout   time.Duration // to give a lease back (5 s)
 	LastWord         time.Duration // to tell a client why it is cut off (2 s)
+	Sweep            time.Duration // between two looks for clients that left unnoticed (15 s)
 	LargeMessages    int64         // bytes of all messages over 64 KiB together (1 GiB)
 }
 
@@ -50,7 +51,7 @@ func (l Limits) withDefaults() Limits {
 		def   time.Duration
 	}{
 		{&l.HandshakeTimeout, 15 * time.Second}, {&l.ConnectTimeout, 20 * time.Second},
-		{&l.ReleaseTimeout, 5 * time.Second}, {&l.LastWord, 2 * time.Second},
+		{&l.ReleaseTimeout, 5 * time.Second}, {&l.LastWord, 2 * time.Second}, {&l.Sweep, 15 * time.Second},
 	} {
 		if *d.value == 0 {
 			*d.value = d.def
@@ -181,7 +182,7 @@ func (s *Server) Shutdown(ctx context.Context) {
 
 // sweep looks for clients that left unnoticed (see Conn.abandoned), and lets their sessions notice.
 func (s *Server) sweep() {
-	for sleep(s.ctx, 15*time.Second) {
+	for sleep(s.ctx, s.limits.Sweep) {
 		s.live.each(func(one *session) {
 			if one.gate != nil && one.conn.abandoned() {
 				Interrupt(one.conn.Conn)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -18,7 +19,7 @@ import (
 	"github.com/sallyport/sallyport/proxy"
 )
 
-// config is sally.yaml. Every key may be left out; docs/configuration.md describes them.
+// config is sally.yaml. Every key may be left out; docs/operations.md describes them.
 type config struct {
 	// DataDir holds state, journal and sealed credentials; made with mode 0700.
 	DataDir string `yaml:"data_dir"`
@@ -92,8 +93,13 @@ func loadConfig(path string) (config, error) {
 	if err != nil {
 		return c, fmt.Errorf("read configuration: %w", err)
 	}
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+	defaults := c
+	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&c)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return c, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))
+	}
+	if reflect.ValueOf(c).IsZero() { // the decoder empties its target for a document without content
+		c = defaults
 	}
 	if err := c.validate(); err != nil {
 		return c, fmt.Errorf("%s: %w", path, err)
@@ -124,6 +130,15 @@ func (c *config) validate() error {
 	if c.Vault != nil {
 		if err := c.Vault.Validate(); err != nil {
 			return fmt.Errorf("vault: %w", err)
+		}
+	}
+	for key, n := range map[string]int64{
+		"limits.handshakes": int64(c.Limits.Handshakes), "limits.handshake_timeout": int64(c.Limits.HandshakeTimeout),
+		"limits.connect_timeout": int64(c.Limits.ConnectTimeout), "limits.large_message_bytes": c.Limits.LargeMessages,
+		"drain_timeout": int64(c.DrainTimeout),
+	} {
+		if n < 0 {
+			return fmt.Errorf("%s: must not be negative", key)
 		}
 	}
 	if n := c.Limits.StatementBytes; n != 0 && (n < 64<<10 || n > 1<<30) {

@@ -312,7 +312,7 @@ func (c *connecting) psql(cmd *cobra.Command, r client.Resource, account string,
 	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, os.Interrupt)
 	defer signal.Stop(caught)
-	psql := exec.Command(program, args...) //nolint:noctx // psql ends when the person says so
+	psql := exec.Command(program, args...) // without a context: psql ends when the person says so
 	psql.Stdin, psql.Stdout, psql.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 	psql.Env = append(withoutLibpq(os.Environ()),
 		"PGHOST="+dir, "PGPORT="+port, "PGUSER="+account, "PGSSLMODE=disable")

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// command is one run of the program, in this process.
+type command struct {
+	out, notes string // stdout, stderr
+	err        error
+}
+
+func runSally(ctx context.Context, stdin string, args ...string) command {
+	var out, notes bytes.Buffer
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetIn(strings.NewReader(stdin))
+	root.SetOut(&out)
+	root.SetErr(&notes)
+	err := root.ExecuteContext(ctx)
+	return command{out: out.String(), notes: notes.String(), err: err}
+}
+
+// machine is a machine on which a server runs, and which is its own engineer's too.
+type machine struct {
+	t    *testing.T
+	ctx  context.Context
+	data string // the server's data directory
+	web  string // the server's base URL
+	link string // the first admin's path, /sign-in#...
+}
+
+// watched passes on what is written and hands over the whole text once it matches.
+type watched struct {
+	text  bytes.Buffer
+	until *regexp.Regexp
+	found chan []string // the match, once
+}
+
+func watch(pattern string) *watched {
+	return &watched{until: regexp.MustCompile(pattern), found: make(chan []string, 1)}
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	w.text.Write(p)
+	if w.until == nil {
+		return len(p), nil
+	}
+	if match := w.until.FindStringSubmatch(w.text.String()); match != nil {
+		w.until = nil
+		w.found <- match
+	}
+	return len(p), nil
+}
+
+// background runs a command until the test ends and gives what pattern finds in its output.
+func background(t *testing.T, pattern string, args ...string) []string {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	out := watch(pattern)
+	ended := make(chan error, 1)
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(io.Discard)
+	go func() { ended <- root.ExecuteContext(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("sally %s: %v", strings.Join(args, " "), err)
+		}
+	})
+	select {
+	case match := <-out.found:
+		return match
+	case err := <-ended:
+		ended <- nil
+		t.Fatalf("sally %s ended: %v", strings.Join(args, " "), err)
+		return nil
+	}
+}
+
+// newMachine starts a server on free ports, with everything that it and the client keep in directories of the test's.
+func newMachine(t *testing.T) *machine {
+	t.Helper()
+	for _, name := range []string{"SALLY_SERVER", "SALLY_TOKEN", "SALLY_PROFILE", "SALLY_CONFIG"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	m := &machine{t: t, ctx: t.Context(), data: filepath.Join(t.TempDir(), "data")}
+	t.Setenv("SALLY_DATA_DIR", m.data)
+	match := background(t, `(http://\S+)(/sign-in#\S+)`, "server", "--listen-web", "127.0.0.1:0", "--listen-tunnel", "127.0.0.1:0",
+		"--listen-postgres", "127.0.0.1:0")
+	m.web, m.link = match[1], match[2]
+	return m
+}
+
+// sally runs a command that has to succeed, and gives what it prints.
+func (m *machine) sally(stdin string, args ...string) string {
+	m.t.Helper()
+	c := runSally(m.ctx, stdin, args...)
+	if c.err != nil {
+		m.t.Fatalf("sally %s: %v", strings.Join(args, " "), c.err)
+	}
+	return c.out
+}
+
+// refuse runs a command that has to fail with the words.
+func (m *machine) refuse(words string, stdin string, args ...string) {
+	m.t.Helper()
+	c := runSally(m.ctx, stdin, args...)
+	if c.err == nil || !strings.Contains(c.err.Error(), words) {
+		m.t.Errorf("sally %s: error %v, want %q", strings.Join(args, " "), c.err, words)
+	}
+}
+
+// object runs a command with -o json and decodes what it prints.
+func (m *machine) object(args ...string) map[string]any {
+	m.t.Helper()
+	return decodeJSON[map[string]any](m.t, m.sally("", append(args, "-o", "json")...))
+}
+
+func decodeJSON[T any](t *testing.T, text string) T {
+	t.Helper()
+	var v T
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+	return v
+}
+
+// Other users of a machine see arguments, so no flag may take a secret as its value.
+func TestNoFlagTakesASecret(t *testing.T) {
+	secret := regexp.MustCompile(`password|passphrase|token|secret`)
+	var walk func(*cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if secret.MatchString(f.Name) && f.Value.Type() != "bool" {
+				t.Errorf("%s --%s takes a value", cmd.CommandPath(), f.Name)
+			}
+		})
+		for _, child := range cmd.Commands() {
+			walk(child)
+		}
+	}
+	walk(newRootCommand())
+}
+
+// Every command says what it does, and an example that it shows is one that it understands.
+func TestExamplesAreUnderstood(t *testing.T) {
+	var walk func(*cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		if cmd.Short == "" {
+			t.Errorf("%s has no description", cmd.CommandPath())
+		}
+		for _, line := range strings.Split(strings.ReplaceAll(cmd.Example, "\\\n", " "), "\n") {
+			_, line, found := strings.Cut(line, "sally ")
+			if !found {
+				continue
+			}
+			checkExample(t, cmd.CommandPath(), line)
+		}
+		for _, child := range cmd.Commands() {
+			walk(child)
+		}
+	}
+	walk(newRootCommand())
+}
+
+// checkExample parses an example's words with the flags of the command that they name.
+func checkExample(t *testing.T, where, line string) {
+	t.Helper()
+	line, _, _ = strings.Cut(line, " < ")
+	line, _, _ = strings.Cut(line, " > ")
+	line, _, _ = strings.Cut(line, "  ")
+	line = strings.TrimSuffix(line, ")")
+	found, rest, err := newRootCommand().Find(exampleWords(line))
+	if err != nil {
+		t.Errorf("%s: %q: %v", where, line, err)
+		return
+	}
+	if err := found.ParseFlags(rest); err != nil {
+		t.Errorf("%s: %q: %v", where, line, err)
+		return
+	}
+	if err := found.ValidateArgs(found.Flags().Args()); err != nil {
+		t.Errorf("%s: %q: %v", where, line, err)
+	}
+}
+
+// exampleWords splits as a shell does, as far as examples go: single quotes keep a word together.
+func exampleWords(line string) []string {
+	var words []string
+	for i, part := range strings.Split(line, "'") {
+		if i%2 == 1 {
+			words = append(words, part)
+			continue
+		}
+		words = append(words, strings.Fields(part)...)
+	}
+	return words
+}
+
+// grep says which files below dir hold the text.
+func grep(t *testing.T, dir, text string) (holders []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err == nil && bytes.Contains(content, []byte(text)) {
+			holders = append(holders, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return holders
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// suite is somebody's set of tests.
+type suite struct {
+	name     string
+	title    string            // with its version
+	config   map[string]string // of the store
+	database string
+	setup    []string // statements that prepare the database
+	run      func(context.Context, *job) (map[string]result, error)
+	// explained says why a test may differ between the entrances.
+	explained map[string]string
+}
+
+// suiteLimit ends a run that hangs.
+const suiteLimit = 30 * time.Minute
+
+// suites are all that scripts/suites.sh gets.
+func suites() []*suite {
+	return []*suite{
+		{
+			name: "regress", title: "PostgreSQL 15 regression (pg_regress, parallel_schedule)", database: "regression", run: runRegress,
+			config: map[string]string{"max_prepared_transactions": "2"},
+		},
+		{
+			name: "pgx", title: "Go: jackc/pgx v5.7.6", database: "pgx_test",
+			setup: []string{
+				"CREATE EXTENSION hstore", "CREATE EXTENSION ltree", "CREATE DOMAIN uint64 AS numeric(20,0)",
+				`CREATE USER " tricky, ' } "" \ test user " SUPERUSER PASSWORD 'secret'`,
+			},
+			run: func(ctx context.Context, j *job) (map[string]result, error) {
+				return runGo(ctx, j, "pgx", "PGX_TEST_DATABASE="+j.door.conninfo(), "PGX_TEST_TCP_CONN_STRING="+j.door.conninfo())
+			},
+		},
+		{
+			name: "pq", title: "Go: lib/pq v1.10.9", database: "pqgotest",
+			run: func(ctx context.Context, j *job) (map[string]result, error) { return runGo(ctx, j, "pq") },
+		},
+		{
+			name: "psycopg2", title: "Python, libpq: psycopg2 2.9.13", database: "psycopg2_test",
+			config: map[string]string{"max_prepared_transactions": "10"},
+			setup:  []string{"CREATE EXTENSION hstore"},
+			run: func(ctx context.Context, j *job) (map[string]result, error) {
+				return runPython(ctx, j, "psycopg2", []string{"tests"})
+			},
+		},
+		{
+			name: "asyncpg", title: "Python: asyncpg 0.32.0", database: "postgres",
+			run: func(ctx context.Context, j *job) (map[string]result, error) {
+				return runPython(ctx, j, "asyncpg", []string{"tests"})
+			},
+		},
+		{
+			name: "pg8000", title: "Python: pg8000 1.31.6", database: "postgres",
+			setup: []string{"CREATE EXTENSION hstore"},
+			run: func(ctx context.Context, j *job) (map[string]result, error) {
+				return runPython(ctx, j, "pg8000", []string{"test/native", "test/dbapi", "test/legacy"})
+			},
+		},
+		{
+			name: "sqlalchemy", title: "SQLAlchemy 2.1.9, PostgreSQL dialect, over psycopg 3.3.9", database: "sqlalchemy",
+			config: map[string]string{"max_prepared_transactions": "10"},
+			setup:  []string{"CREATE EXTENSION hstore", "CREATE EXTENSION citext", "CREATE SCHEMA test_schema", "CREATE SCHEMA test_schema_2"},
+			run: func(ctx context.Context, j *job) (map[string]result, error) {
+				return runPython(ctx, j, "sqlalchemy", []string{"test/dialect/postgresql", "test/dialect/test_suite.py", "--dburi",
+					j.door.url("postgresql+psycopg")})
+			},
+		},
+	}
+}
+
+// command runs a suite's program at the door and returns what it printed, which is kept in output.txt too.
+func (j *job) command(ctx context.Context, dir, program string, args ...string) ([]byte, error) {
+	return j.commandEnv(ctx, dir, nil, program, args...)
+}
+
+func (j *job) commandEnv(ctx context.Context, dir string, env []string, program string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, suiteLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir, cmd.Env = dir, append(j.door.env(), env...)
+	out, err := cmd.CombinedOutput()
+	if werr := os.WriteFile(filepath.Join(j.logs, "output.txt"), out, 0o644); werr != nil {
+		return out, fmt.Errorf("keep output: %w", werr)
+	}
+	var exit *exec.ExitError
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("run %s: %w", filepath.Base(program), ctx.Err())
+	}
+	if err != nil && !errors.As(err, &exit) {
+		return nil, fmt.Errorf("run %s: %w", filepath.Base(program), err)
+	}
+	return out, nil // a failure of tests is told by their results
+}

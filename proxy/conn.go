@@ -59,16 +59,14 @@ func (c *Conn) SecretsAllowed() bool { return c.secure || c.plainOK }
 // TLSAvailable says whether StartTLS can work: it is configured, and not on yet.
 func (c *Conn) TLSAvailable() bool { return c.tls != nil && !c.secure }
 
-// StartTLS turns TLS on, as the server. prefix is what was read already and belongs to the TLS handshake; alpn
-// are the protocol names to offer, if any. The client's SNI, if its first label is given, becomes Resource.
-func (c *Conn) StartTLS(ctx context.Context, prefix []byte, alpn ...string) error {
-	config := c.tls.Clone()
-	config.NextProtos = alpn
+// StartTLS turns TLS on, as the server, offering the protocol's ALPN names. prefix is what was read already and belongs
+// to the TLS handshake. The client's SNI, if its first label is given, becomes Resource.
+func (c *Conn) StartTLS(ctx context.Context, prefix []byte) error {
 	under := c.Conn
 	if len(prefix) > 0 {
 		under = &prefixedConn{Conn: under, prefix: bytes.NewReader(bytes.Clone(prefix))}
 	}
-	t := tls.Server(under, config)
+	t := tls.Server(Records(under), c.tls)
 	if err := t.HandshakeContext(ctx); err != nil {
 		return fmt.Errorf("TLS handshake: %w", err)
 	}

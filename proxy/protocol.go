@@ -17,6 +17,9 @@ type Protocol interface {
 	// access token. ErrDone means that the connection wanted no session (a cancel request, say) and is answered.
 	// Any other error has been told to the client already, in the protocol's own form, as far as it could be.
 	Accept(ctx context.Context, conn *Conn) (Client, error)
+	// ALPN are the names by which TLS clients may ask for the protocol (IANA, "TLS ALPN Protocol IDs"); nil when there
+	// are none.
+	ALPN() []string
 }
 
 // ErrDone is returned by Protocol.Accept for a connection that is complete without a session.

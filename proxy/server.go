@@ -121,9 +121,10 @@ func (s *Server) ServeNative(protocol string, l net.Listener) error {
 	if !ok {
 		return fmt.Errorf("serve %s: no such protocol", protocol)
 	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.certificate, NextProtos: p.ALPN(), DynamicRecordSizingDisabled: true}
 	return s.serve(l, func(ctx context.Context, conn net.Conn, admitted func()) {
 		c := s.newConn(conn, Native)
-		c.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.certificate, DynamicRecordSizingDisabled: true}
+		c.tls = config
 		c.plainOK = s.plain || isLoopback(conn)
 		s.newSession(c, protocol, p).run(ctx, admitted)
 	})

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +12,12 @@ import (
 	"syscall"
 )
 
-// chunkSize is how much one read takes at most while no message is longer, in bytes.
-const chunkSize = 64 << 10
+// Sizes of buffers, in bytes. A chunk is how much one read takes at most while no message is longer. Where a buffer is
+// needed for waiting (TLS), it is a small one, so that idle sessions cost little.
+const (
+	chunkSize = 64 << 10
+	smallSize = 4 << 10
+)
 
 // ErrMessageTooLarge is returned by Pump when a message would need a larger buffer than the stream may have.
 var ErrMessageTooLarge = errors.New("message exceeds the size limit")
@@ -31,6 +36,8 @@ type Stream struct {
 	raw    syscall.RawConn // nil when conn must be used by its methods
 	budget *Budget
 
+	records *recordConn // below conn, when that is TLS over one
+
 	writing sync.Mutex
 	out     rawWriter
 }
@@ -43,6 +50,9 @@ func NewStream(conn net.Conn, budget *Budget) *Stream {
 			s.raw = raw
 			s.out.step = s.out.write
 		}
+	}
+	if t, ok := conn.(*tls.Conn); ok {
+		s.records, _ = t.NetConn().(*recordConn)
 	}
 	return s
 }
@@ -57,10 +67,13 @@ func (s *Stream) Close() error { return s.conn.Close() }
 func (s *Stream) Write(b []byte) (int, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if s.raw == nil {
-		return s.conn.Write(b)
+	switch {
+	case s.raw != nil:
+		return s.out.run(s.raw, b)
+	case s.records != nil:
+		return s.records.writeThrough(s.conn, b)
 	}
-	return s.out.run(s.raw, b)
+	return s.conn.Write(b)
 }
 
 // Pump reads until the peer closes (nil), the handler or the connection fails, or limit bytes are buffered and
@@ -123,8 +136,9 @@ func (p *pump) step(fd uintptr) bool {
 }
 
 func (p *pump) run(r io.Reader) error {
-	for {
-		n, err := r.Read(p.space())
+	for n := 0; ; {
+		var err error
+		n, err = r.Read(p.spaceAfter(n))
 		if n > 0 {
 			if err := p.took(n); err != nil {
 				return err
@@ -139,7 +153,19 @@ func (p *pump) run(r io.Reader) error {
 // space is the free part of the buffer, never empty.
 func (p *pump) space() []byte {
 	if p.buf == nil {
-		p.buf = chunks.Get().(*[chunkSize]byte)[:]
+		p.buf = takeChunk()
+	}
+	return p.buf[p.filled:]
+}
+
+// spaceAfter is space for a read that waits, after one that gave n bytes: a small buffer unless there is much to read.
+func (p *pump) spaceAfter(n int) []byte {
+	switch {
+	case n >= smallSize && len(p.buf) <= smallSize:
+		p.replace(takeChunk())
+	case n < smallSize && p.filled == 0 && len(p.buf) != smallSize:
+		p.release()
+		p.buf = smalls.Get().(*[smallSize]byte)[:]
 	}
 	return p.buf[p.filled:]
 }
@@ -156,12 +182,16 @@ func (p *pump) took(n int) error {
 		return p.grow()
 	}
 	if len(p.buf) > chunkSize && p.filled <= chunkSize/2 {
-		return p.shrink()
+		p.replace(takeChunk())
 	}
 	return nil
 }
 
 func (p *pump) grow() error {
+	if len(p.buf) < chunkSize {
+		p.replace(takeChunk())
+		return nil
+	}
 	size := 2 * len(p.buf)
 	if len(p.buf) >= p.limit {
 		return fmt.Errorf("%w of %d bytes", ErrMessageTooLarge, p.limit)
@@ -169,20 +199,15 @@ func (p *pump) grow() error {
 	if !p.budget.take(size) {
 		return ErrBusy
 	}
-	next := make([]byte, size)
-	copy(next, p.buf[:p.filled])
-	filled := p.filled
-	p.release()
-	p.buf, p.filled = next, filled
+	p.replace(make([]byte, size))
 	return nil
 }
 
-func (p *pump) shrink() error {
-	next := chunks.Get().(*[chunkSize]byte)[:]
+// replace goes on with another buffer, which has room for what is held.
+func (p *pump) replace(next []byte) {
 	n := copy(next, p.buf[:p.filled])
 	p.release()
 	p.buf, p.filled = next, n
-	return nil
 }
 
 func (p *pump) releaseEmpty() {
@@ -192,9 +217,11 @@ func (p *pump) releaseEmpty() {
 }
 
 func (p *pump) release() {
-	switch {
-	case p.buf == nil:
-	case len(p.buf) == chunkSize:
+	switch len(p.buf) {
+	case 0:
+	case smallSize:
+		smalls.Put((*[smallSize]byte)(p.buf))
+	case chunkSize:
 		chunks.Put((*[chunkSize]byte)(p.buf))
 	default:
 		p.budget.give(len(p.buf))
@@ -202,7 +229,12 @@ func (p *pump) release() {
 	p.buf, p.filled = nil, 0
 }
 
-var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
+var (
+	chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
+	smalls = sync.Pool{New: func() any { return new([smallSize]byte) }}
+)
+
+func takeChunk() []byte { return chunks.Get().(*[chunkSize]byte)[:] }
 
 // rawWriter writes one slice within a RawConn callback. Its step is bound once, so that a write allocates nothing.
 type rawWriter struct {

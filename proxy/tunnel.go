@@ -40,7 +40,7 @@ func (s *Server) ServeTunnel(l net.Listener) error {
 func (s *Server) acceptTunnel(ctx context.Context, conn net.Conn, config *tls.Config) (*session, error) {
 	handshake, cancel := context.WithTimeout(ctx, s.limits.HandshakeTimeout)
 	defer cancel()
-	t := tls.Server(conn, config)
+	t := tls.Server(Records(conn), config)
 	if err := t.HandshakeContext(handshake); err != nil {
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}

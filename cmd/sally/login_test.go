@@ -117,7 +117,10 @@ func TestConnectAndPsql(t *testing.T) {
 	if out := m.sally("", "psql", "orders-db", "--", "-XtAc", "select 'by psql'"); out != "by psql\n" {
 		t.Errorf("psql: %q", out)
 	}
-	m.refuse("exit status 1", "", "psql", "orders-db", "--", "-Xc", "select nonsense")
+	failed := runSally(m.ctx, "", "psql", "orders-db", "--", "-Xc", "select nonsense")
+	if failed.err == nil || failed.err.Error() != "exit status 1" || strings.Count(failed.notes, "ERROR:") != 1 {
+		t.Errorf("a statement that fails, by psql: %+v", failed)
+	}
 	found := m.sally("", "audit", "search", `user:alice resource:orders-db "by psql"`, "-o", "json")
 	if strings.Count(found, "\n") != 1 {
 		t.Errorf("in the record: %s", found)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -21,15 +22,27 @@ type command struct {
 	err        error
 }
 
+// shared is a terminal: several may write to it at once.
+type shared struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
 func runSally(ctx context.Context, stdin string, args ...string) command {
-	var out, notes bytes.Buffer
+	var out, notes shared
 	root := newRootCommand()
 	root.SetArgs(args)
 	root.SetIn(strings.NewReader(stdin))
 	root.SetOut(&out)
 	root.SetErr(&notes)
 	err := root.ExecuteContext(ctx)
-	return command{out: out.String(), notes: notes.String(), err: err}
+	return command{out: out.text.String(), notes: notes.text.String(), err: err}
 }
 
 // machine is a machine on which a server runs, and which is its own engineer's too.

@@ -8,7 +8,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -156,6 +158,30 @@ func TestAuditRefusals(t *testing.T) {
 func answer(t *testing.T, w io.Writer, v any) {
 	if err := json.NewEncoder(w).Encode(v); err != nil {
 		t.Errorf("answer: %v", err)
+	}
+}
+
+// Every search that the handbook shows, as a command or as a term, is one that works.
+func TestDocumentedSearches(t *testing.T) {
+	text, err := os.ReadFile("../../docs/searching.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, _ := auditJournal(t)
+	commands := regexp.MustCompile(`(?m)sally audit (?:search|tail) (?:-- )?'([^']*)'`).FindAllStringSubmatch(string(text), -1)
+	_, terms, _ := strings.Cut(string(text), "## Terms")
+	terms, _, _ = strings.Cut(terms, "\n\nIn a shell")
+	shown := regexp.MustCompile("(?m)^\\| (`.*?) \\|").FindAllStringSubmatch(terms, -1)
+	for _, cell := range shown {
+		commands = append(commands, regexp.MustCompile("`([^`]*)`").FindAllStringSubmatch(cell[1], -1)...)
+	}
+	if len(commands) < 30 {
+		t.Fatalf("only %d searches found in the handbook", len(commands))
+	}
+	for _, c := range commands {
+		if _, _, err := runAudit(t, "search", "--journal", j.Dir(), "--", c[1]); err != nil {
+			t.Errorf("%s: %v", c[1], err)
+		}
 	}
 }
 

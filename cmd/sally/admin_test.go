@@ -3,9 +3,6 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -225,16 +222,8 @@ func TestAdminCA(t *testing.T) {
 	if remote := m.sally("", "admin", "ca", "--server", m.web, "-o", "json"); !strings.Contains(remote, "BEGIN CERTIFICATE") {
 		t.Errorf("by the API, without a proof: %s", remote)
 	}
-	text, err := os.ReadFile(filepath.Join(m.data, addressesFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var addresses struct{ Postgres string }
-	if err := json.Unmarshal(text, &addresses); err != nil {
-		t.Fatal(err)
-	}
 	dialer := tls.Dialer{Config: &tls.Config{RootCAs: pool, ServerName: "localhost", NextProtos: []string{"postgresql"}}}
-	conn, err := dialer.DialContext(m.ctx, "tcp", addresses.Postgres)
+	conn, err := dialer.DialContext(m.ctx, "tcp", m.address("postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}

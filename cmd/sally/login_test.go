@@ -1,7 +1,10 @@
 package main
 
 import (
+	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -121,8 +124,37 @@ func TestConnectAndPsql(t *testing.T) {
 	if failed.err == nil || failed.err.Error() != "exit status 1" || strings.Count(failed.notes, "ERROR:") != 1 {
 		t.Errorf("a statement that fails, by psql: %+v", failed)
 	}
+	m.native(t)
+
 	found := m.sally("", "audit", "search", `user:alice resource:orders-db "by psql"`, "-o", "json")
 	if strings.Count(found, "\n") != 1 {
 		t.Errorf("in the record: %s", found)
+	}
+}
+
+// native connects as docs/connecting.md says, in all forms of user and database, verifying the gateway by what
+// `sally admin ca` prints.
+func (m *machine) native(t *testing.T) {
+	t.Helper()
+	ca := filepath.Join(t.TempDir(), "gateway-ca.pem")
+	if err := os.WriteFile(ca, []byte(m.sally("", "admin", "ca")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	token := strings.TrimSpace(m.sally("", "admin", "tokens", "add", "alice@acme.com", "--expires", "1h"))
+	_, port, err := net.SplitHostPort(m.address("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ user, database, sni string }{
+		{"alice@acme.com#orders-db", "postgres", "1"},
+		{"alice@acme.com#orders-db/app", "postgres", "1"},
+		{"alice@acme.com", "orders-db/postgres", "0"},
+	} {
+		psql := exec.CommandContext(t.Context(), "psql", "-XtAc", "select current_user || ' in ' || current_database()")
+		psql.Env = append(withoutLibpq(os.Environ()), "PGHOST=localhost", "PGPORT="+port, "PGUSER="+c.user, "PGDATABASE="+c.database,
+			"PGPASSWORD="+token, "PGSSLMODE=verify-full", "PGSSLROOTCERT="+ca, "PGSSLSNI="+c.sni)
+		if out, err := psql.CombinedOutput(); err != nil || string(out) != "app in postgres\n" {
+			t.Errorf("%s, database %s: %v: %s", c.user, c.database, err, out)
+		}
 	}
 }

@@ -119,6 +119,16 @@ func newMachine(t *testing.T) *machine {
 	return m
 }
 
+// address is where the server's entrance listens.
+func (m *machine) address(entrance string) string {
+	m.t.Helper()
+	text, err := os.ReadFile(filepath.Join(m.data, addressesFile))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return decodeJSON[map[string]string](m.t, string(text))[entrance]
+}
+
 // sally runs a command that has to succeed, and gives what it prints.
 func (m *machine) sally(stdin string, args ...string) string {
 	m.t.Helper()

@@ -118,8 +118,9 @@ func (c *Conn) abandoned() bool {
 	return err == nil && closed
 }
 
-// Interrupt makes a Pump that waits for the connection return with ErrInterrupted, now and from now on.
-func Interrupt(conn net.Conn) { _ = conn.SetReadDeadline(time.Unix(1, 0)) }
+// Interrupt makes a Pump and a Write that wait for the connection return with an error for which Interrupted holds, now
+// and until the connection gets another deadline.
+func Interrupt(conn net.Conn) { _ = conn.SetDeadline(time.Unix(1, 0)) }
 
 // Interrupted says whether a pump ended because of Interrupt.
 func Interrupted(err error) bool {

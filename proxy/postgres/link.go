@@ -34,7 +34,7 @@ func (l *link) Relay(ctx context.Context, gate *proxy.Gate) error {
 	}
 	r := newRelay(ctx, gate, conn, conn.NewStream(l.store.conn), l.client.protocol.messageLimit)
 	err := r.run(l.store.buffered)
-	l.client.garbled = r.toClient.skip > 0
+	l.client.garbled = r.toClient.skip > 0 || r.cut
 	if ctx.Err() != nil { // ended from outside: what runs at the store must not run on
 		cancelling, done := context.WithTimeout(context.WithoutCancel(ctx), killTimeout)
 		defer done()

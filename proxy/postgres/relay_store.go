@@ -16,6 +16,7 @@ func (r *relay) fromStore(chunk []byte) (used int, err error) {
 	start, pos, err := r.readAnswers(chunk, now)
 	if start < pos && (err == nil || errors.Is(err, errStoreLeft)) {
 		if _, werr := r.client.Write(chunk[start:pos]); werr != nil {
+			r.cut = true
 			return pos, fmt.Errorf("write to client: %w", werr)
 		}
 	}
@@ -75,6 +76,7 @@ func (r *relay) replace(before, replacement []byte) error {
 			continue
 		}
 		if _, err := r.client.Write(b); err != nil {
+			r.cut = true
 			return fmt.Errorf("write to client: %w", err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -119,7 +120,7 @@ func TestOnePackageDoc(t *testing.T) {
 	for _, p := range packages(t) {
 		files := p.GoFiles
 		if len(files) == 0 {
-			files = append(p.TestGoFiles, p.XTestGoFiles...)
+			files = slices.Concat(p.TestGoFiles, p.XTestGoFiles)
 		}
 		var documented []string
 		for _, name := range files {

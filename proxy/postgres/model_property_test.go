@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -103,7 +104,7 @@ func newBench(store func([]byte) (int, error), limit int) *bench {
 
 // fromStore pushes bytes as the store's pump does.
 func (b *bench) fromStore(chunk []byte) error {
-	rest := append(b.storeRest, chunk...)
+	rest := slices.Concat(b.storeRest, chunk)
 	used, err := b.relay.fromStore(rest)
 	b.storeRest = bytes.Clone(rest[used:])
 	return err
@@ -112,7 +113,7 @@ func (b *bench) fromStore(chunk []byte) error {
 // fromClient pushes bytes as the client's pump does. answer is called when the relay waits for the store; false says
 // that the store has nothing to say.
 func (b *bench) fromClient(chunk []byte, answer func() bool) error {
-	rest := append(b.clientRest, chunk...)
+	rest := slices.Concat(b.clientRest, chunk)
 	var used int
 	err := errors.New("the relay waits for an answer that will not come")
 	done := make(chan struct{})

@@ -131,12 +131,13 @@ func (m *model) ready() {
 func (m *model) fail(code string) {
 	m.out = appendError(m.out, "ERROR", code, "model", "", "")
 	m.flush()
-	if m.status == 'T' {
+	switch m.status {
+	case 'T':
 		m.status = 'E'
 		for _, p := range m.portals {
 			p.failed = true
 		}
-	} else if m.status == 'I' {
+	case 'I':
 		m.dropPortals()
 	}
 }
@@ -195,7 +196,7 @@ func (m *model) bind(portal, of string, rest []byte) string {
 }
 
 func (m *model) describe(what byte, name string) string {
-	sql := ""
+	var sql string
 	if what == 'S' {
 		s := m.statements[name]
 		if s == nil {

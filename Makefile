@@ -29,6 +29,10 @@ run: setup-run build ## Sallyport before a PostgreSQL with sample data; CHECK=1 
 test: ## every test, from nothing
 	@scripts/test.sh
 
+.PHONY: test-suites
+test-suites: setup-test build ## PostgreSQL's and drivers' own suites, direct and by each entrance; SUITES=regress,pgx,... chooses
+	@scripts/suites.sh && go run ./test/suites $(if $(SUITES),-suites '$(SUITES)')
+
 .PHONY: bench
 bench: setup-bench build ## compare with direct, pgbouncer, haproxy; CASES=select-simple,... CLIENTS=8,32 SECONDS=5 ROUNDS=3 narrow it
 	@go run ./test/bench $(if $(CASES),-cases '$(CASES)') $(if $(CLIENTS),-clients '$(CLIENTS)') \

@@ -64,7 +64,7 @@ func suites() []*suite {
 			name: "pg8000", title: "Python: pg8000 1.31.6", database: "postgres",
 			setup: []string{"CREATE EXTENSION hstore"},
 			run: func(ctx context.Context, j *job) (map[string]result, error) {
-				return runPython(ctx, j, "pg8000", []string{"test/native", "test/dbapi", "test/legacy"})
+				return runPython(ctx, j, "pg8000", []string{"test/native", "test/dbapi", "test/legacy", "--ignore-glob=*benchmarks*"})
 			},
 		},
 		{
@@ -72,7 +72,7 @@ func suites() []*suite {
 			config: map[string]string{"max_prepared_transactions": "10"},
 			setup:  []string{"CREATE EXTENSION hstore", "CREATE EXTENSION citext", "CREATE SCHEMA test_schema", "CREATE SCHEMA test_schema_2"},
 			run: func(ctx context.Context, j *job) (map[string]result, error) {
-				return runPython(ctx, j, "sqlalchemy", []string{"test/dialect/postgresql", "test/dialect/test_suite.py", "--dburi",
+				return runPython(ctx, j, "sqlalchemy", []string{"test/dialect/postgresql", "test/dialect/test_suite.py", "-o", "addopts=", "-p", "no:warnings", "--dburi",
 					j.door.url("postgresql+psycopg")})
 			},
 		},

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Gets PostgreSQL's regression suite and drivers' own suites, at pinned versions, for `make test-suites`. Everything goes
+# to the user's cache, and nothing is fetched twice. usage: suites.sh
+set -euo pipefail
+
+pgx=v5.7.6
+pq=v1.10.9
+psycopg2=2.9.13
+asyncpg=0.32.0
+pg8000=1.31.6
+sqlalchemy=2.1.9
+psycopg=3.3.9
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/sallyport/suites
+mkdir -p "$cache"
+cd "$cache"
+
+# once NAME VERSION FUNCTION: calls FUNCTION in an empty directory that becomes NAME, unless it stands there in that version.
+once() {
+    local name=$1 version=$2
+    if [ "$(cat "$name.version" 2>/dev/null)" = "$version" ]; then
+        return
+    fi
+    echo "suites: getting $name $version"
+    rm -rf "$name" "$name.version" "$name.part"
+    mkdir "$name.part"
+    (cd "$name.part" && "$3" "$version")
+    mv -T "$name.part" "$name"
+    echo "$version" >"$name.version"
+}
+
+# The tests are of the source package that the installed server was built from; where the archive no longer has that
+# one, of another of the same major version. Headers come without installing the package, which wants a whole compiler.
+get_regress() {
+    local major=${1%%.*} wanted=$2 apt sources version headers module
+    mkdir -p apt/lists/partial
+    sources=$PWD/apt/deb-src.sources
+    for file in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
+        if [ -s "$file" ]; then
+            break
+        fi
+    done
+    if [ "${file%.sources}" = "$file" ]; then
+        sources=$PWD/apt/deb-src.list
+    fi
+    sed -E 's/^Types:.*/Types: deb-src/; s/^deb /deb-src /' "$file" >"$sources"
+    apt=(-qq -o Dir::Etc::sourceparts=/dev/null -o "Dir::Etc::sourcelist=$sources" -o "Dir::State::lists=$PWD/apt/lists" -o APT::Sandbox::User=root)
+    apt-get "${apt[@]}" update
+    for version in "$wanted" $(apt-cache "${apt[@]}" showsrc "postgresql-$major" | sed -n 's/^Version: //p'); do
+        if apt-get "${apt[@]}" source --download-only "postgresql-$major=$version" 2>>apt/log; then
+            break
+        fi
+    done
+    tar xjf "postgresql-$major"_*.orig.tar.bz2 --strip-components=1 --wildcards '*/src/test/regress' '*/contrib/spi'
+    headers=$wanted
+    apt-get download -qq -o APT::Sandbox::User=root "postgresql-server-dev-$major=$headers" 2>>apt/log ||
+        apt-get download -qq -o APT::Sandbox::User=root "postgresql-server-dev-$major"
+    dpkg -x postgresql-server-dev-"$major"_*.deb headers
+    mkdir lib
+    for module in src/test/regress/regress contrib/spi/refint contrib/spi/autoinc; do
+        gcc -O1 -fPIC -shared -w -DREFINT_VERBOSE -I "headers/usr/include/postgresql/$major/server" -I headers/usr/include/postgresql/internal \
+            -I src/test/regress -o "lib/${module##*/}.so" "$module.c"
+    done
+    mv src/test/regress/{sql,expected,data,resultmap,parallel_schedule} .
+    ln -s "/usr/lib/postgresql/$major/lib/pgxs/src/test/regress/pg_regress" pg_regress
+    rm -rf apt src contrib headers ./*.tar.* ./*.deb ./*.dsc
+}
+
+# get_module MODULE VERSION copies a Go module, tests included, out of the read-only module cache.
+get_module() {
+    local dir
+    dir=$(cd / && go mod download -json "$1@$2" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+    cp -r --no-preserve=mode "$dir/." .
+}
+get_pgx() { get_module github.com/jackc/pgx/v5 "$1"; }
+get_pq() { get_module github.com/lib/pq "$1"; }
+
+# get_sdist NAME VERSION PACKAGE unpacks a source distribution without its package: the installed one is tested.
+get_sdist() {
+    "$cache/venv/bin/python" -m pip download --quiet --no-deps --no-binary "$1" -d . "$1==$2"
+    tar xzf ./*.tar.gz --strip-components=1
+    rm -rf ./*.tar.gz "$3"
+}
+get_psycopg2() { get_sdist psycopg2 "$1" lib; }
+get_asyncpg() { get_sdist asyncpg "$1" asyncpg; }
+get_sqlalchemy() { get_sdist sqlalchemy "$1" lib; }
+get_pg8000() {
+    get_sdist pg8000 "$1" src
+    # Its tests log in as postgres; ours as whoever PGUSER is.
+    sed -i 's/"user": "postgres"/"user": environ.get("PGUSER", "postgres")/' test/*/conftest.py
+}
+
+get_venv() {
+    python3 -m venv "$cache/venv.part"
+    bin/python -m pip install --quiet --disable-pip-version-check setuptools==65.5.0 wheel==0.48.0 pytest==9.2.0 pytest-mock==3.17.0 \
+        pytest-benchmark==5.3.1 pytest-xdist==3.8.0 \
+        distro pytz "psycopg2-binary==$psycopg2" "psycopg[binary]==$psycopg" "asyncpg==$asyncpg" "pg8000==$pg8000" "sqlalchemy==$sqlalchemy"
+}
+
+installed=$(dpkg-query -W -f '${Version}' 'postgresql-1[0-9]' 2>/dev/null || true)
+if [ -z "$installed" ]; then
+    echo "suites: this needs Debian's PostgreSQL server; get it with: scripts/setup.sh test" >&2
+    exit 1
+fi
+get_installed_regress() { get_regress "$1" "$installed"; }
+once regress "$installed" get_installed_regress
+once pgx "$pgx" get_pgx
+once pq "$pq" get_pq
+once venv "py-$psycopg2-$asyncpg-$pg8000-$sqlalchemy-$psycopg" get_venv
+once psycopg2 "$psycopg2" get_psycopg2
+once asyncpg "$asyncpg" get_asyncpg
+once pg8000 "$pg8000" get_pg8000
+once sqlalchemy "$sqlalchemy" get_sqlalchemy

@@ -17,6 +17,9 @@ CLIENTS ?=
 SECONDS ?=
 ROUNDS ?=
 
+# test-suites
+SUITES ?=
+
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

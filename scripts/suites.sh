@@ -75,15 +75,15 @@ get_module() {
 get_pgx() { get_module github.com/jackc/pgx/v5 "$1"; }
 get_pq() { get_module github.com/lib/pq "$1"; }
 
-# get_sdist NAME VERSION PACKAGE unpacks a source distribution without its package: the installed one is tested.
+# get_sdist NAME VERSION [PACKAGE] unpacks a source distribution without its package: the installed one is tested.
 get_sdist() {
     "$cache/venv/bin/python" -m pip download --quiet --no-deps --no-binary "$1" -d . "$1==$2"
     tar xzf ./*.tar.gz --strip-components=1
-    rm -rf ./*.tar.gz "$3"
+    rm -rf ./*.tar.gz ${3:+"$3"}
 }
 get_psycopg2() { get_sdist psycopg2 "$1" lib; }
 get_asyncpg() { get_sdist asyncpg "$1" asyncpg; }
-get_sqlalchemy() { get_sdist sqlalchemy "$1" lib; }
+get_sqlalchemy() { get_sdist sqlalchemy "$1"; } # its tests load their plugin from the sources
 get_pg8000() {
     get_sdist pg8000 "$1" src
     # Its tests log in as postgres; ours as whoever PGUSER is.

@@ -21,11 +21,11 @@ type junit struct {
 
 // runPython runs pytest in a source distribution in the cache. An installed driver is tested by its own tests, so the
 // sources' package itself does not lie there.
-func runPython(ctx context.Context, j *job, name string, args []string, env ...string) (map[string]result, error) {
+func runPython(ctx context.Context, j *job, name string, args []string) (map[string]result, error) {
 	dir := filepath.Join(j.cache, name)
 	file := filepath.Join(j.logs, "junit.xml")
 	args = append([]string{"-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", file}, args...)
-	if _, err := j.commandEnv(ctx, dir, env, filepath.Join(j.cache, "venv", "bin", "python"), args...); err != nil {
+	if _, err := j.command(ctx, dir, filepath.Join(j.cache, "venv", "bin", "python"), args...); err != nil {
 		return nil, err
 	}
 	b, err := os.ReadFile(file)

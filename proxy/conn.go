@@ -33,6 +33,7 @@ type Conn struct {
 	tls      *tls.Config
 	secure   bool
 	plainOK  bool
+	knows    func(ctx context.Context, resource string) bool
 	budget   *Budget
 	hold     func() error
 	stream   *Stream
@@ -60,7 +61,7 @@ func (c *Conn) SecretsAllowed() bool { return c.secure || c.plainOK }
 func (c *Conn) TLSAvailable() bool { return c.tls != nil && !c.secure }
 
 // StartTLS turns TLS on, as the server, offering the protocol's ALPN names. prefix is what was read already and belongs
-// to the TLS handshake. The client's SNI, if its first label is given, becomes Resource.
+// to the TLS handshake. The first label of the client's SNI, if it names a resource, becomes Resource.
 func (c *Conn) StartTLS(ctx context.Context, prefix []byte) error {
 	under := c.Conn
 	if len(prefix) > 0 {
@@ -71,7 +72,7 @@ func (c *Conn) StartTLS(ctx context.Context, prefix []byte) error {
 		return fmt.Errorf("TLS handshake: %w", err)
 	}
 	c.Conn, c.secure = t, true
-	if name, _, _ := strings.Cut(t.ConnectionState().ServerName, "."); name != "" && c.resource == "" {
+	if name, _, _ := strings.Cut(t.ConnectionState().ServerName, "."); c.knows(ctx, name) {
 		c.resource = name
 	}
 	return nil
@@ -107,6 +108,14 @@ func (c *Conn) beginRelay(hold func() error) {
 // endRelay lifts the hold, so that a last word can be said when the record cannot be had.
 func (c *Conn) endRelay() { c.hold = nil }
 
+// linger lets the last word reach a client that is still sending, until the connection's deadline: closing it with
+// unread data would reset it.
+func (c *Conn) linger() {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, c.Conn)
+	}
+}
+
 // abandoned says whether the client closed its side unnoticed: an edge-triggered poller does not tell of a close
 // that came together with data that was read in one go.
 func (c *Conn) abandoned() bool {
@@ -118,9 +127,15 @@ func (c *Conn) abandoned() bool {
 	return err == nil && closed
 }
 
-// Interrupt makes a Pump and a Write that wait for the connection return with an error for which Interrupted holds, now
-// and until the connection gets another deadline.
-func Interrupt(conn net.Conn) { _ = conn.SetDeadline(time.Unix(1, 0)) }
+// writeGrace is how long a write may go on after Interrupt: enough for a peer that reads.
+const writeGrace = 500 * time.Millisecond
+
+// Interrupt makes a Pump that waits for the connection return with an error for which Interrupted holds, now and until
+// the connection gets another deadline; a Write whose peer does not read returns so after half a second.
+func Interrupt(conn net.Conn) {
+	_ = conn.SetReadDeadline(time.Unix(1, 0))
+	_ = conn.SetWriteDeadline(time.Now().Add(writeGrace))
+}
 
 // Interrupted says whether a pump ended because of Interrupt.
 func Interrupted(err error) bool {

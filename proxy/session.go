@@ -33,10 +33,11 @@ type session struct {
 // run is the whole story of a session. Whatever ends it, the deferred block tells the client, the record and the
 // log, once.
 func (s *session) run(ctx context.Context, admitted func()) {
+	defer s.conn.Close()
 	client, err := s.accept(ctx)
 	admitted()
-	if client == nil {
-		s.log.Debug("connection without a session", "reason", err)
+	if err != nil {
+		s.logEnd(slog.LevelDebug, "connection without a session", err)
 		return
 	}
 	ctx, s.cancel = context.WithCancelCause(ctx)
@@ -69,7 +70,8 @@ func (s *session) run(ctx context.Context, admitted func()) {
 	err = s.relay(held, link)
 }
 
-func (s *session) accept(ctx context.Context) (Client, error) {
+func (s *session) accept(ctx context.Context) (_ Client, err error) {
+	defer Recover(&err)
 	ctx, cancel := context.WithTimeout(ctx, s.server.limits.HandshakeTimeout)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
@@ -143,7 +145,8 @@ func (s *session) identify(ctx context.Context, login Login) (access.Identity, e
 
 // open leases the credential and opens the store with it. A credential that the store refuses is fetched anew
 // once, so that a rotation between fetch and connect is not seen.
-func (s *session) open(ctx context.Context, client Client) (*creds.Lease, Link, error) {
+func (s *session) open(ctx context.Context, client Client) (_ *creds.Lease, _ Link, err error) {
+	defer Recover(&err)
 	ctx, cancel := context.WithTimeout(ctx, s.server.limits.ConnectTimeout)
 	defer cancel()
 	for fresh := false; ; fresh = true {
@@ -164,12 +167,13 @@ func (s *session) open(ctx context.Context, client Client) (*creds.Lease, Link, 
 	}
 }
 
-func (s *session) relay(ctx context.Context, link Link) error {
+func (s *session) relay(ctx context.Context, link Link) (err error) {
+	defer Recover(&err)
 	gate := NewGate(s.server.journal, s.scope, &s.grant)
-	s.server.live.relaying(s, gate)
 	s.conn.beginRelay(func() error { return gate.hold(ctx) })
 	defer s.conn.endRelay()
-	err := link.Relay(ctx, gate)
+	s.server.live.relaying(s, gate) // from here on the sweep looks at the connection
+	err = link.Relay(ctx, gate)
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
@@ -197,8 +201,18 @@ func (s *session) finish(ctx context.Context, client Client, recorded bool, err 
 		s.log.Error("session end not recorded", "error", recordErr)
 	}
 	if err != nil {
-		s.log.Info("session refused or broken", "user", s.scope.User, "resource", s.scope.Resource, "reason", err)
+		s.logEnd(slog.LevelInfo, "session refused or broken", err)
+		s.conn.linger()
 	}
+}
+
+// logEnd logs why a session ended; a panic at a level that nobody overlooks.
+func (s *session) logEnd(level slog.Level, message string, err error) {
+	var panicked *Panicked
+	if errors.As(err, &panicked) {
+		level = slog.LevelError
+	}
+	s.log.Log(context.Background(), level, message, "user", s.scope.User, "resource", s.scope.Resource, "reason", err)
 }
 
 func (s *session) recordStart() error {

@@ -198,9 +198,7 @@ func TestLargeStatementsShareABudget(t *testing.T) {
 	for range cap(results) {
 		w := signIn(t, g)
 		clients = append(clients, w)
-		if _, err := w.conn.Write(message[:len(message)/2]); err != nil { // 16 MiB each, soon
-			t.Fatal(err)
-		}
+		_, _ = w.conn.Write(message[:len(message)/2]) // 16 MiB each, soon; a refusal is read below
 	}
 	for _, w := range clients {
 		go func() {

@@ -126,6 +126,10 @@ func (s *Server) ServeNative(protocol string, l net.Listener) error {
 		c := s.newConn(conn, Native)
 		c.tls = config
 		c.plainOK = s.plain || isLoopback(conn)
+		c.knows = func(ctx context.Context, resource string) bool {
+			_, ok := s.directory.ResourceProtocol(ctx, resource)
+			return ok
+		}
 		s.newSession(c, protocol, p).run(ctx, admitted)
 	})
 }

@@ -145,14 +145,14 @@ func (m *machine) native(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ user, database, sni string }{
-		{"alice@acme.com#orders-db", "postgres", "1"},
-		{"alice@acme.com#orders-db/app", "postgres", "1"},
-		{"alice@acme.com", "orders-db/postgres", "0"},
+	for _, c := range []struct{ user, database string }{
+		{"alice@acme.com#orders-db", "postgres"},
+		{"alice@acme.com#orders-db/app", "postgres"},
+		{"alice@acme.com", "orders-db/postgres"},
 	} {
 		psql := exec.CommandContext(t.Context(), "psql", "-XtAc", "select current_user || ' in ' || current_database()")
 		psql.Env = append(withoutLibpq(os.Environ()), "PGHOST=localhost", "PGPORT="+port, "PGUSER="+c.user, "PGDATABASE="+c.database,
-			"PGPASSWORD="+token, "PGSSLMODE=verify-full", "PGSSLROOTCERT="+ca, "PGSSLSNI="+c.sni)
+			"PGPASSWORD="+token, "PGSSLMODE=verify-full", "PGSSLROOTCERT="+ca)
 		if out, err := psql.CombinedOutput(); err != nil || string(out) != "app in postgres\n" {
 			t.Errorf("%s, database %s: %v: %s", c.user, c.database, err, out)
 		}

@@ -78,21 +78,14 @@ func (e *serverError) Is(target error) bool {
 	return target == proxy.ErrCredentialRefused && (e.Code == codeInvalidPassword || e.Code == codeInvalidAuthorization)
 }
 
-// appendError appends an ErrorResponse; detail and hint are left out when empty. A zero byte, which would end a
-// field early, ends the field's text.
-func appendError(b []byte, severity, code, message, detail, hint string) []byte {
+// appendError appends an ErrorResponse. A zero byte, which would end a field early, ends the field's text.
+func appendError(b []byte, severity, code, message string) []byte {
 	start := len(b)
 	b = append(b, 'E', 0, 0, 0, 0)
 	b = appendField(b, 'S', severity)
 	b = appendField(b, 'V', severity)
 	b = appendField(b, 'C', code)
 	b = appendField(b, 'M', message)
-	if detail != "" {
-		b = appendField(b, 'D', detail)
-	}
-	if hint != "" {
-		b = appendField(b, 'H', hint)
-	}
 	b = append(b, 0)
 	binary.BigEndian.PutUint32(b[start+1:], uint32(len(b)-start-1))
 	return b

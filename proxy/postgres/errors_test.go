@@ -39,7 +39,7 @@ func TestSQLState(t *testing.T) {
 }
 
 func TestAppendError(t *testing.T) {
-	b := appendError([]byte("before"), "FATAL", "28P01", "no\x00way", "", "ask")
+	b := appendError([]byte("before"), "FATAL", "28P01", "no\x00way")
 	if string(b[:6]) != "before" || b[6] != 'E' || int(b[9])<<8+int(b[10]) != len(b)-7 {
 		t.Fatalf("header of %q", b)
 	}
@@ -47,7 +47,7 @@ func TestAppendError(t *testing.T) {
 	if err := got.Decode(b[11:]); err != nil {
 		t.Fatal(err)
 	}
-	want := pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "28P01", Message: "no", Hint: "ask"}
+	want := pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "28P01", Message: "no"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -129,7 +129,7 @@ func (m *model) ready() {
 }
 
 func (m *model) fail(code string) {
-	m.out = appendError(m.out, "ERROR", code, "model", "", "")
+	m.out = appendError(m.out, "ERROR", code, "model")
 	m.flush()
 	switch m.status {
 	case 'T':

@@ -20,5 +20,5 @@ func fatal(err error) []byte {
 	if errors.As(err, &said) && !errors.Is(err, proxy.ErrCredentialRefused) {
 		return said.raw
 	}
-	return appendError(nil, "FATAL", sqlState(err), proxy.Explain(err), "", "")
+	return appendError(nil, "FATAL", sqlState(err), proxy.Explain(err))
 }

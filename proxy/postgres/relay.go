@@ -78,6 +78,7 @@ func (r *relay) run(early []byte) error {
 	go func() {
 		defer close(done)
 		defer r.interrupt()
+		defer proxy.Recover(&fromStore)
 		fromStore = r.store.Pump(r.limit, r.fromStore)
 		if fromStore == nil {
 			fromStore = &proxy.Refusal{Sentence: "the database closed the connection; connect again"}

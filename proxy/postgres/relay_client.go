@@ -177,7 +177,7 @@ func (r *relay) begin(kind awaitKind, p *portal, s *proxy.Statement) error {
 	if r.standIn = r.standIn[:0]; r.skipping {
 		return errRefused // the store would skip the statement, and so the client hears of nothing
 	}
-	r.queue.push(kind).denial = appendError(nil, "ERROR", sqlState(err), proxy.Explain(err), "", "")
+	r.queue.push(kind).denial = appendError(nil, "ERROR", sqlState(err), proxy.Explain(err))
 	r.standIn = appendStandIn(r.standIn, kind)
 	return errRefused
 }
@@ -329,10 +329,9 @@ func (r *relay) describePortal(s *proxy.Statement, key []byte, flush func() erro
 		s.Command, s.Text, s.Class = "fetch", r.probed.text, sqltext.Class(r.probed.text)
 		return nil, err
 	}
-	switch {
-	case p.statement == nil: // no such statement: the store will say so
+	if p.statement == nil { // no such statement: the store will say so
 		s.Text = fmt.Appendf(nil, "EXECUTE %q", p.name)
-	default:
+	} else {
 		s.Text, s.Class = p.statement.text, p.statement.class
 	}
 	s.Prepared = p.name

@@ -145,8 +145,7 @@ func (s *session) identify(ctx context.Context, login Login) (access.Identity, e
 
 // open leases the credential and opens the store with it. A credential that the store refuses is fetched anew
 // once, so that a rotation between fetch and connect is not seen.
-func (s *session) open(ctx context.Context, client Client) (_ *creds.Lease, _ Link, err error) {
-	defer Recover(&err)
+func (s *session) open(ctx context.Context, client Client) (*creds.Lease, Link, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.server.limits.ConnectTimeout)
 	defer cancel()
 	for fresh := false; ; fresh = true {
@@ -155,7 +154,7 @@ func (s *session) open(ctx context.Context, client Client) (_ *creds.Lease, _ Li
 		if err != nil {
 			return nil, nil, fmt.Errorf("fetch credential: %w", err)
 		}
-		link, err := client.Connect(ctx, s.grant.Resource, lease.Secret)
+		link, err := connect(ctx, client, s.grant.Resource, lease.Secret)
 		if err == nil {
 			s.scope.Login = lease.Secret.Username
 			return lease, link, nil
@@ -165,6 +164,11 @@ func (s *session) open(ctx context.Context, client Client) (_ *creds.Lease, _ Li
 			return nil, nil, err
 		}
 	}
+}
+
+func connect(ctx context.Context, client Client, store access.Resource, secret creds.Secret) (_ Link, err error) {
+	defer Recover(&err)
+	return client.Connect(ctx, store, secret)
 }
 
 func (s *session) relay(ctx context.Context, link Link) (err error) {

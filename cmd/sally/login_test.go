@@ -121,7 +121,7 @@ func TestConnectAndPsql(t *testing.T) {
 		t.Errorf("psql: %q", out)
 	}
 	failed := runSally(m.ctx, "", "psql", "orders-db", "--", "-Xc", "select nonsense")
-	if failed.err == nil || failed.err.Error() != "exit status 1" || strings.Count(failed.notes, "ERROR:") != 1 {
+	if failed.err == nil || failed.err.Error() != "exit status 1" || strings.Count(failed.notes, "ERROR:") != 1 || strings.Contains(failed.notes, "gateway") {
 		t.Errorf("a statement that fails, by psql: %+v", failed)
 	}
 	m.native(t)

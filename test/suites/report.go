@@ -65,7 +65,7 @@ func (r *report) print(w io.Writer) (unexplained int) {
 	}
 	for _, o := range r.outcomes[1:] {
 		for _, test := range differing(base, o) {
-			why := r.suite.explained[test]
+			why := r.suite.explained[test] + r.suite.explained[o.entrance+": "+test]
 			if why == "" {
 				unexplained++
 				why = "UNEXPLAINED, see " + o.logs

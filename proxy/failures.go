@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -68,10 +69,16 @@ func (f *failures) forget() {
 	}
 }
 
+// host is what counts as one address: for IPv6 the network of 64 bits that one subscriber has.
 func host(addr net.Addr) string {
 	name, _, err := net.SplitHostPort(addr.String())
 	if err != nil {
 		return addr.String()
+	}
+	if ip, err := netip.ParseAddr(name); err == nil && ip.Is6() && !ip.Is4In6() {
+		if network, err := ip.WithZone("").Prefix(64); err == nil {
+			return network.String()
+		}
 	}
 	return name
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +23,6 @@ import (
 	"github.com/sallyport/sallyport/admin/store"
 	"github.com/sallyport/sallyport/audit/index"
 	"github.com/sallyport/sallyport/audit/journal"
-	"github.com/sallyport/sallyport/client"
 	"github.com/sallyport/sallyport/creds"
 	"github.com/sallyport/sallyport/creds/sealed"
 	"github.com/sallyport/sallyport/creds/vault"
@@ -246,148 +244,7 @@ func (s *server) openGateway(context.Context) error {
 	return nil
 }
 
-// certificate gives the gateway's own certificate: the configured one, but for tunnels always one of Sallyport's CA,
-// which is what local clients verify.
-func (s *server) certificate() (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
-	names := append([]string{client.GatewayName, "localhost", "127.0.0.1", "::1"}, s.config.Hosts...)
-	own, err := s.admin.ServerCertificates(names)
-	if err != nil {
-		return nil, fmt.Errorf("issue certificate: %w", err)
-	}
-	public := own
-	if s.config.TLS.Certificate != "" {
-		if public, err = loadCertificate(s.config.TLS); err != nil {
-			return nil, err
-		}
-	}
-	if s.config.TLS.Certificate != "" || !isLoopbackAddress(s.config.Listen.Web) {
-		s.webTLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: public, NextProtos: []string{"h2", "http/1.1"}}
-	}
-	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		for _, name := range hello.SupportedProtos {
-			if name == proxy.TunnelALPN {
-				return own(hello)
-			}
-		}
-		return public(hello)
-	}, nil
-}
-
-// loadCertificate reads the configured certificate anew for each handshake, so that it can be renewed in place.
-func loadCertificate(c certificateConfig) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
-	load := func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
-		if err != nil {
-			return nil, fmt.Errorf("tls: %w", err)
-		}
-		return &pair, nil
-	}
-	_, err := load(nil)
-	return load, err
-}
-
-func isLoopbackAddress(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
 func (s *server) path(name string) string { return filepath.Join(s.config.DataDir, name) }
-
-// listeners are the open entrances; nil where one is off.
-type listeners struct {
-	web, tunnel, postgres, local net.Listener
-}
-
-func (s *server) listen(ctx context.Context) (l listeners, err error) {
-	var config net.ListenConfig
-	for _, e := range []struct {
-		address string
-		to      *net.Listener
-	}{
-		{s.config.Listen.Web, &l.web}, {s.config.Listen.Tunnel, &l.tunnel}, {s.config.Listen.Postgres, &l.postgres},
-	} {
-		if e.address == off {
-			continue
-		}
-		if *e.to, err = config.Listen(ctx, "tcp", e.address); err != nil {
-			return l, fmt.Errorf("listen: %w", err)
-		}
-	}
-	if l.tunnel != nil {
-		s.tunnelAddress = s.reachable(l.tunnel.Addr())
-	}
-	if l.local, err = admin.ListenLocal(s.path(apiSocket)); err != nil {
-		return l, err
-	}
-	return l, nil
-}
-
-// reachable is the address that clients are told: the first of hosts, when the listener is open to the network.
-func (s *server) reachable(addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
-		return addr.String()
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "" // the server's own, as the client knows it
-		if len(s.config.Hosts) > 0 {
-			host = s.config.Hosts[0]
-		}
-	}
-	return net.JoinHostPort(host, port)
-}
-
-// announce says where everything is, in words and, for programs, in addresses.json.
-func (s *server) announce(ctx context.Context, l listeners, out io.Writer) error {
-	addresses := map[string]string{}
-	fmt.Fprintf(out, "Sallyport %s, data in %s\n", version, s.config.DataDir)
-	for _, e := range []struct {
-		name, words string
-		listener    net.Listener
-	}{
-		{"web", "web UI and API", l.web}, {"tunnel", "local client", l.tunnel}, {"postgres", "PostgreSQL", l.postgres},
-	} {
-		if e.listener == nil {
-			continue
-		}
-		addresses[e.name] = e.listener.Addr().String()
-		shown := addresses[e.name]
-		if e.name == "web" {
-			shown = s.webURL(l)
-		}
-		fmt.Fprintf(out, "  %-15s %s\n", e.words, shown)
-	}
-	text, err := json.MarshalIndent(addresses, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode addresses: %w", err)
-	}
-	if err := os.WriteFile(s.path(addressesFile), append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write addresses: %w", err)
-	}
-	link, created, err := s.admin.FirstStart(ctx)
-	if err != nil {
-		return fmt.Errorf("first start: %w", err)
-	}
-	switch {
-	case created && l.web != nil:
-		fmt.Fprintf(out, "\nSign in as the first admin, once, within a day:\n  %s%s\n\n", s.webURL(l), link)
-	case created:
-		fmt.Fprintln(out, "\nThe web is off; use: sally admin --data-dir", s.config.DataDir)
-	}
-	return nil
-}
-
-func (s *server) webURL(l listeners) string {
-	scheme := "http"
-	if s.webTLS != nil {
-		scheme = "https"
-	}
-	return scheme + "://" + l.web.Addr().String()
-}
 
 // serve runs the entrances until ctx ends or one of them fails.
 func (s *server) serve(ctx context.Context, l listeners) error {

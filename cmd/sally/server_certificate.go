@@ -1,0 +1,59 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+
+	"github.com/sallyport/sallyport/client"
+	"github.com/sallyport/sallyport/proxy"
+)
+
+// certificate gives the gateway's own certificate: the configured one, but for tunnels always one of Sallyport's CA,
+// which is what local clients verify.
+func (s *server) certificate() (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
+	names := append([]string{client.GatewayName, "localhost", "127.0.0.1", "::1"}, s.config.Hosts...)
+	own, err := s.admin.ServerCertificates(names)
+	if err != nil {
+		return nil, fmt.Errorf("issue certificate: %w", err)
+	}
+	public := own
+	if s.config.TLS.Certificate != "" {
+		if public, err = loadCertificate(s.config.TLS); err != nil {
+			return nil, err
+		}
+	}
+	if s.config.TLS.Certificate != "" || !isLoopbackAddress(s.config.Listen.Web) {
+		s.webTLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: public, NextProtos: []string{"h2", "http/1.1"}}
+	}
+	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		for _, name := range hello.SupportedProtos {
+			if name == proxy.TunnelALPN {
+				return own(hello)
+			}
+		}
+		return public(hello)
+	}, nil
+}
+
+// loadCertificate reads the configured certificate anew for each handshake, so that it can be renewed in place.
+func loadCertificate(c certificateConfig) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
+	load := func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
+		if err != nil {
+			return nil, fmt.Errorf("tls: %w", err)
+		}
+		return &pair, nil
+	}
+	_, err := load(nil)
+	return load, err
+}
+
+func isLoopbackAddress(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,45 +1,42 @@
 package postgres
 
 import (
-	"time"
+	"slices"
 
 	"github.com/sallyport/sallyport/proxy"
 )
 
-// SQL can run what Parse and Bind have defined under a name: EXECUTE and FETCH, and any function that uses them. A
-// named definition that no Execute has brought into the record is therefore recorded by itself, before the next
-// statement that is not its own.
+// Parse and Bind bring SQL to the store, too: Bind plans, which runs functions that are declared immutable; a failed
+// Parse tells what exists; and SQL can run by name what they have defined (EXECUTE, FETCH). So everything that they
+// define is in the record before it is written to the store: by the Execute that follows in the same write, as almost
+// always, or else by a record of its own.
 
-// definition is a prepared statement or a portal with a name.
+// definition is a prepared statement or a portal that was not written to the store yet.
 type definition struct {
 	name      string
 	statement *statement // nil for a portal
 	portal    *portal
 }
 
-// recordDefinitions records all fresh definitions but those that executing own brings into the record.
+// recordDefinitions records all fresh definitions but those that executing own brings into the record; nil is none.
 func (r *relay) recordDefinitions(own *portal) error {
 	if len(r.fresh) == 0 {
 		return nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var err error
-	kept := r.fresh[:0]
-	for _, d := range r.fresh {
-		switch {
-		case d.settled():
-		case err != nil || d.isPartOf(own):
-			kept = append(kept, d)
-		default:
-			if err = r.recordDefinition(d); err != nil {
-				kept = append(kept, d)
+	for _, portals := range []bool{true, false} { // a portal's record holds its statement
+		for _, d := range r.fresh {
+			if d.portal != nil != portals || d.settled() || d.isPartOf(own) {
+				continue
+			}
+			if err := r.recordDefinition(d); err != nil {
+				return err
 			}
 		}
 	}
-	clear(r.fresh[len(kept):])
-	r.fresh = kept
-	return err
+	r.fresh = slices.DeleteFunc(r.fresh, func(d definition) bool { return !d.isPartOf(own) || d.settled() })
+	return nil
 }
 
 // settled says that the definition is in the record or cannot run any more.
@@ -68,9 +65,6 @@ func (r *relay) recordDefinition(d definition) error {
 		if s.Params, err = decodeParams(&decoder, d.portal); err != nil {
 			return err
 		}
-		if what.recorded && len(s.Params) == 0 {
-			return nil // it tells nothing new
-		}
 	}
 	s.Text, s.Class = what.text, what.class
 	var op proxy.Op
@@ -82,8 +76,9 @@ func (r *relay) recordDefinition(d definition) error {
 		return err
 	}
 	if what.recorded = true; d.portal != nil {
-		d.portal.recorded = true
+		d.portal.recorded, d.portal.op = true, &op
+	} else {
+		what.op = &op
 	}
-	r.gate.End(&op, time.Now(), &proxy.Result{})
 	return nil
 }

@@ -267,7 +267,12 @@ func checkScript(t *rapid.T, script [][]byte, refused map[int]bool) {
 	all := bytes.Join(script, nil)
 	for rest := all; len(rest) > 0; {
 		n := rapid.IntRange(1, len(rest)).Draw(t, "chunk")
-		if err := b.fromClient(rest[:n], answer); err != nil {
+		err := b.fromClient(rest[:n], answer)
+		if errors.Is(err, audit.ErrUnavailable) && len(refused) > 0 {
+			checkCutOff(t, b, store, unrecorded)
+			return
+		}
+		if err != nil {
 			t.Fatalf("from client: %v", err)
 		}
 		rest = rest[n:]
@@ -291,6 +296,20 @@ func checkScript(t *rapid.T, script [][]byte, refused map[int]bool) {
 	_, _ = direct.Write(all)
 	if got := b.toClient.Bytes(); !bytes.Equal(got, direct.sent) {
 		t.Fatalf("the client reads\n%q, without the gateway\n%q", got, direct.sent)
+	}
+}
+
+// checkCutOff checks a session that had to end because a definition could not be recorded: the store has seen nothing
+// that is not in the record, and every record has a result.
+func checkCutOff(t *rapid.T, b *bench, store *model, unrecorded bool) {
+	if unrecorded || len(b.record.statements()) < len(store.runs) {
+		t.Fatal("the store saw a statement before its record")
+	}
+	b.relay.abandon()
+	for _, e := range b.record.events {
+		if _, ok := b.record.results[e.ID]; !ok {
+			t.Fatalf("%s %q has no result", e.Command, e.Statement)
+		}
 	}
 }
 

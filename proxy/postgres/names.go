@@ -1,5 +1,7 @@
 package postgres
 
+import "github.com/sallyport/sallyport/proxy"
+
 // statement is a prepared statement as Parse described it.
 type statement struct {
 	text  []byte
@@ -9,6 +11,7 @@ type statement struct {
 	checked int
 	// recorded says that the text stands in the record, dropped that the store does not have the statement (any more).
 	recorded, dropped bool
+	op                *proxy.Op // of a Parse that was recorded by itself, until it is answered
 }
 
 // portal is a bound statement: what Execute runs.
@@ -19,7 +22,8 @@ type portal struct {
 	executed  bool   // some of its rows were fetched
 	begun     int    // how many statements had begun when it was last known to be what its name means
 
-	recorded, dropped bool // as a statement's
+	recorded, dropped bool      // as a statement's
+	op                *proxy.Op // of a Bind, as a statement's
 }
 
 // names holds what a client has defined under names, of one kind (statements or portals), although the store has

@@ -121,7 +121,7 @@ func (r *relay) abandon() {
 	now := time.Now()
 	for r.queue.count > 0 {
 		e := r.queue.pop()
-		if e.recorded() && e.result.ErrorMessage == "" {
+		if e.result.ErrorMessage == "" {
 			e.result.ErrorMessage = "connection ended before the answer was complete"
 		}
 		r.finish(e, now)
@@ -133,13 +133,27 @@ func (e *awaited) recorded() bool {
 	return e.denial == nil && !e.probe && (e.kind == awaitQuery || e.kind == awaitFunction || e.kind == awaitExecute)
 }
 
-// finish records an entry's result if it is a statement.
+// takeOp gives the entry's statement or definition in the record, whose result it is time for; nil when it has none.
+func (e *awaited) takeOp() (op *proxy.Op) {
+	switch {
+	case e.recorded():
+		return &e.op
+	case e.kind == awaitParse && e.statement != nil:
+		op, e.statement.op = e.statement.op, nil
+	case e.kind == awaitBind && e.portal != nil:
+		op, e.portal.op = e.portal.op, nil
+	}
+	return op
+}
+
+// finish records an entry's result if it is in the record.
 func (r *relay) finish(e *awaited, now time.Time) {
-	if !e.recorded() {
+	op := e.takeOp()
+	if op == nil {
 		return
 	}
 	if !e.tagged {
 		e.result.Rows = e.rows
 	}
-	r.gate.End(&e.op, now, &e.result)
+	r.gate.End(op, now, &e.result)
 }

@@ -35,7 +35,7 @@ func (r *relay) fromClient(chunk []byte) (used int, err error) {
 			break
 		}
 		flush := func() error { // all before this message goes on; it does not depend on what is awaited
-			_, err := r.store.Write(chunk[start:pos])
+			err := r.passThen(chunk[start:pos], nil)
 			start = pos
 			return err
 		}
@@ -76,12 +76,17 @@ func (r *relay) awaitRoom() {
 	}
 }
 
-// passThen writes b to the store and returns then, or the write's error.
+// passThen writes b to the store, with everything that it defines in the record before, and returns then, or what went
+// wrong.
 func (r *relay) passThen(b []byte, then error) error {
-	if len(b) > 0 {
-		if _, err := r.store.Write(b); err != nil {
-			return fmt.Errorf("write to store: %w", err)
-		}
+	if len(b) == 0 {
+		return then
+	}
+	if err := r.recordDefinitions(nil); err != nil {
+		return err
+	}
+	if _, err := r.store.Write(b); err != nil {
+		return fmt.Errorf("write to store: %w", err)
 	}
 	return then
 }

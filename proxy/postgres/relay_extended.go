@@ -29,7 +29,7 @@ func (r *relay) parse(body []byte) error {
 	e := r.queue.push(awaitParse)
 	e.name, e.statement = string(key), s
 	e.version = r.statements.define(e.name, s, r.batch)
-	if e.name != "" {
+	if !r.skipping {
 		r.fresh = append(r.fresh, definition{name: e.name, statement: s})
 	}
 	r.settleSkipped()
@@ -59,7 +59,7 @@ func (r *relay) bind(body []byte, flush func() error) error {
 	e := r.queue.push(awaitBind)
 	e.name, e.portal = string(key), p
 	e.version = r.portals.define(e.name, p, r.batch)
-	if e.name != "" {
+	if !r.skipping {
 		r.fresh = append(r.fresh, definition{name: e.name, portal: p})
 	}
 	r.settleSkipped()
@@ -102,7 +102,7 @@ func settled[T any](r *relay, in *names[T], key []byte, flush func() error) (*T,
 			err := flush()
 			r.mu.Lock()
 			if err != nil {
-				return nil, fmt.Errorf("write to store: %w", err)
+				return nil, err
 			}
 			continue
 		}

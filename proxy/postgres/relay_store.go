@@ -150,7 +150,7 @@ func (r *relay) answer(kind byte, body []byte, now time.Time) (replacement []byt
 		}
 		describeParams(head.statement, body)
 	default:
-		return nil, r.confirmed(kind, head)
+		return nil, r.confirmed(kind, head, now)
 	}
 	return nil, nil
 }
@@ -162,7 +162,7 @@ func errDesync(kind byte) error {
 }
 
 // confirmed settles the head by its own completion message.
-func (r *relay) confirmed(kind byte, head *awaited) error {
+func (r *relay) confirmed(kind byte, head *awaited, now time.Time) error {
 	switch {
 	case kind == msgParseComplete && head.kind == awaitParse:
 		r.statements.confirm(head.name, head.statement, head.version)
@@ -178,7 +178,7 @@ func (r *relay) confirmed(kind byte, head *awaited) error {
 	default:
 		return errDesync(kind)
 	}
-	r.queue.pop()
+	r.finish(r.queue.pop(), now)
 	return nil
 }
 
@@ -239,7 +239,7 @@ func (r *relay) blame(failure proxy.Result) {
 		if e.kind == awaitSync {
 			return
 		}
-		if e.recorded() {
+		if e.recorded() || e.kind == awaitBind && e.portal != nil && e.portal.op != nil {
 			e.result.ErrorCode, e.result.ErrorMessage = failure.ErrorCode, failure.ErrorMessage
 			return
 		}
@@ -253,7 +253,7 @@ func (r *relay) skipToSync(now time.Time) bool {
 			return true
 		}
 		e := r.queue.pop()
-		if e.recorded() && e.result.ErrorMessage == "" {
+		if e.result.ErrorMessage == "" {
 			e.result.ErrorMessage = "not run: an earlier statement of its batch failed"
 		}
 		r.drop(e, now)

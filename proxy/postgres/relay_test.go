@@ -78,7 +78,7 @@ func TestRecordOfExchanges(t *testing.T) {
 			},
 			ready:    []int{1, 1},
 			answers:  []string{"parsed", "ready:I", "bound", "row:6", "SELECT 1", "ready:I"},
-			recorded: []string{"execute: SELECT $1::int4 + $2::int8 '-1' '7' -> SELECT 1 rows=1"},
+			recorded: []string{"parse: SELECT $1::int4 + $2::int8 ->  rows=0", "execute: SELECT $1::int4 + $2::int8 '-1' '7' -> SELECT 1 rows=1"},
 		},
 		{
 			name: "a batch whose middle fails",
@@ -158,9 +158,35 @@ func TestRecordOfExchanges(t *testing.T) {
 	}
 }
 
-func TestRefusedStatementFailsItsTransaction(t *testing.T) {
+func TestRefusedQueryFailsItsTransaction(t *testing.T) {
 	g, w := newWire(t)
 	w.send(query("CREATE TEMP TABLE r (n int)"))
+	w.answers(1)
+	w.send(query("BEGIN"), query("INSERT INTO r VALUES (1)"))
+	w.answers(2)
+	g.Journal.Break()
+	w.send(query("SELECT 1"), query("SELECT 2"))
+	if diff := cmp.Diff([]string{"error:58030", "ready:E", "error:58030", "ready:E"}, w.answers(2)); diff != "" {
+		t.Errorf("refused Query (-want +got):\n%s", diff)
+	}
+	g.Journal.Heal()
+	w.send(query("COMMIT"), query("SELECT count(*) FROM r"))
+	if diff := cmp.Diff([]string{"ROLLBACK", "ready:I", "row:0", "SELECT 1", "ready:I"}, w.answers(2)); diff != "" {
+		t.Errorf("the transaction with the refused statement was not rolled back (-want +got):\n%s", diff)
+	}
+	want := []string{"query: CREATE TEMP TABLE r (n int) -> CREATE TABLE rows=0", "query: BEGIN -> BEGIN rows=0",
+		"query: INSERT INTO r VALUES (1) -> INSERT 0 1 rows=1", "query: COMMIT -> ROLLBACK rows=0",
+		"query: SELECT count(*) FROM r -> SELECT 1 rows=1"}
+	if diff := cmp.Diff(want, story(w.leave(g))); diff != "" {
+		t.Errorf("record (-want +got):\n%s", diff)
+	}
+}
+
+// TestRefusedBindEndsTheSession: a Bind may run functions, so it must not pass without a record either, and what is
+// open at the store is rolled back.
+func TestRefusedBindEndsTheSession(t *testing.T) {
+	g, w := newWire(t)
+	w.send(query("CREATE TABLE r (n int)"))
 	w.answers(1)
 	w.send(parse("ins", "INSERT INTO r VALUES (1)"), syncMessage)
 	w.answers(1)
@@ -172,22 +198,15 @@ func TestRefusedStatementFailsItsTransaction(t *testing.T) {
 	}
 	g.Journal.Break()
 	w.send(bind("", "ins"), executeAll, syncMessage)
-	if diff := cmp.Diff([]string{"bound", "error:58030", "ready:I"}, w.answers(1)); diff != "" {
-		t.Errorf("refused Execute (-want +got):\n%s", diff)
-	}
-	w.send(query("SELECT 1"), query("SELECT 2"))
-	if diff := cmp.Diff([]string{"error:58030", "ready:I", "error:58030", "ready:I"}, w.answers(2)); diff != "" {
-		t.Errorf("refused Query (-want +got):\n%s", diff)
+	e, ok := w.receive().(*pgproto3.ErrorResponse)
+	if !ok || e.Severity != "FATAL" || e.Code != codeIOError {
+		t.Errorf("the client was told %+v", e)
 	}
 	g.Journal.Heal()
-	w.send(query("SELECT count(*) FROM r"))
-	if diff := cmp.Diff([]string{"row:0", "SELECT 1", "ready:I"}, w.answers(1)); diff != "" {
+	next := signIn(t, g)
+	next.send(query("SELECT count(*) FROM r"))
+	if diff := cmp.Diff([]string{"row:0", "SELECT 1", "ready:I"}, next.answers(1)); diff != "" {
 		t.Errorf("the batch with the refused statement was not rolled back (-want +got):\n%s", diff)
-	}
-	want := []string{"query: CREATE TEMP TABLE r (n int) -> CREATE TABLE rows=0", "execute: INSERT INTO r VALUES (1) -> INSERT 0 1 rows=1",
-		"query: SELECT count(*) FROM r -> SELECT 1 rows=1"}
-	if diff := cmp.Diff(want, story(w.leave(g))); diff != "" {
-		t.Errorf("record (-want +got):\n%s", diff)
 	}
 }
 

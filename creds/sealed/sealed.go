@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"unicode"
 	"unicode/utf8"
@@ -46,11 +47,12 @@ type Config struct {
 	scryptWork int
 }
 
-// Store is a sealed file. It keeps no value in memory: each call reads the file, so that what another process
-// puts in is seen at once. It is safe for concurrent use, by several processes too.
+// Store is a sealed file. What another process puts in is seen at once: the file is read again whenever it has changed.
+// It is safe for concurrent use, by several processes too.
 type Store struct {
 	path string
 	key  *age.X25519Identity
+	last atomic.Pointer[opened]
 	mu   sync.Mutex // one writer in this process; the lock file is for the others
 }
 
@@ -107,7 +109,7 @@ func (s *Store) Fetch(ctx context.Context, r creds.Request) (*creds.Lease, error
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("fetch credential %s: %w", name, err)
 	}
-	all, err := s.load()
+	all, err := s.current()
 	if err != nil {
 		return nil, &creds.Unavailable{
 			Credential: name, Err: err,
@@ -187,6 +189,30 @@ func (s *Store) change(apply func(map[string]record) error) (err error) {
 		return err
 	}
 	return s.save(all)
+}
+
+// opened is the file's content as it was when the file looked like info.
+type opened struct {
+	info os.FileInfo
+	all  content
+}
+
+// current is load, without reading a file again that is still the one that was read: decrypting it costs more than all
+// else when a session opens. The content must not be changed.
+func (s *Store) current() (content, error) {
+	info, err := os.Stat(s.path)
+	if err != nil {
+		return s.load()
+	}
+	if last := s.last.Load(); last != nil && os.SameFile(last.info, info) && last.info.ModTime().Equal(info.ModTime()) &&
+		last.info.Size() == info.Size() {
+		return last.all, nil
+	}
+	all, err := s.load()
+	if err == nil {
+		s.last.Store(&opened{info: info, all: all})
+	}
+	return all, err
 }
 
 // load reads and decrypts the file; a file that does not exist is empty.

@@ -45,7 +45,8 @@ type Event struct {
 	Command string `json:"command,omitempty"`
 	// Prepared is the name of the prepared statement that Statement was kept from, if it has one.
 	Prepared string `json:"prepared,omitempty"`
-	// Class is the statement's class: read, write, ddl, session, transaction, admin or other.
+	// Class is the statement's class: read, write, ddl, session, transaction, admin or other; prepare for one that was
+	// brought to the store without being executed by this record.
 	Class string `json:"class,omitempty"`
 	// Tables and Columns are what the statement names, as far as a parser could tell.
 	Tables  []string `json:"tables,omitempty"`

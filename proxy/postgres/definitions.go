@@ -51,6 +51,9 @@ func (d *definition) isPartOf(own *portal) bool {
 	return own != nil && (d.portal == own || d.statement != nil && d.statement == own.statement)
 }
 
+// classPrepare is the class of what was brought to the store without being executed by this record.
+const classPrepare = "prepare"
+
 // recordDefinition records one. r.mu is held, and given up while recording.
 func (r *relay) recordDefinition(d definition) error {
 	s := proxy.Statement{Command: "parse", Prepared: d.name}
@@ -66,7 +69,7 @@ func (r *relay) recordDefinition(d definition) error {
 			return err
 		}
 	}
-	s.Text, s.Class = what.text, what.class
+	s.Text, s.Class = what.text, classPrepare
 	var op proxy.Op
 	err := r.unlocked(func() (err error) {
 		op, err = r.gate.Begin(r.ctx, &s)

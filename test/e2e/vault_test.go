@@ -47,7 +47,7 @@ path "sys/leases/revoke" { capabilities = ["update"] }`})
 	if !strings.HasPrefix(login, "v-") {
 		t.Errorf("the session runs as %q, want an account that Vault made", login)
 	}
-	if e := w.find("user:alice type:statement", 1)[0]; e.Login != login || e.Credential != "orders-app" || e.Account != "app" {
+	if e := w.find("user:alice class:read", 1)[0]; e.Login != login || e.Credential != "orders-app" || e.Account != "app" {
 		t.Errorf("recorded as login %q by credential %q for account %q", e.Login, e.Credential, e.Account)
 	}
 	time.Sleep(5 * time.Second) // longer than the lease's first life: only renewal keeps the account

@@ -53,3 +53,6 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.11.0 // indirect
 )
+
+// What npm installs may hold Go files.
+ignore ./web/node_modules

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/creds"
@@ -123,4 +124,20 @@ func benchClient(b *testing.B, g *proxytest.Gateway) net.Conn {
 	welcome := make([]byte, 9+13+6)
 	roundTrip(b, conn, appendMessage(nil, msgPassword, []byte(proxytest.Token+"\x00")), welcome)
 	return conn
+}
+
+// BenchmarkRows walks a chunk of rows of 100 bytes, as bulk answers have them.
+func BenchmarkRows(b *testing.B) {
+	var chunk []byte
+	for len(chunk) < 64<<10 {
+		chunk = appendMessage(chunk, msgDataRow, make([]byte, 106))
+	}
+	w := newBench(nil, 1<<20)
+	w.relay.queue.push(awaitQuery)
+	b.SetBytes(int64(len(chunk)))
+	for b.Loop() {
+		if _, _, err := w.relay.readAnswers(chunk, time.Now()); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -39,6 +39,14 @@ func (r *relay) readAnswers(chunk []byte, now time.Time) (start, pos int, err er
 		if size < headerSize {
 			return start, pos, &proxy.Refusal{Sentence: "the database sent a malformed message; connect again"}
 		}
+		if e := r.queue.head(); e != nil && !e.probe && (kind == msgDataRow || kind == msgCopyData) {
+			n, rows := wholeRows(chunk[pos:], kind)
+			r.countAnswer(n, now)
+			pos, e.rows = pos+n, e.rows+rows
+			if n > 0 {
+				continue
+			}
+		}
 		if !r.looksInto(kind) {
 			if e := r.queue.head(); e != nil && (kind == msgDataRow || kind == msgCopyData) {
 				e.rows++
@@ -65,6 +73,18 @@ func (r *relay) readAnswers(chunk []byte, now time.Time) (start, pos int, err er
 		}
 	}
 	return start, pos, nil
+}
+
+// wholeRows walks the messages of one kind that b begins with, as far as they are whole: bulk data are little else.
+func wholeRows(b []byte, kind byte) (n int, rows int64) {
+	for len(b)-n >= headerSize && b[n] == kind {
+		size := 1 + int(binary.BigEndian.Uint32(b[n+1:]))
+		if size < headerSize || size > len(b)-n {
+			break
+		}
+		n, rows = n+size, rows+1
+	}
+	return n, rows
 }
 
 // replace sends what came before a message, and another in its place. r.mu is held, and given up while writing.

@@ -128,7 +128,9 @@ func (p *pump) step(fd uintptr) bool {
 		if p.err = p.took(n); p.err != nil {
 			return true
 		}
-		if n < len(free) { // the socket is drained: the read that would say so is saved
+		// The socket is drained: the read that would say so is saved, unless a message is incomplete. Then its end may never
+		// come, and a close that came together with its beginning shows in that read alone.
+		if n < len(free) && p.filled == 0 {
 			p.releaseEmpty()
 			return false
 		}

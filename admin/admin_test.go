@@ -91,8 +91,26 @@ func (r *record) Search(_ context.Context, q audit.Query) (audit.Page, error) {
 	}
 	events, _ := r.since(0)
 	slices.Reverse(events)
-	return audit.Page{Rows: events, Scanned: int64(len(events))}, nil
+	return audit.Page{Rows: events, Coverage: audit.Coverage{Scanned: int64(len(events))}}, nil
 }
+
+func (r *record) Histogram(context.Context, audit.HistogramQuery) (audit.Histogram, error) {
+	return audit.Histogram{Buckets: []audit.Bucket{}}, nil
+}
+
+func (r *record) Top(_ context.Context, q audit.TopQuery) (audit.Top, error) {
+	if q.Field == "nonsense" {
+		return audit.Top{}, audit.ErrField
+	}
+	return audit.Top{Values: []audit.TopValue{}}, nil
+}
+
+func (r *record) Count(context.Context, audit.Query, int64) (audit.Count, error) {
+	events, _ := r.since(0)
+	return audit.Count{Count: int64(len(events))}, nil
+}
+
+func (r *record) Progress() audit.Progress { return audit.Progress{Index: "test"} }
 
 func (r *record) Get(_ context.Context, id string) (audit.Event, error) {
 	events, _ := r.since(0)

@@ -49,6 +49,7 @@ func (s *Service) registerAudit(a *api) {
 			e, err := s.searcher.Get(ctx, in.ID)
 			return &answer[*audit.Event]{Body: &e}, err
 		})
+	s.registerAuditSums(a)
 	s.registerTail(a)
 }
 

@@ -78,6 +78,8 @@ func problemOf(err error) (p *Problem, known bool) {
 		return p, true
 	case errors.Is(err, audit.ErrCursor):
 		return problem(http.StatusBadRequest, "this cursor does not belong to this search; begin again without one"), true
+	case errors.Is(err, audit.ErrField):
+		return problem(http.StatusBadRequest, "this field or measure cannot be counted by: "+err.Error()), true
 	case errors.Is(err, store.ErrNotFound):
 		return problem(http.StatusNotFound, "there is no such object"), true
 	case errors.Is(err, audit.ErrNotFound):

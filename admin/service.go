@@ -38,7 +38,8 @@ type SecretStore interface {
 type Config struct {
 	Store    *store.Store
 	Journal  audit.Appender
-	Searcher audit.Searcher
+	Searcher audit.Index
+	Prover   Prover // nil: events cannot be proved here
 	Secrets  SecretStore
 	Sealer   ca.Sealer // seals the certificate authority's key
 	UI       fs.FS     // the built web UI, index.html at its root; nil: none
@@ -53,7 +54,8 @@ type Config struct {
 type Service struct {
 	store    *store.Store
 	journal  audit.Appender
-	searcher audit.Searcher
+	searcher audit.Index
+	prover   Prover
 	secrets  SecretStore
 	ui       fs.FS
 	log      *slog.Logger
@@ -76,7 +78,7 @@ type Service struct {
 // New loads the state, makes or opens the certificate authority, and is then ready to serve. End it with Close.
 func New(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{
-		store: c.Store, journal: c.Journal, searcher: c.Searcher, secrets: c.Secrets, ui: c.UI, log: c.Log,
+		store: c.Store, journal: c.Journal, searcher: c.Searcher, prover: c.Prover, secrets: c.Secrets, ui: c.UI, log: c.Log,
 		gateway: c.Gateway, tunnel: c.Tunnel, health: c.Health, now: c.Now,
 		userFailures: newLimiter(10, 6*time.Second),
 		addrFailures: newLimiter(20, 3*time.Second),

@@ -8,6 +8,9 @@ var ErrNotFound = errors.New("no such event in the record")
 // ErrCursor says that a cursor was not made by this search: it is malformed, or another gateway's.
 var ErrCursor = errors.New("not a cursor of this search")
 
+// ErrField says that a field or a measure does not exist, or cannot be asked for like this.
+var ErrField = errors.New("not a field to rank by")
+
 // SyntaxError says where and why a search text cannot be understood. Its Message is meant for the person who
 // typed the text.
 type SyntaxError struct {

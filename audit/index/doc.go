@@ -1,5 +1,3 @@
-// Package index finds events in the record again.
-//
-// Scan is the embedded index: it reads the journal's own segments, newest first, so that it costs nothing when an
-// event is recorded, sees each event at once and cannot disagree with the journal.
+// Package index holds what all indexes of the record share: a Follower that brings the journal's records to one, in
+// order, at its own pace, and again after a fault. Its folders are the indexes themselves.
 package index

@@ -27,6 +27,7 @@ const (
 	defaultSyncEvery    = 100 * time.Millisecond
 	defaultInlineBytes  = 64 << 10
 
+	clockStep    = time.Second            // a time that is earlier than the last record's by less is no clock set back
 	flushDelay   = 5 * time.Millisecond   // between Post and the write that nobody else made
 	salvageDelay = time.Second            // between attempts to save records after a sync failed
 	retryDelay   = 100 * time.Millisecond // between attempts to write posted records when writing fails
@@ -46,11 +47,12 @@ type Journal struct {
 
 	mu     sync.Mutex
 	seg    segment
-	buf    []byte // encoded lines that are not written: posted records, and within Append its own
-	next   uint64 // sequence number of the next record to be encoded
-	torn   bool   // the segment may hold bytes beyond seg.size, which must go before the next write
-	fault  error  // the last write's error; nil when it succeeded
-	failed error  // a sync failed and its records are not saved yet: nothing is written until they are
+	buf    []byte    // encoded lines that are not written: posted records, and within Append its own
+	next   uint64    // sequence number of the next record to be encoded
+	latest time.Time // of a record that was encoded
+	torn   bool      // the segment may hold bytes beyond seg.size, which must go before the next write
+	fault  error     // the last write's error; nil when it succeeded
+	failed error     // a sync failed and its records are not saved yet: nothing is written until they are
 	closed bool
 	kicked bool // the flusher has been told that there is something to do
 	dirty  bool // the syncer has been told that there is something to sync
@@ -214,6 +216,11 @@ func (j *Journal) encode(e, record *audit.Event) {
 			e.Time = now.UTC().Truncate(time.Microsecond)
 		}
 	}
+	// Callers take the time before they come here, each at its own pace. A clock that was set back is recorded as it is.
+	if behind := j.latest.Sub(e.Time); behind > 0 && behind < clockStep {
+		e.Time = j.latest
+	}
+	j.latest = e.Time
 	record.Seq, record.ID, record.Time = e.Seq, e.ID, e.Time
 	start := len(j.buf)
 	j.buf = closeLine(record.AppendJSON(openLine(j.buf)), start)

@@ -3,6 +3,8 @@ package query
 import (
 	"fmt"
 	"strings"
+
+	"github.com/sallyport/sallyport/audit"
 )
 
 // Field is a name that a search can ask for.
@@ -52,6 +54,15 @@ const (
 func (f Field) String() string { return names[f] }
 
 func (f Field) isNumber() bool { return f >= Rows }
+
+// RankedField is the field of that name whose values can be counted: one that is no number and no ID.
+func RankedField(name string) (Field, error) {
+	f, ok := fieldOf(name)
+	if !ok || f.isNumber() || f == ID {
+		return 0, fmt.Errorf("%q: %w", name, audit.ErrField)
+	}
+	return f, nil
+}
 
 // fieldOf finds a field by the name as typed, in lower case.
 func fieldOf(name string) (Field, bool) {

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/audit/index"
+	"github.com/sallyport/sallyport/audit/index/scan"
 )
 
 const auditQueryHelp = `QUERY is a list of terms that must all hold:
@@ -74,7 +74,7 @@ func (f *auditFlags) searcher() (audit.Searcher, error) {
 		}
 		return nil, fmt.Errorf("%s holds no journal; its files end in .journal", f.journal)
 	}
-	return index.OpenScan(f.journal), nil
+	return scan.Open(f.journal), nil
 }
 
 // remoteRecord is the record as a server's API serves it.
@@ -82,7 +82,8 @@ type remoteRecord struct{ api *apiClient }
 
 var _ audit.Searcher = remoteRecord{}
 
-func (r remoteRecord) Search(ctx context.Context, q audit.Query) (audit.Page, error) {
+// values are the parameters that all questions have.
+func values(q audit.Query) url.Values {
 	v := url.Values{"q": {q.Text}}
 	if !q.From.IsZero() {
 		v.Set("from", q.From.Format(time.RFC3339Nano))
@@ -90,15 +91,52 @@ func (r remoteRecord) Search(ctx context.Context, q audit.Query) (audit.Page, er
 	if !q.To.IsZero() {
 		v.Set("to", q.To.Format(time.RFC3339Nano))
 	}
+	return v
+}
+
+// ask puts a question that has no body.
+func (r remoteRecord) ask(ctx context.Context, path string, v url.Values, into any) error {
+	return auditError(r.api.do(ctx, http.MethodGet, path+"?"+v.Encode(), nil, into))
+}
+
+func (r remoteRecord) Search(ctx context.Context, q audit.Query) (page audit.Page, err error) {
+	v := values(q)
 	if q.Limit > 0 {
 		v.Set("limit", strconv.Itoa(q.Limit))
 	}
 	if q.Cursor != "" {
 		v.Set("cursor", q.Cursor)
 	}
-	var page audit.Page
-	err := r.api.do(ctx, http.MethodGet, "/audit/events?"+v.Encode(), nil, &page)
-	return page, auditError(err)
+	err = r.ask(ctx, "/audit/events", v, &page)
+	return page, err
+}
+
+func (r remoteRecord) Histogram(ctx context.Context, q audit.HistogramQuery) (h audit.Histogram, err error) {
+	v := values(q.Query)
+	v.Set("step", strconv.FormatInt(int64(q.Step/time.Second), 10))
+	v.Set("by", q.By)
+	err = r.ask(ctx, "/audit/histogram", v, &h)
+	return h, err
+}
+
+func (r remoteRecord) Top(ctx context.Context, q audit.TopQuery) (t audit.Top, err error) {
+	v := values(q.Query)
+	v.Set("field", q.Field)
+	if q.N > 0 {
+		v.Set("n", strconv.Itoa(q.N))
+	}
+	if q.By != "" {
+		v.Set("by", string(q.By))
+	}
+	err = r.ask(ctx, "/audit/top", v, &t)
+	return t, err
+}
+
+func (r remoteRecord) Count(ctx context.Context, q audit.Query, limit int64) (c audit.Count, err error) {
+	v := values(q)
+	v.Set("limit", strconv.FormatInt(limit, 10))
+	err = r.ask(ctx, "/audit/count", v, &c)
+	return c, err
 }
 
 func (r remoteRecord) Get(ctx context.Context, id string) (audit.Event, error) {

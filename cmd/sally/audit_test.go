@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/audit/index"
+	"github.com/sallyport/sallyport/audit/index/scan"
 	"github.com/sallyport/sallyport/audit/journal"
 )
 
@@ -237,7 +237,7 @@ func auditAPI(t *testing.T, s audit.Searcher) string {
 
 func TestAuditOverTheAPI(t *testing.T) {
 	j, ids := auditJournal(t)
-	t.Setenv("SALLY_SERVER", auditAPI(t, index.OpenScan(j.Dir())))
+	t.Setenv("SALLY_SERVER", auditAPI(t, scan.Open(j.Dir())))
 	t.Setenv("SALLY_TOKEN", "the-token")
 
 	offline, _, err := runAudit(t, "search", "user:alice", "-o", "json", "--journal", j.Dir())

@@ -21,7 +21,7 @@ import (
 	"github.com/sallyport/sallyport/admin"
 	"github.com/sallyport/sallyport/admin/ca"
 	"github.com/sallyport/sallyport/admin/store"
-	"github.com/sallyport/sallyport/audit/index"
+	"github.com/sallyport/sallyport/audit/index/scan"
 	"github.com/sallyport/sallyport/audit/journal"
 	"github.com/sallyport/sallyport/creds"
 	"github.com/sallyport/sallyport/creds/sealed"
@@ -211,7 +211,7 @@ func (s *server) openState(ctx context.Context) (err error) {
 }
 
 func (s *server) openAdmin(ctx context.Context) (err error) {
-	searcher := index.OpenScan(s.path(journalDir))
+	searcher := scan.Open(s.path(journalDir))
 	searcher.Notifier = s.journal
 	s.admin, err = admin.New(ctx, admin.Config{
 		Store: s.state, Journal: s.journal, Searcher: searcher, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/audit/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Count events */
+        get: operations["audit-count"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/audit/events": {
         parameters: {
             query?: never;
@@ -41,6 +58,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/audit/events/{id}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Prove that an event stands in the record
+         * @description The proof is checked offline with the public key: sally audit check.
+         */
+        get: operations["prove-audit-event"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/histogram": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count events over time
+         * @description Without a step one is chosen for the events' own span.
+         */
+        get: operations["audit-histogram"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Say how the record stands: index and checkpoint */
+        get: operations["audit-status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/audit/tail": {
         parameters: {
             query?: never;
@@ -53,6 +127,23 @@ export interface paths {
          * @description Server-sent events; each has an event's JSON as data, and a statement comes again once its result is known. Comments keep a quiet stream alive. It ends when the caller loses the right to read.
          */
         get: operations["tail-audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/top": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rank a field's values */
+        get: operations["audit-top"];
         put?: never;
         post?: never;
         delete?: never;
@@ -507,13 +598,39 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AuditStatus: {
+            /** @description The latest signed checkpoint (a signed note) */
+            checkpoint?: string;
+            index: components["schemas"]["Progress"];
+            /** @description The public key that checkpoints are verified with */
+            key?: string;
+        };
         Authority: {
             /** @description PEM of what gateways' certificates chain to */
             ca: string;
         };
+        Bucket: {
+            by?: {
+                [key: string]: number;
+            };
+            /** Format: int64 */
+            count: number;
+            /** Format: date-time */
+            start: string;
+        };
         CertificateInput: {
             /** @description PEM: PUBLIC KEY or CERTIFICATE REQUEST; ECDSA, Ed25519 or RSA */
             public_key: string;
+        };
+        Count: {
+            capped?: boolean;
+            /** Format: int64 */
+            count: number;
+            partial?: boolean;
+            /** Format: int64 */
+            scanned: number;
+            /** Format: int64 */
+            skipped?: number;
         };
         Credential: {
             engine?: string;
@@ -614,6 +731,24 @@ export interface components {
              * @enum {string}
              */
             status: "ok";
+        };
+        Histogram: {
+            buckets: components["schemas"]["Bucket"][];
+            partial?: boolean;
+            /** Format: int64 */
+            scanned: number;
+            /** Format: int64 */
+            skipped?: number;
+            /** Format: int64 */
+            step_seconds: number;
+            /** Format: int64 */
+            total: number;
+        };
+        Inclusion: {
+            hashes: string[];
+            record: string;
+            /** Format: int64 */
+            seq: number;
         };
         LinkInput: {
             /** @description What follows # in the link */
@@ -785,6 +920,22 @@ export interface components {
              */
             type: string;
         };
+        Progress: {
+            /** Format: int64 */
+            behind: number;
+            index: string;
+            /** Format: int64 */
+            lag_us: number;
+            /** Format: int64 */
+            records: number;
+            trouble?: string;
+        };
+        Proof: {
+            checkpoint: string;
+            format: string;
+            inclusions: components["schemas"]["Inclusion"][];
+            origin: string;
+        };
         Resource: {
             accounts: {
                 [key: string]: string;
@@ -873,6 +1024,27 @@ export interface components {
             /** @description Whose token it will be */
             user: string;
         };
+        Top: {
+            /** Format: int64 */
+            distinct: number;
+            partial?: boolean;
+            /** Format: int64 */
+            scanned: number;
+            /** Format: int64 */
+            skipped?: number;
+            values: components["schemas"]["TopValue"][];
+        };
+        TopValue: {
+            /** Format: int64 */
+            bytes: number;
+            /** Format: int64 */
+            count: number;
+            /** Format: int64 */
+            duration_us: number;
+            /** Format: int64 */
+            rows: number;
+            value: string;
+        };
         User: {
             /** Format: date-time */
             readonly created?: string;
@@ -899,6 +1071,38 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "audit-count": {
+        parameters: {
+            query?: {
+                /** @description Stop counting here; 0 counts all */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "search-audit": {
         parameters: {
             query?: {
@@ -970,6 +1174,100 @@ export interface operations {
             };
         };
     };
+    "prove-audit-event": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proof"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit-histogram": {
+        parameters: {
+            query?: {
+                /** @description Width of a bucket in seconds; 0 chooses one */
+                step?: number;
+                /** @description Count this field's ten most frequent values within each bucket */
+                by?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Histogram"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditStatus"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "tail-audit": {
         parameters: {
             query?: {
@@ -989,6 +1287,42 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["Event"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit-top": {
+        parameters: {
+            query: {
+                /** @description The field whose values are ranked, such as user */
+                field: string;
+                /** @description How many values; default 10 */
+                n?: number;
+                /** @description What they are ranked by; default count */
+                by?: "count" | "duration" | "rows" | "bytes";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Top"];
                 };
             };
             /** @description Error */

@@ -1,4 +1,4 @@
-package index
+package scan
 
 import (
 	"bytes"
@@ -25,8 +25,9 @@ type run struct {
 	limit   int
 	budget  int64
 	page    audit.Page
-	block   block  // its memory serves one segment after the other
-	rec     record // the candidate at hand; its memory serves them all
+	visit   func(*record) error // takes each match instead of the page; nil for a page
+	block   block               // its memory serves one segment after the other
+	rec     record              // the candidate at hand; its memory serves them all
 }
 
 // errEnough ends a run whose page is full, or whose budget is spent.
@@ -116,7 +117,7 @@ func (r *run) lookThrough(b *block) error {
 			}
 		}
 		r.end = seq
-		if len(r.page.Rows) == r.limit {
+		if r.visit == nil && len(r.page.Rows) == r.limit {
 			r.more = i > 0 || b.at > 0
 			return errEnough
 		}
@@ -142,6 +143,9 @@ func (r *run) candidate(b *block, i int) error {
 	}
 	if rec.err == nil && !matches {
 		return nil
+	}
+	if r.visit != nil && rec.err == nil {
+		return r.visit(rec)
 	}
 	e, err := rec.event()
 	switch {

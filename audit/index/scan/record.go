@@ -1,4 +1,4 @@
-package index
+package scan
 
 import (
 	"fmt"
@@ -189,23 +189,8 @@ func (r *record) event() (audit.Event, error) {
 	if err != nil {
 		return e, err
 	}
-	mergeResult(&e, &res)
+	e.Merge(&res)
 	return e, nil
-}
-
-// mergeResult gives a statement what its result tells.
-func mergeResult(e, res *audit.Event) {
-	e.Done = true
-	e.Rows, e.BytesOut = res.Rows, res.BytesOut
-	e.BytesIn = max(e.BytesIn, res.BytesIn) // the result's count includes the statement's own
-	e.Duration, e.FirstRow = res.Duration, res.FirstRow
-	e.Tag, e.ErrorCode, e.ErrorMessage = res.Tag, res.ErrorCode, res.ErrorMessage
-	if e.Verdict == "" {
-		e.Verdict, e.Policy = res.Verdict, res.Policy
-	}
-	if e.Reason == "" {
-		e.Reason = res.Reason
-	}
 }
 
 // maxSideFile bounds what is read of the side files of one event, in bytes.

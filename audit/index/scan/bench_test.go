@@ -1,4 +1,4 @@
-package index
+package scan
 
 import (
 	"flag"
@@ -72,11 +72,11 @@ func BenchmarkSearch(b *testing.B) {
 		}
 		b.Run(c.name+"/cold", func(b *testing.B) {
 			for b.Loop() {
-				cold(b, OpenScan(dir))
+				cold(b, Open(dir))
 			}
 		})
 		b.Run(c.name+"/warm", func(b *testing.B) {
-			s := OpenScan(dir)
+			s := Open(dir)
 			cold(b, s)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -88,7 +88,7 @@ func BenchmarkSearch(b *testing.B) {
 
 func BenchmarkGet(b *testing.B) {
 	dir := writeBenchJournal(b)
-	s := OpenScan(dir)
+	s := Open(dir)
 	page, err := s.Search(b.Context(), audit.Query{Text: "user:mallory"})
 	if err != nil || len(page.Rows) != 1 {
 		b.Fatal(page, err)

@@ -1,4 +1,4 @@
-package index
+package scan
 
 import (
 	"context"
@@ -75,7 +75,7 @@ func naive(t testing.TB, dir string, q audit.Query, now time.Time) []audit.Event
 	var found []audit.Event
 	for _, e := range slices.Backward(all) {
 		if res, ok := results[e.ID]; ok && e.Type == audit.StatementBegin && e.Verdict != audit.Deny {
-			mergeResult(&e, &res)
+			e.Merge(&res)
 		}
 		whole := e
 		whole.Params = slices.Clone(e.Params)
@@ -176,7 +176,7 @@ func TestScanFindsWhatDecodingEverythingFinds(t *testing.T) {
 		dir := t.TempDir()
 		j := openJournal(t, dir, journal.Options{SegmentBytes: int64(pick(rt, "segment", 600, 4000, 1<<20)), InlineBytes: 100})
 		defer j.Close()
-		s := OpenScan(dir)
+		s := Open(dir)
 		now := begun.Add(6 * time.Minute)
 		s.now = func() time.Time { return now }
 		s.Budget = int64(pick(rt, "budget", 1, 7, 1000))
@@ -248,7 +248,7 @@ func mustHaveSegments(t testing.TB, dir string, n int) []string {
 func TestPartialAtDeadline(t *testing.T) {
 	dir := t.TempDir()
 	mustAppend(t, openJournal(t, dir, journal.Options{}), statement("alice", "select 1"))
-	s := OpenScan(dir)
+	s := Open(dir)
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
 	page, err := s.Search(ctx, audit.Query{})

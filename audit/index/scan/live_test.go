@@ -1,4 +1,4 @@
-package index
+package scan
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ func result(of *audit.Event, rows int64) *audit.Event {
 
 func TestSearchSeesARecordAtOnce(t *testing.T) {
 	j := openJournal(t, filepath.Join(t.TempDir(), "journal"), journal.Options{SegmentBytes: 2000})
-	s := OpenScan(j.Dir())
+	s := Open(j.Dir())
 	for i := range 50 {
 		e := mustAppendDurably(t, j, statement("alice", fmt.Sprintf("select %d", i)))
 		page, err := s.Search(t.Context(), audit.Query{Text: "user:alice", Limit: 1})
@@ -46,7 +46,7 @@ func TestSearchSeesARecordAtOnce(t *testing.T) {
 // in order, and nothing that came later.
 func TestPagingWhileEventsArrive(t *testing.T) {
 	j := openJournal(t, t.TempDir(), journal.Options{SegmentBytes: 8000})
-	s := OpenScan(j.Dir())
+	s := Open(j.Dir())
 	var want []string
 	for i := range 300 {
 		e := mustAppend(t, j, statement("alice", fmt.Sprintf("select %d", i)))
@@ -99,7 +99,7 @@ func TestCursorOfAnotherGateway(t *testing.T) {
 	j := openJournal(t, t.TempDir(), journal.Options{})
 	mustAppend(t, j, statement("alice", "select 1"))
 	for _, cursor := range []string{"x", "12", "12.gw-2", "-1.gw-1"} {
-		if _, err := OpenScan(j.Dir()).Search(t.Context(), audit.Query{Cursor: cursor}); !errors.Is(err, audit.ErrCursor) {
+		if _, err := Open(j.Dir()).Search(t.Context(), audit.Query{Cursor: cursor}); !errors.Is(err, audit.ErrCursor) {
 			t.Errorf("cursor %q: got %v, want ErrCursor", cursor, err)
 		}
 	}
@@ -107,7 +107,7 @@ func TestCursorOfAnotherGateway(t *testing.T) {
 
 func TestGet(t *testing.T) {
 	j := openJournal(t, t.TempDir(), journal.Options{SegmentBytes: 3000, InlineBytes: 100})
-	s := OpenScan(j.Dir())
+	s := Open(j.Dir())
 	long := strings.Repeat("é", 5000) + "\xff"
 	e := statement("alice", long)
 	e.Params = []audit.Param{{Form: audit.ParamNull}, {Value: bytes.Repeat([]byte("p"), 500)}}
@@ -165,7 +165,7 @@ func TestDamageIsCountedAndPassedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	last.Close()
-	page, err := OpenScan(dir).Search(t.Context(), audit.Query{Limit: 100})
+	page, err := Open(dir).Search(t.Context(), audit.Query{Limit: 100})
 	if err != nil || len(page.Rows) != 29 || page.Skipped != 1 {
 		t.Fatalf("%d rows, %d skipped, %v; want 29 and 1", len(page.Rows), page.Skipped, err)
 	}
@@ -175,7 +175,7 @@ func TestTornTailThatIsWrittenAnew(t *testing.T) {
 	dir := t.TempDir()
 	j := openJournal(t, dir, journal.Options{})
 	mustAppend(t, j, statement("alice", "select 1"))
-	s := OpenScan(dir)
+	s := Open(dir)
 	file := filepath.Join(dir, "00000000000000000000.journal")
 	before, err := os.ReadFile(file)
 	if err != nil {
@@ -204,7 +204,7 @@ func TestTail(t *testing.T) {
 	for _, notified := range []bool{true, false} {
 		t.Run(fmt.Sprintf("notified %v", notified), func(t *testing.T) {
 			j := openJournal(t, t.TempDir(), journal.Options{SegmentBytes: 1500})
-			s := OpenScan(j.Dir())
+			s := Open(j.Dir())
 			if notified {
 				s.Notifier = j
 			}
@@ -258,7 +258,7 @@ func TestTail(t *testing.T) {
 
 func TestTailEndsWithItsReceiver(t *testing.T) {
 	j := openJournal(t, t.TempDir(), journal.Options{})
-	s := OpenScan(j.Dir())
+	s := Open(j.Dir())
 	s.Notifier = j
 	mustAppend(t, j, statement("alice", "select 1"))
 	gone := errors.New("receiver is gone")
@@ -286,7 +286,7 @@ func TestTablesAreDropped(t *testing.T) {
 	}
 	mustAppend(t, j, result(long, 9))
 	mustHaveSegments(t, j.Dir(), 8)
-	s := OpenScan(j.Dir())
+	s := Open(j.Dir())
 	s.tableRecords = 30
 	for range 3 {
 		rows := searchAll(t, s, audit.Query{Text: "rows:9"})
@@ -316,7 +316,7 @@ func TestOtherTimesAreNotRead(t *testing.T) {
 		mustAppend(t, j, r)
 	}
 	segments := len(mustHaveSegments(t, j.Dir(), 8))
-	s := OpenScan(j.Dir())
+	s := Open(j.Dir())
 	q := audit.Query{From: begun.Add(25 * time.Hour), To: begun.Add(25*time.Hour + time.Microsecond)}
 	page, err := s.Search(t.Context(), q)
 	if err != nil || len(page.Rows) != 1 || string(page.Rows[0].Statement.Bytes) != "select 100" {
@@ -337,7 +337,7 @@ func TestOtherTimesAreNotRead(t *testing.T) {
 // TestSearchesAtOnce runs searches, gets and a tail beside a writer, on tables that are dropped all the time.
 func TestSearchesAtOnce(t *testing.T) {
 	j := openJournal(t, t.TempDir(), journal.Options{SegmentBytes: 4000})
-	s := OpenScan(j.Dir())
+	s := Open(j.Dir())
 	s.Notifier, s.tableRecords = j, 50
 	marker := mustAppend(t, j, statement("carol", "select 'the first'"))
 	var writer, readers sync.WaitGroup

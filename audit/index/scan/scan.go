@@ -1,9 +1,10 @@
-package index
+package scan
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,11 +48,11 @@ type Scan struct {
 	uses     int64               // how often a table was asked for
 }
 
-var _ audit.Searcher = (*Scan)(nil)
+var _ audit.Index = (*Scan)(nil)
 
-// OpenScan searches the journal in dir. Nothing is read before the first search; a directory that does not exist is
+// Open searches the journal in dir. Nothing is read before the first search; a directory that does not exist is
 // an error then.
-func OpenScan(dir string) *Scan {
+func Open(dir string) *Scan {
 	return &Scan{dir: dir, now: time.Now, tableRecords: defaultTableRecords, segments: map[uint64]*segment{}}
 }
 
@@ -133,39 +134,51 @@ func (v view) stray(ctx context.Context, i int, id string) ([]byte, error) {
 	return nil, nil
 }
 
-// Search implements audit.Searcher. It reads backwards from the newest record, or from the cursor. When ctx has a
-// deadline the page is partial at its end; when ctx is cancelled that is an error.
+// Search implements audit.Searcher. It reads backwards from the newest record, or from the cursor.
 func (s *Scan) Search(ctx context.Context, q audit.Query) (audit.Page, error) {
-	parsed, err := query.Parse(q.Text)
+	r, err := s.begin(ctx, q)
 	if err != nil {
 		return audit.Page{}, err
+	}
+	if q.Cursor != "" {
+		if r.end, err = r.parseCursor(q.Cursor); err != nil {
+			return audit.Page{}, err
+		}
+	}
+	if err := r.finish(r.search()); err != nil {
+		return audit.Page{}, err
+	}
+	if r.more {
+		r.page.Next = r.cursor(r.end)
+	}
+	return r.page, nil
+}
+
+// begin prepares a run over everything that q can find.
+func (s *Scan) begin(ctx context.Context, q audit.Query) (*run, error) {
+	parsed, err := query.Parse(q.Text)
+	if err != nil {
+		return nil, err
 	}
 	v, err := s.view()
 	if err != nil {
-		return audit.Page{}, err
-	}
-	end := uint64(1<<64 - 1)
-	if q.Cursor != "" {
-		if end, err = v.parseCursor(q.Cursor); err != nil {
-			return audit.Page{}, err
-		}
+		return nil, err
 	}
 	m := parsed.Bind(s.now())
 	from, to := m.Range()
 	from, to = query.Narrow(from, to, q.From, q.To)
-	r := &run{view: v, ctx: ctx, matcher: m, times: newTimeRange(from, to), end: end, limit: q.Limit, budget: s.Budget}
+	r := &run{view: v, ctx: ctx, matcher: m, times: newTimeRange(from, to), end: math.MaxUint64, limit: q.Limit, budget: s.Budget}
 	r.setDefaults()
-	err = r.search()
+	return r, nil
+}
+
+// finish turns the end of a deadline into a partial answer.
+func (r *run) finish(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		r.page.Partial, err = true, nil
+		r.page.Partial = true
+		return nil
 	}
-	if err != nil {
-		return audit.Page{}, err
-	}
-	if r.more {
-		r.page.Next = v.cursor(r.end)
-	}
-	return r.page, nil
+	return err
 }
 
 // A cursor is the sequence number of the last record that was looked at, and its gateway.

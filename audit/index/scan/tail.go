@@ -1,4 +1,4 @@
-package index
+package scan
 
 import (
 	"context"
@@ -140,7 +140,7 @@ func (t *tail) statementOf(ctx context.Context, res *audit.Event) (audit.Event, 
 	if e.Verdict == audit.Deny {
 		return e, audit.ErrNotFound // a refused statement did not run
 	}
-	mergeResult(&e, res)
+	e.Merge(res)
 	return e, nil
 }
 

@@ -36,15 +36,28 @@ const (
 	Action
 	Target
 	ID
+	Param
+	Command
+	Prepared
+	Policy
+	Reason
+	Redacted
+	Done
 	Rows
 	Bytes
 	Duration
+	FirstRow
+	BytesIn
+	BytesOut
+	Statements
+	Seq
 )
 
 // names are the fields as typed, by Field; since and until follow them in what people may write.
 var names = [...]string{"user", "group", "role", "resource", "protocol", "account", "database", "client",
 	"application", "session", "gateway", "entrance", "type", "class", "table", "column", "verdict", "error", "tag",
-	"credential", "fingerprint", "action", "target", "id", "rows", "bytes", "duration"}
+	"credential", "fingerprint", "action", "target", "id", "param", "command", "prepared", "policy", "reason", "redacted",
+	"done", "rows", "bytes", "duration", "first_row", "bytes_in", "bytes_out", "statements", "seq"}
 
 const (
 	sinceName = "since"
@@ -53,12 +66,29 @@ const (
 
 func (f Field) String() string { return names[f] }
 
-func (f Field) isNumber() bool { return f >= Rows }
+// Fields are all fields, in their order.
+func Fields() []Field {
+	all := make([]Field, len(names))
+	for i := range all {
+		all[i] = Field(i)
+	}
+	return all
+}
 
-// RankedField is the field of that name whose values can be counted: one that is no number and no ID.
+// IsNumber says that a Record has a Number for the field, and no Values.
+func (f Field) IsNumber() bool { return f >= Rows }
+
+// isTime says that the field's numbers are microseconds.
+func (f Field) isTime() bool { return f == Duration || f == FirstRow }
+
+// isSize says that the field's numbers are bytes.
+func (f Field) isSize() bool { return f == Bytes || f == BytesIn || f == BytesOut }
+
+// RankedField is the field of that name whose values can be counted: one that is no number, no ID and no parameter,
+// which are as many as there are events, and may be of any size.
 func RankedField(name string) (Field, error) {
 	f, ok := fieldOf(name)
-	if !ok || f.isNumber() || f == ID {
+	if !ok || f.IsNumber() || f == ID || f == Param {
 		return 0, fmt.Errorf("%q: %w", name, audit.ErrField)
 	}
 	return f, nil

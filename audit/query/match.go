@@ -12,10 +12,11 @@ import (
 type Record interface {
 	Time() time.Time
 	// Values calls yield with each value of a field that is no number, until yield returns false. Empty values are left
-	// out.
+	// out. Those of Param are the parameters that are not NULL, whole; that of Done is DoneValue.
 	Values(f Field, yield func(value []byte) bool)
-	// Number is the value of a number field; false when the record has no outcome yet, or never has one. A duration is
-	// in microseconds, Bytes the sum of both directions.
+	// Number is the value of a number field; false when the record has none, such as a statement whose result is not
+	// known yet: HasOutcome tells for rows, bytes and duration. FirstRow is a finished statement's, Statements a
+	// session's end's, Seq every record's. Durations are in microseconds, Bytes is the sum of both directions.
 	Number(f Field) (int64, bool)
 	// Texts calls yield with the whole statement and each parameter that is not NULL, until yield returns false.
 	Texts(yield func(text []byte) bool)

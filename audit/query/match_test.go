@@ -18,7 +18,8 @@ func TestMatch(t *testing.T) {
 		Params:    []audit.Param{{Form: audit.ParamNull}, {Value: []byte("chargeback\x00x"), Form: audit.ParamHex}},
 		Class:     "write", Tables: []string{"shop.orders"}, Columns: []string{"shop.orders.note"},
 		Verdict: audit.Allow, Done: true, Rows: 3, BytesIn: 100, BytesOut: 900,
-		Duration: audit.Micros(1500 * time.Millisecond), ErrorMessage: "timed out",
+		Duration: audit.Micros(1500 * time.Millisecond), ErrorMessage: "timed out", FirstRow: audit.Micros(20 * time.Millisecond),
+		Seq: 77, Command: "execute", Prepared: "S_1", Policy: "writers", Reason: "ticket 4711", Redacted: []string{"params[1]"},
 	}
 	for _, c := range []struct {
 		text string
@@ -38,6 +39,12 @@ func TestMatch(t *testing.T) {
 		{"refund", true}, {"Refund_ID", true}, {"fund", false}, {"refun*", true}, {"refund_*", true}, {"shop.orders", true},
 		{"hop.orders", false}, {"café", true}, {"CAF*", true}, {"caf", false}, {"50%", true}, {"0%", false}, {"%", true}, {"$1", true},
 		{`"fund: caf"`, true}, {`"note='refund"`, true}, {"chargeback", true}, {"charge", false}, {`"argeb"`, true},
+		{"param:CHARGEBACK*", true}, {"param:charge", false}, {"param:*", true}, {`param:"hargeback"`, false},
+		{"command:execute", true}, {"prepared:s_1", true}, {"policy:writers", true}, {`reason:"Ticket 4711"`, true},
+		{"reason:ticket*", true}, {"redacted:*", true}, {"redacted:params*", true}, {"redacted:statement", false},
+		{"done:true", true}, {"done:false", false}, {"-done:true", false}, {"first_row:20ms", true}, {"first_row:<20ms", false},
+		{"bytes_in:100", true}, {"bytes_out:>=900", true}, {"bytes_out:>1kB", false}, {"seq:77", true}, {"seq:<77", false},
+		{"statements:*", false},
 		{"since:1h", true}, {"since:10m", false}, {"until:10m", true}, {"until:1h", false}, {"until:2026-11-22", true},
 		{"until:2026-11-21", false}, {"since:2026-11-22T10:00", true}, {"until:2026-11-22T10:00", false},
 		{"user:bob or class:write", true}, {"user:bob or class:read", false}, {"(user:bob or refund) rows:3", true},
@@ -54,9 +61,34 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+func TestDone(t *testing.T) {
+	for _, c := range []struct {
+		event audit.Event
+		text  string
+		want  bool
+	}{
+		{audit.Event{Type: audit.StatementBegin}, "done:false", true},
+		{audit.Event{Type: audit.StatementBegin, Done: true}, "done:false", false},
+		{audit.Event{Type: audit.StatementBegin, Done: true}, "done:True", true},
+		{audit.Event{Type: audit.SessionEnd, Statements: 4}, "done:*", false},
+		{audit.Event{Type: audit.SessionEnd, Statements: 4}, "statements:>3 bytes_in:0", true},
+		{audit.Event{Type: audit.SessionEnd}, "first_row:*", false},
+		{audit.Event{Type: audit.SessionStart}, "statements:*", false},
+		{audit.Event{Type: audit.SessionStart}, "seq:0", true},
+	} {
+		q, err := Parse(c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := q.Bind(time.Now()).MatchEvent(&c.event); got != c.want {
+			t.Errorf("%s of %s, done %v: %v, want %v", c.text, c.event.Type, c.event.Done, got, c.want)
+		}
+	}
+}
+
 func TestNumbersNeedAnOutcome(t *testing.T) {
 	e := &audit.Event{Type: audit.StatementBegin}
-	for _, text := range []string{"rows:0", "duration:<1s", "bytes:*"} {
+	for _, text := range []string{"rows:0", "duration:<1s", "bytes:*", "first_row:*", "bytes_in:*", "bytes_out:<1"} {
 		q, err := Parse(text)
 		if err != nil {
 			t.Fatal(err)

@@ -64,12 +64,16 @@ func needleOf(n node) (Needle, bool) {
 // fieldNeedle is a field's key with as much of the value as JSON writes as it is.
 func fieldNeedle(f Field, p pattern) Needle {
 	switch f {
-	case Group, Table, Column:
+	case Group, Table, Column, Redacted:
 		return Needle{Bytes: longestSafe(p.text)} // somewhere in a list
 	case Client, Account:
 		return Needle{Bytes: longestSafe(p.text)} // [::1]:4711, or the login
-	case Error, Tag, Verdict:
+	case Error, Tag, Verdict, Policy, Reason:
 		return Needle{Bytes: longestSafe(p.text), InResult: true}
+	case Param:
+		return Needle{Bytes: longestSafe(p.text), InText: true}
+	case Done:
+		return Needle{} // nothing stands in a record that waits for its result
 	}
 	return Needle{Bytes: append([]byte(`"`+f.String()+`":"`), safePrefix(p.text)...)}
 }

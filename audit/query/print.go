@@ -94,7 +94,7 @@ func appendQuoted(b []byte, s string) []byte {
 func (n compare) appendTo(b []byte) []byte {
 	b = append(append(b, n.field.String()...), ':')
 	number := func(v int64) { b = strconv.AppendInt(b, v, 10) }
-	if n.field == Duration {
+	if n.field.isTime() {
 		number = func(v int64) { b = append(strconv.AppendInt(b, v, 10), "us"...) }
 	}
 	switch {

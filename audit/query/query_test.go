@@ -33,6 +33,8 @@ func TestParseCanonical(t *testing.T) {
 		{"until:2026-11-22T10:00:00+02:00", "until:2026-11-22T08:00:00Z"},
 		{"-- - -(a or b) not -", "-- - -(a or b) not -"},
 		{`"say \"hi\" \\ \x"`, `"say \"hi\" \\ \\x"`},
+		{"first_row:>=1ms bytes_out:1kB seq:10..20 statements:0 param:42,\"a b\" done:FALSE redacted:*",
+			`first_row:>=1000us bytes_out:1000 seq:10..20 statements:0 param:42,"a b" done:FALSE redacted:*`},
 		{"12:30 ::text a.b=1 refund*", "12:30 ::text a.b=1 refund*"},
 		{`table:"ali*"`, `table:"ali*"`},
 	} {
@@ -78,6 +80,14 @@ func TestSyntaxErrors(t *testing.T) {
 		{"bytes:9223372036854775807", 6, 19, "is no size"},
 		{"duration:1", 9, 1, "is no duration"},
 		{"duration:5s..1s", 9, 6, "smaller value first"},
+		{"first_row:1", 10, 1, "is no duration"},
+		{"bytes_in:x", 9, 1, "is no size"},
+		{"seq:1kB", 4, 3, "is no count"},
+		{"first_row:", 0, 10, "such as first_row:>1s"},
+		{"seq:", 0, 4, "such as seq:>1000"},
+		{"done:", 0, 5, "such as done:false"},
+		{"params:x", 0, 6, "did you mean param"},
+		{"user:a rows:1,2,x", 16, 1, "is no count"},
 		{"rows:<>5", 5, 3, "compare with one of"},
 		{"rows:-5", 5, 2, "is no count"},
 		{"since:tomorrow", 6, 8, "is no time"},
@@ -123,7 +133,7 @@ func nodeGen(depth int) *rapid.Generator[node] {
 			}
 			return n
 		case 3:
-			field := Field(rapid.IntRange(int(Rows), int(Duration)).Draw(t, "number"))
+			field := Field(rapid.IntRange(int(Rows), int(Seq)).Draw(t, "number"))
 			low := rapid.Int64Range(0, 1e12).Draw(t, "low")
 			high := rapid.Int64Range(low, 1e13).Draw(t, "high")
 			switch rapid.IntRange(0, 3).Draw(t, "open") {

@@ -19,7 +19,7 @@ func (p *parser) fieldTerm() (node, error) {
 	switch {
 	case !known:
 		return nil, syntaxError(name.pos, name.len, unknownField(name.text))
-	case field.isNumber():
+	case field.IsNumber():
 		return p.numberTerm(field)
 	}
 	n := oneOf{field: field}
@@ -57,11 +57,13 @@ func exampleOf(field string) string {
 		return "2026-11-22"
 	}
 	f, _ := fieldOf(field)
-	switch f {
-	case Rows, Bytes:
-		return ">1000"
-	case Duration:
+	switch {
+	case f.isTime():
 		return ">1s"
+	case f.IsNumber():
+		return ">1000"
+	case f == Done:
+		return "false"
 	}
 	return "* for any"
 }
@@ -144,7 +146,7 @@ func interval(field Field, text string) (low, high int64, err error) {
 
 // number reads a count, a size in bytes (10kB is 10 000, 10KiB is 10 240) or a duration in microseconds.
 func number(field Field, text string) (int64, error) {
-	if field == Duration {
+	if field.isTime() {
 		d, ok := parseAge(text)
 		if !ok {
 			return 0, fmt.Errorf("%q is no duration; write 500ms, 1s, 2m or 1h30m", text)
@@ -153,12 +155,12 @@ func number(field Field, text string) (int64, error) {
 	}
 	digits := strings.TrimRight(text, "kKMGTiB")
 	unit, known := sizeUnit(text[len(digits):])
-	if field != Bytes && len(digits) < len(text) {
+	if !field.isSize() && len(digits) < len(text) {
 		known = false
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n < 0 || !known || n > (math.MaxInt64-1)/unit {
-		if field == Bytes {
+		if field.isSize() {
 			return 0, fmt.Errorf("%q is no size; write 100, 10kB, 5MB or 1GiB", text)
 		}
 		return 0, fmt.Errorf("%q is no count; write a whole number", text)

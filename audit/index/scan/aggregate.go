@@ -75,9 +75,12 @@ func (s *Scan) Top(ctx context.Context, q audit.TopQuery) (audit.Top, error) {
 		return audit.Top{}, err // the measure does not exist
 	}
 	coverage, err := s.each(ctx, q.Query, func(rec *record) error {
-		rows, _ := rec.Number(query.Rows)
-		bytes, _ := rec.Number(query.Bytes)
-		micros, _ := rec.Number(query.Duration)
+		var rows, bytes, micros int64
+		if query.IsSummed(audit.Type(rec.head.event), rec.done()) {
+			rows, _ = rec.Number(query.Rows)
+			bytes, _ = rec.Number(query.Bytes)
+			micros, _ = rec.Number(query.Duration)
+		}
 		rec.Values(field, func(v []byte) bool {
 			sum := ranking.Of(v)
 			sum.Count++

@@ -66,7 +66,8 @@ var keys = [...]string{query.User: `,"user":`, query.Role: `,"role":`, query.Res
 	query.Application: `,"application":`, query.Session: `,"session":`, query.Gateway: `,"gateway":`,
 	query.Entrance: `,"entrance":`, query.Type: `,"type":`, query.Class: `,"class":`,
 	query.Credential: `,"credential":`, query.Fingerprint: `,"fingerprint":`, query.Action: `,"action":`,
-	query.Target: `,"target":`, query.ID: `,"id":`}
+	query.Target: `,"target":`, query.ID: `,"id":`, query.Command: `,"command":`,
+	query.Prepared: `,"prepared":`}
 
 func (r *record) Values(f query.Field, yield func([]byte) bool) {
 	switch f {
@@ -76,6 +77,10 @@ func (r *record) Values(f query.Field, yield func([]byte) bool) {
 		eachString(r.own, `,"tables":`, r.scratch, nonEmpty(yield))
 	case query.Column:
 		eachString(r.own, `,"columns":`, r.scratch, nonEmpty(yield))
+	case query.Redacted:
+		eachString(r.own, `,"redacted":`, r.scratch, nonEmpty(yield))
+	case query.Param:
+		r.params(nonEmpty(yield))
 	case query.Account:
 		if v := stringMember(r.own, `,"account":`, r.scratch); len(v) == 0 || yield(v) {
 			nonEmpty(yield)(stringMember(r.own, `,"login":`, r.scratch))
@@ -86,6 +91,20 @@ func (r *record) Values(f query.Field, yield func([]byte) bool) {
 			v = stringMember(r.result(), `,"verdict":`, r.scratch)
 		}
 		nonEmpty(yield)(v)
+	case query.Policy:
+		from := r.own
+		if len(stringMember(r.own, `,"verdict":`, r.scratch)) == 0 {
+			from = r.final()
+		}
+		nonEmpty(yield)(stringMember(from, `,"policy":`, r.scratch))
+	case query.Reason:
+		v := stringMember(r.own, `,"reason":`, r.scratch)
+		if len(v) == 0 {
+			v = stringMember(r.result(), `,"reason":`, r.scratch)
+		}
+		nonEmpty(yield)(v)
+	case query.Done:
+		nonEmpty(yield)([]byte(query.DoneValue(audit.Type(r.head.event), r.done())))
 	case query.Tag:
 		nonEmpty(yield)(stringMember(r.final(), `,"tag":`, r.scratch))
 	case query.Error:
@@ -112,24 +131,41 @@ func (r *record) final() []byte {
 }
 
 func (r *record) Number(f query.Field) (int64, bool) {
-	outcome := r.result()
-	if outcome == nil && !query.HasOutcome(audit.Type(r.head.event), r.ownDone()) {
+	switch f {
+	case query.Seq:
+		return int64(r.head.seq), true
+	case query.Statements:
+		return numberMember(r.own, `,"statements":`), audit.Type(r.head.event) == audit.SessionEnd
+	}
+	if !query.HasOutcome(audit.Type(r.head.event), r.done()) {
 		return 0, false
 	}
-	from := r.final()
 	switch f {
 	case query.Rows:
-		return numberMember(from, `,"rows":`), true
+		return numberMember(r.final(), `,"rows":`), true
 	case query.Bytes:
-		in := max(numberMember(r.own, `,"bytes_in":`), numberMember(from, `,"bytes_in":`))
-		return in + numberMember(from, `,"bytes_out":`), true
+		return r.bytesIn() + numberMember(r.final(), `,"bytes_out":`), true
+	case query.BytesIn:
+		return r.bytesIn(), true
+	case query.BytesOut:
+		return numberMember(r.final(), `,"bytes_out":`), true
 	case query.Duration:
-		return numberMember(from, `,"duration_us":`), true
+		return numberMember(r.final(), `,"duration_us":`), true
+	case query.FirstRow:
+		return numberMember(r.final(), `,"first_row_us":`), r.done()
 	}
 	return 0, false
 }
 
-func (r *record) ownDone() bool {
+func (r *record) bytesIn() int64 {
+	return max(numberMember(r.own, `,"bytes_in":`), numberMember(r.final(), `,"bytes_in":`))
+}
+
+// done says that the statement's result is known.
+func (r *record) done() bool {
+	if r.result() != nil {
+		return true
+	}
 	_, done := member(r.own, `,"done":true`)
 	return done
 }
@@ -152,27 +188,47 @@ func (r *record) Texts(yield func([]byte) bool) {
 	eachString(r.own, `,"params":`, r.scratch, yield)
 }
 
-func (r *record) opaqueTexts(e *audit.Event, yield func([]byte) bool) {
-	whole := func(own []byte, file *audit.SideFile) []byte {
-		if file == nil {
-			return own
-		}
-		b, err := readSideFile(r.run.scan.dir, file, maxSideFile)
-		if err != nil {
-			return own
-		}
-		return b
-	}
-	s := &e.Statement
-	if (len(s.Bytes) > 0 || s.File != nil) && !yield(whole(s.Bytes, s.File)) {
+// params calls yield with each parameter that is not NULL, read like Texts.
+func (r *record) params(yield func([]byte) bool) {
+	if r.block.table.flags[r.at]&isOpaque == 0 {
+		eachString(r.own, `,"params":`, r.scratch, yield)
 		return
 	}
+	e, err := decode(r.own)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	r.opaqueParams(&e, yield)
+}
+
+func (r *record) opaqueTexts(e *audit.Event, yield func([]byte) bool) {
+	s := &e.Statement
+	if (len(s.Bytes) > 0 || s.File != nil) && !yield(r.whole(s.Bytes, s.File)) {
+		return
+	}
+	r.opaqueParams(e, yield)
+}
+
+func (r *record) opaqueParams(e *audit.Event, yield func([]byte) bool) {
 	for i := range e.Params {
 		p := &e.Params[i]
-		if p.Form != audit.ParamNull && !yield(whole(p.Value, p.File)) {
+		if p.Form != audit.ParamNull && !yield(r.whole(p.Value, p.File)) {
 			return
 		}
 	}
+}
+
+// whole is what the record itself holds, or the side file instead.
+func (r *record) whole(own []byte, file *audit.SideFile) []byte {
+	if file == nil {
+		return own
+	}
+	b, err := readSideFile(r.run.scan.dir, file, maxSideFile)
+	if err != nil {
+		return own
+	}
+	return b
 }
 
 // event is the record decoded, with its result.

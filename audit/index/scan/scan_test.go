@@ -129,6 +129,12 @@ func drawEvent(t *rapid.T, i int, open []string) *audit.Event {
 		e.Rows = pick[int64](t, "rows", 0, 1, 10, 1000)
 		e.BytesIn, e.BytesOut = pick[int64](t, "in", 0, 100), pick[int64](t, "out", 0, 5000)
 		e.Duration = pick(t, "duration", 0, audit.Micros(time.Millisecond), audit.Micros(2*time.Second))
+		e.FirstRow = pick(t, "first row", 0, audit.Micros(time.Millisecond))
+		e.Policy, e.Reason = pick(t, "end policy", "", "late"), pick(t, "end reason", "", "cut off")
+		e.Verdict = pick(t, "end verdict", "", audit.Deny)
+		if e.Type == audit.SessionEnd {
+			e.Statements = pick[int64](t, "statements", 0, 3)
+		}
 		e.Tag = pick(t, "tag", "", "SELECT 5")
 		e.ErrorCode, e.ErrorMessage = pick(t, "code", "", "23505", "42P01"), pick(t, "message", "", "no \"refund\"")
 		return e
@@ -141,6 +147,9 @@ func drawEvent(t *rapid.T, i int, open []string) *audit.Event {
 		e.BytesIn = pick[int64](t, "begun in", 0, 50, 6000)
 	}
 	e.Class = pick(t, "class", "read", "write", "")
+	e.Command, e.Prepared = pick(t, "command", "query", "execute", ""), pick(t, "prepared", "", "S_1")
+	e.Policy, e.Reason = pick(t, "policy", "", "Writers"), pick(t, "reason", "", `ticket "7"`)
+	e.Redacted = pick(t, "redacted", nil, []string{"params[0]", "statement"})
 	e.Tables = pick(t, "tables", nil, []string{"public.orders"}, []string{"Orders", "refunds"})
 	for range rapid.IntRange(0, 2).Draw(t, "params") {
 		p := audit.Param{Form: pick(t, "form", audit.ParamText, audit.ParamNull, audit.ParamHex)}
@@ -160,6 +169,9 @@ func drawQuery(t *rapid.T) string {
 		"error:\"no \\\"refund\\\"\"", "tag:sel*", "rows:>=10", "rows:0", "rows:*", "bytes:>5000", "duration:>1s",
 		"duration:<1s", "-rows:*", "id:event-1*", "refund", "REFUND*", `"fund"`, `"Éclair"`, "éclair", `"a\"b"`, "xref*",
 		`"refund\"}"`, "kelvin", "s", "y*", `"\",\""`, "since:2m", "until:3m", "-until:4m",
+		"param:refund", "param:*", "-param:y*", "param:refund,\"a\nb\"", "command:query", "prepared:s_*",
+		"policy:writers", "policy:late", "-policy:*", `reason:"ticket \"7\""`, "reason:cut*", "redacted:statement", "done:true",
+		"done:false", "-done:*", "first_row:1ms", "first_row:*", "bytes_in:>=100", "bytes_out:5000", "statements:3", "seq:<20",
 		"since:2026-11-01", "nothing-like-it", "type:x", "hex"}
 	var b strings.Builder
 	for i := range rapid.IntRange(0, 3).Draw(t, "terms") {

@@ -112,6 +112,15 @@ func (p *Process) Kill() error {
 	return nil
 }
 
+// killGroup is Kill for the program and all that it has started.
+func (p *Process) killGroup() error {
+	if err := syscall.Kill(-p.PID(), syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("kill %s: %w", filepath.Base(p.command.Path), err)
+	}
+	<-p.done
+	return nil
+}
+
 // Stop asks the program to end and waits until it is gone; past the grace period it is killed.
 func (p *Process) Stop(grace time.Duration) error {
 	s := p.command.StopSignal

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,6 +38,11 @@ type Sally struct {
 // RunSally starts `bin server` over a data directory, which it makes on first use, with every listener on a free
 // loopback port. Further arguments are the server's.
 func RunSally(ctx context.Context, bin, dataDir string, args ...string) (*Sally, error) {
+	return RunSallyUnder(ctx, nil, bin, dataDir, args...)
+}
+
+// RunSallyUnder is RunSally with the program run by another, such as strace: wrapper is that one and its arguments.
+func RunSallyUnder(ctx context.Context, wrapper []string, bin, dataDir string, args ...string) (*Sally, error) {
 	if err := os.MkdirAll(dataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
@@ -45,12 +51,9 @@ func RunSally(ctx context.Context, bin, dataDir string, args ...string) (*Sally,
 	if err := os.Remove(addresses); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("remove stale addresses.json: %w", err)
 	}
-	process, err := Start(Command{
-		Path: bin,
-		Args: append([]string{"server", "--data-dir", dataDir, "--listen-web", "127.0.0.1:0",
-			"--listen-tunnel", "127.0.0.1:0", "--listen-postgres", "127.0.0.1:0"}, args...),
-		LogFile: s.LogFile,
-	})
+	line := slices.Concat(wrapper, []string{bin, "server", "--data-dir", dataDir, "--listen-web", "127.0.0.1:0",
+		"--listen-tunnel", "127.0.0.1:0", "--listen-postgres", "127.0.0.1:0"}, args)
+	process, err := Start(Command{Path: line[0], Args: line[1:], LogFile: s.LogFile})
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +65,7 @@ func RunSally(ctx context.Context, bin, dataDir string, args ...string) (*Sally,
 		return s.Postgres != "" && listens(ctx, s.Postgres) && listens(ctx, s.Web)
 	}
 	if err := process.waitUntil(ready, sallyStartLimit); err != nil {
-		return nil, errors.Join(err, process.Kill())
+		return nil, errors.Join(err, process.killGroup())
 	}
 	s.process = process
 	return s, nil
@@ -77,8 +80,8 @@ func (s *Sally) Done() <-chan struct{} { return s.process.Done() }
 // Stop asks the server to drain and end.
 func (s *Sally) Stop() error { return s.process.Stop(sallyStopGrace) }
 
-// Kill ends the server as `kill -9` does.
-func (s *Sally) Kill() error { return s.process.Kill() }
+// Kill ends the server, and what it runs under, as `kill -9` does.
+func (s *Sally) Kill() error { return s.process.killGroup() }
 
 // PostgresHostPort is the native PostgreSQL entrance.
 func (s *Sally) PostgresHostPort() (host, port string, err error) {

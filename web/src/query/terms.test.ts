@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { caret, isList, parseTerms, quote, withFilter, withoutTerm } from './terms';
+import { caret, filterSense, isList, parseTerms, quote, withFilter, withoutFilter, withoutTerm } from './terms';
 
 describe('parseTerms', () => {
   const cases: [string, [string, string, boolean][]][] = [
@@ -16,9 +16,18 @@ describe('parseTerms', () => {
     ['"a\\d"', [['', 'a\\d', false]]],
     ['- user: ::', [['', '-', false], ['', 'user:', false], ['', '::', false]]],
     ['user:', [['', 'user:', false]]],
+    ['user:"a b",c,d x', [['user', 'a b|c|d', false], ['', 'x', false]]],
+    ['not user:a NOT b', [['user', 'a', true], ['', 'b', true]]],
+    ['--x - -y', [['', '--x', false], ['', '-', false], ['', 'y', true]]],
+    ['not -a', [['', 'a', false]]],
+    ['not', [['', 'not', false]]],
+    ['notable not(a) x', [['', 'notable', false], ['', '', true], ['', 'x', false]]],
+    ['a"b c"d', [['', 'a', false], ['', 'b c', false], ['', 'd', false]]],
+    ['a and b', [['', 'a', false], ['', 'b', false]]],
+    ['(a or "(") -(b c) d', [['', '', false], ['', '', true], ['', 'd', false]]],
   ];
   it.each(cases)('cuts %j', (query, want) => {
-    expect(parseTerms(query).map((t) => [t.field, t.value, t.negated])).toEqual(want);
+    expect(parseTerms(query).map((t) => [t.field, t.values.join('|'), t.negated])).toEqual(want);
   });
 });
 
@@ -27,7 +36,7 @@ describe('quote', () => {
   it.each(values)('keeps %j one term with the same value', (value) => {
     const terms = parseTerms(`user:${quote(value)}`);
     expect(terms).toHaveLength(1);
-    expect(terms[0]?.value).toBe(value);
+    expect(terms[0]?.values).toEqual([value]);
   });
 });
 
@@ -50,10 +59,37 @@ it.each([
   ['user:alice "a or (b)" -c', true],
   ['', true],
   ['a or b', false],
-  ['NOT b', false],
-  ['(a b)', false],
+  ['NOT b', true],
+  ['(a b)', true],
+  ['(a or b) c', true],
+  ['(a', false],
+  ['a)', false],
+  ['"a or b', true],
   ['x user:"(a"', true],
 ])('isList(%j) is %s', (query, want) => expect(isList(query)).toBe(want));
+
+describe('withFilter and withoutFilter', () => {
+  const searches = ['', 'refund', '(a or b) "c d"', '-user:bob x', 'not (a) y', 'user:a,b', 'say "\\"hi\\""'];
+  const values = ['alice', 'a b', '"', 'back\\slash', '-x', 'a,b', 'x*', '(', 'or', 'né\n'];
+  it.each(searches)('undo each other in %j', (query) => {
+    for (const value of values) {
+      for (const negated of [false, true]) {
+        const added = withFilter(query, 'user', value, negated);
+        expect(isList(added)).toBe(true);
+        expect(filterSense(added, 'user', value)).toBe(negated ? 'without' : 'only');
+        expect(filterSense(added, 'table', value)).toBeUndefined();
+        expect(withoutFilter(added, 'user', value)).toBe(query);
+      }
+    }
+  });
+  it('leave a list of values alone', () => {
+    expect(filterSense('user:a,b', 'user', 'a')).toBeUndefined();
+    expect(withFilter('user:a,b', 'user', 'a')).toBe('user:a,b user:a');
+  });
+  it('leave a search with an or alone', () => {
+    expect(withoutFilter('user:a or b', 'user', 'a')).toBe('user:a or b');
+  });
+});
 
 it('a filter holds for all of a search with or in it', () => {
   expect(withFilter('a or b', 'user', 'alice')).toBe('(a or b) user:alice');

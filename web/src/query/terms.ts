@@ -1,52 +1,9 @@
-// A search as a person types it is a list of terms: user:ali*, -class:read, "refund", duration:>1s. The server alone
-// says what a search means (audit/query); here it is only cut up, so that pages can show terms and change them.
+import { type Unit, units } from './lex';
 
-export interface Term {
-  // text is the term as typed, sign and quotes included.
-  text: string;
-  negated: boolean;
-  // field is empty for a word or phrase that is looked for anywhere.
-  field: string;
-  value: string;
-}
+// Changing a search: the text stays the only truth, and what is added or taken away is a term of it.
 
-const FIELD = /^([a-z_]+):(?=.)/is;
-
-// parseTerms cuts a search into its terms. A quote that never closes reaches to the end.
-export function parseTerms(query: string): Term[] {
-  return split(query).map((text) => {
-    const negated = text.length > 1 && text.startsWith('-');
-    const rest = negated ? text.slice(1) : text;
-    const field = (FIELD.exec(rest)?.[1] ?? '').toLowerCase();
-    const value = field ? rest.slice(field.length + 1) : rest;
-    return { text, negated, field, value: unquote(value) };
-  });
-}
-
-function split(query: string): string[] {
-  const terms: string[] = [];
-  let term = '';
-  let quoted = false;
-  for (let i = 0; i < query.length; i++) {
-    const c = query.charAt(i);
-    if (!quoted && /\s/.test(c)) {
-      if (term) terms.push(term);
-      term = '';
-      continue;
-    }
-    term += c;
-    if (quoted && c === '\\' && i + 1 < query.length) term += query.charAt(++i);
-    else if (c === '"') quoted = !quoted;
-  }
-  if (term) terms.push(term);
-  return terms;
-}
-
-function unquote(value: string): string {
-  if (!value.startsWith('"')) return value;
-  const end = value.length > 1 && value.endsWith('"') ? -1 : undefined;
-  return value.slice(1, end).replace(/\\(["\\])/g, '$1');
-}
+// parseTerms cuts a search into its terms; the word and, which changes nothing, is left out.
+export const parseTerms = (query: string): Unit[] => units(query).units.filter((unit) => unit.kind !== 'and');
 
 // quote writes a value so that it is one term, whatever is in it.
 export function quote(value: string): string {
@@ -54,30 +11,42 @@ export function quote(value: string): string {
   return `"${value.replace(/["\\]/g, '\\$&')}"`;
 }
 
-// isList says whether a search is a plain list of terms that must all hold, without or, not and parentheses: only
-// then can a term be taken out by itself.
+// isList says whether a search is a list of terms that must all hold, without an or between them: only then can a term
+// be taken out by itself.
 export function isList(query: string): boolean {
-  return split(query).every((text) => {
-    const bare = text.replace(/"(?:\\.|[^"\\])*("|$)/gs, '');
-    return !/[()]/.test(bare) && !/^(or|and|not)$/i.test(text);
-  });
+  const { units: all, broken } = units(query);
+  return !broken && all.every((unit) => unit.kind !== 'or');
 }
+
+const join = (terms: Unit[]) => terms.map((term) => term.text).join(' ');
+
+const isFilter = (term: Unit, field: string, value: string) =>
+  term.field === field && term.values.length === 1 && term.values[0] === value;
 
 // withFilter adds field:value to a search, in place of an equal or opposite term.
 export function withFilter(query: string, field: string, value: string, negated = false): string {
   const text = `${negated ? '-' : ''}${field}:${quote(value)}`;
   if (!isList(query)) return `(${query}) ${text}`;
-  const kept = parseTerms(query).filter((term) => term.field !== field || term.value !== value);
-  return [...kept.map((term) => term.text), text].join(' ');
+  return [join(parseTerms(query).filter((term) => !isFilter(term, field, value))), text].filter(Boolean).join(' ');
+}
+
+// withoutFilter takes field:value out again, be it wanted or excluded; a search with an or stays as it is.
+export function withoutFilter(query: string, field: string, value: string): string {
+  if (!isList(query)) return query;
+  return join(parseTerms(query).filter((term) => !isFilter(term, field, value)));
+}
+
+export type Sense = 'only' | 'without';
+
+// filterSense says whether a search narrows to field:value, excludes it, or neither.
+export function filterSense(query: string, field: string, value: string): Sense | undefined {
+  if (!isList(query)) return undefined;
+  const term = parseTerms(query).findLast((t) => isFilter(t, field, value));
+  return term && (term.negated ? 'without' : 'only');
 }
 
 // withoutTerm drops the term at a place in parseTerms' list.
-export function withoutTerm(query: string, index: number): string {
-  return parseTerms(query)
-    .filter((_, i) => i !== index)
-    .map((term) => term.text)
-    .join(' ');
-}
+export const withoutTerm = (query: string, index: number): string => join(parseTerms(query).filter((_, i) => i !== index));
 
 // caret turns a place in bytes of UTF-8, as the server reports it, into a piece of the text: before, at, after.
 // The piece at the place is empty when the place is the text's end.

@@ -118,6 +118,7 @@ func (s *Service) Handler() http.Handler {
 	mux.HandleFunc(apiRoot+"/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, fmt.Sprintf("the API has no %s %s", r.Method, r.URL.Path)))
 	})
+	mux.Handle("GET /metrics", s.metricsHandler())
 	mux.Handle("/", newWeb(s.ui))
 	return s.secured(mux)
 }

@@ -24,21 +24,40 @@ const (
 	maxStream = 24 * time.Hour
 )
 
+// Matching is what all questions to the record have in common.
+type Matching struct {
+	Text    string    `query:"q" maxLength:"8192" doc:"The search, such as: user:alice class:write \"refund\" since:1h"`
+	From    time.Time `query:"from" doc:"Only events at or after this time (RFC 3339)"`
+	To      time.Time `query:"to" doc:"Only events before this time (RFC 3339)"`
+	Timeout float64   `query:"timeout" minimum:"0" maximum:"30" doc:"Seconds after which the answer is what was found so far, and partial; default 30"`
+}
+
+func (m *Matching) query() audit.Query { return audit.Query{Text: m.Text, From: m.From, To: m.To} }
+
+// bounded is the context that the question is answered in.
+func (m *Matching) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	wanted := time.Duration(m.Timeout * float64(time.Second))
+	if wanted <= 0 || wanted > searchTime {
+		wanted = searchTime
+	}
+	return context.WithTimeout(ctx, wanted)
+}
+
 type auditQuery struct {
-	Text   string    `query:"q" maxLength:"8192" doc:"The search, such as: user:alice class:write \"refund\" since:1h"`
-	From   time.Time `query:"from" doc:"Only events at or after this time (RFC 3339)"`
-	To     time.Time `query:"to" doc:"Only events before this time (RFC 3339)"`
-	Limit  int       `query:"limit" minimum:"1" maximum:"1000" doc:"Rows in a page; default 50"`
-	Cursor string    `query:"cursor" maxLength:"1024" doc:"The previous page's next"`
+	Matching
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" doc:"Rows in a page; default 50"`
+	Cursor string `query:"cursor" maxLength:"1024" doc:"The previous page's next"`
 }
 
 func (s *Service) registerAudit(a *api) {
 	add(a, route{method: http.MethodGet, path: "/audit/events", id: "search-audit", summary: "Search the record, newest first", level: reader,
 		description: "A query that cannot be understood is a 400 whose members position and length say where."},
 		func(ctx context.Context, in *auditQuery) (*answer[audit.Page], error) {
-			ctx, cancel := context.WithTimeout(ctx, searchTime)
+			ctx, cancel := in.bounded(ctx)
 			defer cancel()
-			p, err := s.searcher.Search(ctx, audit.Query{Text: in.Text, From: in.From, To: in.To, Limit: in.Limit, Cursor: in.Cursor})
+			q := in.query()
+			q.Limit, q.Cursor = in.Limit, in.Cursor
+			p, err := s.searcher.Search(ctx, q)
 			if p.Rows == nil {
 				p.Rows = []audit.Event{}
 			}
@@ -50,6 +69,8 @@ func (s *Service) registerAudit(a *api) {
 			return &answer[*audit.Event]{Body: &e}, err
 		})
 	s.registerAuditSums(a)
+	s.registerExport(a)
+	s.registerAuditKey(a)
 	s.registerTail(a)
 }
 
@@ -109,7 +130,7 @@ func (s *Service) tail(r *http.Request, w http.ResponseWriter, text string) {
 		return
 	}
 	var watching sync.WaitGroup
-	watching.Go(func() { s.watch(ctx, cancel, r, out) })
+	watching.Go(func() { s.watch(ctx, cancel, r, func() error { return out.comment("alive") }) })
 	defer watching.Wait()
 	defer cancel()
 	err = s.searcher.Tail(ctx, text, func(e audit.Event) error { return out.event(&e) })
@@ -118,8 +139,8 @@ func (s *Service) tail(r *http.Request, w http.ResponseWriter, text string) {
 	}
 }
 
-// watch keeps the stream alive and ends it as soon as the caller may no longer read.
-func (s *Service) watch(ctx context.Context, end context.CancelFunc, r *http.Request, out *eventStream) {
+// watch calls beat now and then while a stream goes on, and ends it as soon as the caller may no longer read.
+func (s *Service) watch(ctx context.Context, end context.CancelFunc, r *http.Request, beat func() error) {
 	defer end()
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
@@ -136,7 +157,7 @@ func (s *Service) watch(ctx context.Context, end context.CancelFunc, r *http.Req
 			return
 		case <-snap.replaced:
 		case <-ticker.C:
-			if err := out.comment("alive"); err != nil {
+			if beat() != nil {
 				return
 			}
 		}

@@ -20,30 +20,21 @@ type Prover interface {
 	Key() string
 }
 
-// matching is what the questions about many events have in common.
-type matching struct {
-	Text string    `query:"q" maxLength:"8192" doc:"The search, such as: user:alice class:write \"refund\" since:1h"`
-	From time.Time `query:"from" doc:"Only events at or after this time (RFC 3339)"`
-	To   time.Time `query:"to" doc:"Only events before this time (RFC 3339)"`
-}
-
-func (m *matching) query() audit.Query { return audit.Query{Text: m.Text, From: m.From, To: m.To} }
-
 type histogramQuery struct {
-	matching
+	Matching
 	Step int64  `query:"step" minimum:"0" maximum:"31536000" doc:"Width of a bucket in seconds; 0 chooses one"`
 	By   string `query:"by" maxLength:"40" doc:"Count this field's ten most frequent values within each bucket"`
 }
 
 type topQuery struct {
-	matching
+	Matching
 	Field string        `query:"field" required:"true" maxLength:"40" doc:"The field whose values are ranked, such as user"`
 	N     int           `query:"n" minimum:"1" maximum:"1000" doc:"How many values; default 10"`
 	By    audit.Measure `query:"by" enum:"count,duration,rows,bytes" doc:"What they are ranked by; default count"`
 }
 
 type countQuery struct {
-	matching
+	Matching
 	Limit int64 `query:"limit" minimum:"0" doc:"Stop counting here; 0 counts all"`
 }
 
@@ -59,7 +50,7 @@ func (s *Service) registerAuditSums(a *api) {
 	add(a, route{method: http.MethodGet, path: "/audit/histogram", id: "audit-histogram", summary: "Count events over time", level: reader,
 		description: "Without a step one is chosen for the events' own span."},
 		func(ctx context.Context, in *histogramQuery) (*answer[audit.Histogram], error) {
-			ctx, cancel := context.WithTimeout(ctx, searchTime)
+			ctx, cancel := in.bounded(ctx)
 			defer cancel()
 			h, err := s.searcher.Histogram(ctx, audit.HistogramQuery{
 				Query: in.query(), Step: time.Duration(in.Step) * time.Second, By: in.By,
@@ -68,14 +59,14 @@ func (s *Service) registerAuditSums(a *api) {
 		})
 	add(a, route{method: http.MethodGet, path: "/audit/top", id: "audit-top", summary: "Rank a field's values", level: reader},
 		func(ctx context.Context, in *topQuery) (*answer[audit.Top], error) {
-			ctx, cancel := context.WithTimeout(ctx, searchTime)
+			ctx, cancel := in.bounded(ctx)
 			defer cancel()
 			t, err := s.searcher.Top(ctx, audit.TopQuery{Query: in.query(), Field: in.Field, N: in.N, By: in.By})
 			return &answer[audit.Top]{Body: t}, err
 		})
 	add(a, route{method: http.MethodGet, path: "/audit/count", id: "audit-count", summary: "Count events", level: reader},
 		func(ctx context.Context, in *countQuery) (*answer[audit.Count], error) {
-			ctx, cancel := context.WithTimeout(ctx, searchTime)
+			ctx, cancel := in.bounded(ctx)
 			defer cancel()
 			c, err := s.searcher.Count(ctx, in.query(), in.Limit)
 			return &answer[audit.Count]{Body: c}, err

@@ -52,6 +52,13 @@ var routes = []struct{ method, path, level string }{
 	{"DELETE", "/sessions/{id}", "admin"},
 	{"GET", "/audit/events", "reader"},
 	{"GET", "/audit/events/{id}", "reader"},
+	{"GET", "/audit/events/{id}/proof", "reader"},
+	{"GET", "/audit/histogram", "reader"},
+	{"GET", "/audit/top", "reader"},
+	{"GET", "/audit/count", "reader"},
+	{"GET", "/audit/status", "reader"},
+	{"GET", "/audit/export", "reader"},
+	{"POST", "/audit/key/rotate", "admin"},
 	{"GET", "/audit/tail", "reader"},
 }
 
@@ -119,7 +126,7 @@ func TestOpenAPIDocument(t *testing.T) {
 	}
 
 	checkReferences(t, body.body, doc)
-	for _, name := range []string{"User", "Resource", "Role", "Credential", "Token", "LiveSession", "Event", "Page", "Me", "Problem"} {
+	for _, name := range []string{"User", "Resource", "Role", "Credential", "Token", "LiveSession", "Event", "Page", "Histogram", "Top", "Count", "AuditStatus", "Proof", "Me", "Problem"} {
 		if _, ok := doc.Components.Schemas[name]; !ok {
 			t.Errorf("no schema %s", name)
 		}

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/admin/ca"
 	"github.com/sallyport/sallyport/admin/store"
@@ -39,7 +41,8 @@ type Config struct {
 	Store    *store.Store
 	Journal  audit.Appender
 	Searcher audit.Index
-	Prover   Prover // nil: events cannot be proved here
+	Prover   Prover     // nil: events cannot be proved here
+	Rotator  KeyRotator // nil: there is no key to rotate
 	Secrets  SecretStore
 	Sealer   ca.Sealer // seals the certificate authority's key
 	UI       fs.FS     // the built web UI, index.html at its root; nil: none
@@ -48,6 +51,9 @@ type Config struct {
 	Tunnel   func() string    // host:port of the tunnel entrance for clients; nil: none
 	Health   func() error     // what else must work for this process to be well; nil: nothing
 	Now      func() time.Time // nil: time.Now
+	Measured Measured         // what /metrics tells of the rest of the process
+	// Metrics is where the service registers what it measures, beside what others do; nil: a registry of its own.
+	Metrics *prometheus.Registry
 }
 
 // Service is the control plane of one process. It is safe for concurrent use.
@@ -56,6 +62,8 @@ type Service struct {
 	journal  audit.Appender
 	searcher audit.Index
 	prover   Prover
+	rotator  KeyRotator
+	metrics  *prometheus.Registry
 	secrets  SecretStore
 	ui       fs.FS
 	log      *slog.Logger
@@ -78,8 +86,8 @@ type Service struct {
 // New loads the state, makes or opens the certificate authority, and is then ready to serve. End it with Close.
 func New(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{
-		store: c.Store, journal: c.Journal, searcher: c.Searcher, prover: c.Prover, secrets: c.Secrets, ui: c.UI, log: c.Log,
-		gateway: c.Gateway, tunnel: c.Tunnel, health: c.Health, now: c.Now,
+		store: c.Store, journal: c.Journal, searcher: c.Searcher, prover: c.Prover, rotator: c.Rotator, metrics: c.Metrics,
+		secrets: c.Secrets, ui: c.UI, log: c.Log, gateway: c.Gateway, tunnel: c.Tunnel, health: c.Health, now: c.Now,
 		userFailures: newLimiter(10, 6*time.Second),
 		addrFailures: newLimiter(20, 3*time.Second),
 	}
@@ -91,6 +99,9 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	}
 	if s.health == nil {
 		s.health = func() error { return nil }
+	}
+	if err := s.registerMetrics(c.Measured); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	if err := s.openAuthority(ctx, c.Sealer); err != nil {
 		return nil, fmt.Errorf("open certificate authority: %w", err)

@@ -78,6 +78,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export all events that match, newest first
+         * @description Streamed, of any size. Texts that stand in side files are left as references. A whole export ends with the trailer Sallyport-Export-Events, the number of its events; one that broke off ends without the end of its last chunk, which clients report as an error. It ends when the caller loses the right to read. Who exported what is in the record.
+         */
+        get: operations["export-audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/audit/histogram": {
         parameters: {
             query?: never;
@@ -92,6 +112,26 @@ export interface paths {
         get: operations["audit-histogram"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/key/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign checkpoints with a new key
+         * @description The change stands in the record, so that a verifier with the old key follows it.
+         */
+        post: operations["rotate-audit-key"];
         delete?: never;
         options?: never;
         head?: never;
@@ -935,6 +975,7 @@ export interface components {
             format: string;
             inclusions: components["schemas"]["Inclusion"][];
             origin: string;
+            rotations?: components["schemas"]["Rotation"][];
         };
         Resource: {
             accounts: {
@@ -961,6 +1002,14 @@ export interface components {
             };
             name: string;
             resources?: string[];
+        };
+        RotatedKey: {
+            /** @description The public key that checkpoints are verified with from now on */
+            key: string;
+        };
+        Rotation: {
+            checkpoint: string;
+            inclusion: components["schemas"]["Inclusion"];
         };
         SecretInput: {
             /** @description PEM */
@@ -1074,6 +1123,14 @@ export interface operations {
     "audit-count": {
         parameters: {
             query?: {
+                /** @description The search, such as: user:alice class:write "refund" since:1h */
+                q?: string;
+                /** @description Only events at or after this time (RFC 3339) */
+                from?: string;
+                /** @description Only events before this time (RFC 3339) */
+                to?: string;
+                /** @description Seconds after which the answer is what was found so far, and partial; default 30 */
+                timeout?: number;
                 /** @description Stop counting here; 0 counts all */
                 limit?: number;
             };
@@ -1112,6 +1169,8 @@ export interface operations {
                 from?: string;
                 /** @description Only events before this time (RFC 3339) */
                 to?: string;
+                /** @description Seconds after which the answer is what was found so far, and partial; default 30 */
+                timeout?: number;
                 /** @description Rows in a page; default 50 */
                 limit?: number;
                 /** @description The previous page's next */
@@ -1205,9 +1264,57 @@ export interface operations {
             };
         };
     };
+    "export-audit": {
+        parameters: {
+            query?: {
+                /** @description As for searching; empty exports everything */
+                q?: string;
+                /** @description Only events at or after this time (RFC 3339) */
+                from?: string;
+                /** @description Only events before this time (RFC 3339) */
+                to?: string;
+                /** @description jsonl: an event a line; csv: safe to open in a spreadsheet, see docs/api.md; parquet */
+                format?: "jsonl" | "csv" | "parquet";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.apache.parquet": string;
+                    "application/x-ndjson": string;
+                    "text/csv; charset=utf-8; header=present": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "audit-histogram": {
         parameters: {
             query?: {
+                /** @description The search, such as: user:alice class:write "refund" since:1h */
+                q?: string;
+                /** @description Only events at or after this time (RFC 3339) */
+                from?: string;
+                /** @description Only events before this time (RFC 3339) */
+                to?: string;
+                /** @description Seconds after which the answer is what was found so far, and partial; default 30 */
+                timeout?: number;
                 /** @description Width of a bucket in seconds; 0 chooses one */
                 step?: number;
                 /** @description Count this field's ten most frequent values within each bucket */
@@ -1226,6 +1333,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Histogram"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "rotate-audit-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedKey"];
                 };
             };
             /** @description Error */
@@ -1303,6 +1439,14 @@ export interface operations {
     "audit-top": {
         parameters: {
             query: {
+                /** @description The search, such as: user:alice class:write "refund" since:1h */
+                q?: string;
+                /** @description Only events at or after this time (RFC 3339) */
+                from?: string;
+                /** @description Only events before this time (RFC 3339) */
+                to?: string;
+                /** @description Seconds after which the answer is what was found so far, and partial; default 30 */
+                timeout?: number;
                 /** @description The field whose values are ranked, such as user */
                 field: string;
                 /** @description How many values; default 10 */

@@ -14,6 +14,9 @@ type Proof struct {
 	Checkpoint string `json:"checkpoint"`
 	// Inclusions are the event's own record and, for a statement whose result is known, the result's.
 	Inclusions []Inclusion `json:"inclusions"`
+	// Rotations lead from the log's first key to the one that signed the checkpoint, oldest first, so that whoever holds
+	// an older key can check the proof as well. Empty when the key was never changed.
+	Rotations []Rotation `json:"rotations,omitempty"`
 }
 
 // Inclusion leads from one record to the checkpoint.
@@ -24,4 +27,11 @@ type Inclusion struct {
 	Record string `json:"record"`
 	// Hashes are the audit path (RFC 6962, section 2.1.1), in base64.
 	Hashes []string `json:"hashes"`
+}
+
+// Rotation is a change of the log's key. Its record is an event of ActionRotate, and its checkpoint is signed by both
+// keys: the old key vouches for the new one, and the new one for all that the old one had signed.
+type Rotation struct {
+	Checkpoint string    `json:"checkpoint"`
+	Inclusion  Inclusion `json:"inclusion"`
 }

@@ -49,13 +49,8 @@ const durableWait = 10 * time.Second
 // record writes the act down and returns once that is on disk. Every error wraps audit.ErrUnavailable and means that
 // the act must not be done.
 func (s *Service) record(ctx context.Context, a act) error {
-	c := callerOf(ctx)
 	e := audit.Event{
-		Type: audit.AdminAct,
-		Scope: audit.Scope{
-			Gateway: s.gateway, User: c.name, Groups: c.identity.Groups, ClientAddr: c.addr, Entrance: "api",
-		},
-		Verdict: audit.Allow, Action: a.action, Target: a.target,
+		Type: audit.AdminAct, Scope: s.scopeOf(callerOf(ctx)), Verdict: audit.Allow, Action: a.action, Target: a.target,
 	}
 	if a.denied != "" {
 		e.Verdict, e.Reason = audit.Deny, a.denied
@@ -76,6 +71,11 @@ func (s *Service) record(ctx context.Context, a act) error {
 		return fmt.Errorf("record %s: %w: %w", a.action, audit.ErrUnavailable, err)
 	}
 	return nil
+}
+
+// scopeOf is the caller as events name them.
+func (s *Service) scopeOf(c *caller) audit.Scope {
+	return audit.Scope{Gateway: s.gateway, User: c.name, Groups: c.identity.Groups, ClientAddr: c.addr, Entrance: "api"}
 }
 
 // change records the act, applies it and reloads. Its callers hold s.mu. Once recorded it is carried through even if

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -28,7 +29,8 @@ const auditQueryHelp = `QUERY is a list of terms that must all hold:
   error:* not user:bob (a or b)              any error; negation, alternatives
 
 Fields: user group role resource protocol account database client application session gateway entrance type class
-table column verdict error tag credential fingerprint rows bytes duration action target id since until.
+table column verdict error tag credential fingerprint action target id param command prepared policy reason redacted
+done rows bytes duration first_row bytes_in bytes_out statements seq since until.
 A term may also be negated by a minus: sally audit search -- '-user:bob class:write'.`
 
 func newAuditCommand() *cobra.Command {
@@ -37,7 +39,8 @@ func newAuditCommand() *cobra.Command {
 		Short: "Find out what was done",
 		Long:  "Search the record of what everybody did, follow it live, and show one event whole.\n\n" + auditQueryHelp,
 	}
-	cmd.AddCommand(newAuditSearchCommand(), newAuditTailCommand(), newAuditShowCommand())
+	cmd.AddCommand(newAuditSearchCommand(), newAuditTailCommand(), newAuditShowCommand(), newAuditTopCommand(),
+		newAuditHistogramCommand(), newAuditCountCommand(), newAuditTouchedCommand(), newAuditExportCommand(), newAuditStatusCommand())
 	return cmd
 }
 
@@ -49,10 +52,15 @@ type auditFlags struct {
 }
 
 func (f *auditFlags) register(cmd *cobra.Command, outputs string) {
+	f.registerSource(cmd)
+	cmd.Flags().StringVarP(&f.output, "output", "o", "table", outputs)
+}
+
+// registerSource adds the flags that say where the record is.
+func (f *auditFlags) registerSource(cmd *cobra.Command) {
 	f.api.register(cmd.Flags())
 	cmd.Flags().StringVar(&f.journal, "journal", "",
 		"journal directory to read without a server, such as that of a server that does not start")
-	cmd.Flags().StringVarP(&f.output, "output", "o", "table", outputs)
 }
 
 // searcher is the server's record, or that of a journal directory.
@@ -74,7 +82,9 @@ func (f *auditFlags) searcher() (audit.Searcher, error) {
 		}
 		return nil, fmt.Errorf("%s holds no journal; its files end in .journal", f.journal)
 	}
-	return scan.Open(f.journal), nil
+	s := scan.Open(f.journal)
+	s.Budget = math.MaxInt64 // whoever waits can stop it
+	return s, nil
 }
 
 // remoteRecord is the record as a server's API serves it.

@@ -62,7 +62,11 @@ func eventDuration(e *audit.Event) string {
 	if !hasOutcome(e) {
 		return ""
 	}
-	d := time.Duration(e.Duration)
+	return shortDuration(time.Duration(e.Duration))
+}
+
+// shortDuration leaves out what nobody reads.
+func shortDuration(d time.Duration) string {
 	switch {
 	case d >= time.Minute:
 		return d.Round(time.Second).String()

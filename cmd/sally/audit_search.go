@@ -20,9 +20,9 @@ const auditPageRows = 1000
 
 type auditSearch struct {
 	auditFlags
-	limit    int
-	all      bool
-	from, to string
+	auditRange
+	limit int
+	all   bool
 }
 
 func newAuditSearchCommand() *cobra.Command {
@@ -38,29 +38,12 @@ func newAuditSearchCommand() *cobra.Command {
 			return explainSyntax(s.run(cmd.Context(), text, cmd.OutOrStdout(), cmd.ErrOrStderr()), text)
 		},
 	}
-	s.register(cmd, "table, wide (all columns, nothing cut) or json (one event a line)")
+	s.auditFlags.register(cmd, "table, wide (all columns, nothing cut) or json (one event a line)")
+	s.auditRange.register(cmd)
 	cmd.Flags().IntVar(&s.limit, "limit", 50, "print at most this many events")
 	cmd.Flags().BoolVar(&s.all, "all", false, "print all events that match")
-	cmd.Flags().StringVar(&s.from, "from", "", "only events from this time on (2h, 2026-11-22, 2026-11-22T10:00)")
-	cmd.Flags().StringVar(&s.to, "to", "", "only events before this time; of a day, until its end")
 	cmd.MarkFlagsMutuallyExclusive("limit", "all")
 	return cmd
-}
-
-// request is the search that the flags describe.
-func (s *auditSearch) request(text string, now time.Time) (q audit.Query, err error) {
-	q.Text = text
-	if s.from != "" {
-		if q.From, err = query.ParseMoment(s.from, false, now); err != nil {
-			return q, fmt.Errorf("--from: %w", err)
-		}
-	}
-	if s.to != "" {
-		if q.To, err = query.ParseMoment(s.to, true, now); err != nil {
-			return q, fmt.Errorf("--to: %w", err)
-		}
-	}
-	return q, nil
 }
 
 func (s *auditSearch) run(ctx context.Context, text string, out, notes io.Writer) error {
@@ -71,7 +54,7 @@ func (s *auditSearch) run(ctx context.Context, text string, out, notes io.Writer
 	if left < 1 {
 		return errors.New("--limit is at least 1")
 	}
-	q, err := s.request(text, time.Now())
+	q, err := s.query(text, time.Now())
 	if err != nil {
 		return err
 	}
@@ -83,7 +66,7 @@ func (s *auditSearch) run(ctx context.Context, text string, out, notes io.Writer
 	if err != nil {
 		return err
 	}
-	var skipped, scanned int64
+	var covered audit.Coverage
 	for left > 0 {
 		q.Limit = min(left, auditPageRows)
 		page, err := record.Search(ctx, q)
@@ -94,27 +77,26 @@ func (s *auditSearch) run(ctx context.Context, text string, out, notes io.Writer
 			return err
 		}
 		left -= len(page.Rows)
-		skipped += page.Skipped
-		scanned += page.Scanned
+		covered.Skipped += page.Skipped
+		covered.Scanned += page.Scanned
+		covered.Partial = page.Partial && page.Next == ""
 		if q.Cursor = page.Next; q.Cursor == "" {
 			break
 		}
 	}
-	s.note(notes, p.printed, q.Cursor != "", scanned, skipped)
+	s.note(notes, p.printed, q.Cursor != "", covered)
 	return nil
 }
 
 // note tells, beside the output itself, what the rows alone do not.
-func (s *auditSearch) note(w io.Writer, rows int, more bool, scanned, skipped int64) {
+func (s *auditSearch) note(w io.Writer, rows int, more bool, covered audit.Coverage) {
 	if rows == 0 && s.output != "json" {
-		fmt.Fprintf(w, "No event matches (%d records searched).\n", scanned)
+		fmt.Fprintf(w, "No event matches (%d records searched).\n", covered.Scanned)
 	}
 	if more && s.output != "json" {
 		fmt.Fprintf(w, "The newest %d events are shown; see more with --limit or --all.\n", rows)
 	}
-	if skipped > 0 {
-		fmt.Fprintf(w, "%d damaged records could not be read.\n", skipped)
-	}
+	noteCoverage(w, covered)
 }
 
 func newAuditTailCommand() *cobra.Command {

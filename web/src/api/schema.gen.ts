@@ -129,7 +129,7 @@ export interface paths {
         put?: never;
         /**
          * Sign checkpoints with a new key
-         * @description The change stands in the record, so that a verifier with the old key follows it.
+         * @description The change stands in the record, so that a verifier with the former key follows it.
          */
         post: operations["rotate-audit-key"];
         delete?: never;
@@ -1004,6 +1004,8 @@ export interface components {
             resources?: string[];
         };
         RotatedKey: {
+            /** @description The one before, which has signed the change */
+            former: string;
             /** @description The public key that checkpoints are verified with from now on */
             key: string;
         };

@@ -5,13 +5,19 @@ import type { components } from './schema.gen';
 type Schemas = components['schemas'];
 
 export type AuditEvent = Schemas['Event'];
+export type AuditCount = Schemas['Count'];
+export type AuditStatus = Schemas['AuditStatus'];
 export type Credential = Schemas['Credential'];
 export type EventPage = Schemas['Page'];
+export type Histogram = Schemas['Histogram'];
 export type LiveSession = Schemas['LiveSession'];
 export type Me = Schemas['Me'];
+export type Proof = Schemas['Proof'];
 export type Resource = Schemas['Resource'];
 export type Role = Schemas['Role'];
 export type Suspension = Schemas['Suspension'];
+export type Top = Schemas['Top'];
+export type TopValue = Schemas['TopValue'];
 export type User = Schemas['User'];
 export type NewUser = Pick<User, 'name' | 'kind' | 'groups' | 'roles'>;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fromLocalInput, instant, isBound, localInput, rangeLabel } from './range';
+import { autoStep, fromLocalInput, instant, isBound, localInput, rangeLabel, wider } from './range';
 
 const now = Date.parse('2026-03-01T12:00:00Z');
 
@@ -32,5 +32,29 @@ describe('rangeLabel', () => {
   it('names open ends', () => {
     expect(rangeLabel('-2h', '')).toBe('Since 2h ago');
     expect(rangeLabel('', '2026-01-02T03:04:05Z')).toMatch(/^Until 2026-01-0\d \d\d:\d\d:05$/);
+  });
+});
+
+it.each([
+  [60, 1],
+  [15 * 60, 10],
+  [3_600, 60],
+  [86_400, 1_800],
+  [7 * 86_400, 10_800],
+  [30 * 86_400, 43_200],
+  [3_650 * 86_400, 0],
+  [0, 1],
+])('autoStep of %d s is %d s', (seconds, step) => {
+  const got = autoStep(now, now + seconds * 1_000);
+  expect(seconds / got).toBeLessThanOrEqual(100);
+  if (seconds < 1e8) expect(got).toBe(step);
+});
+
+describe('wider', () => {
+  it('doubles around the middle', () => {
+    expect(wider(now - 20_000, now - 10_000, now)).toEqual({ from: '2026-03-01T11:59:35.000Z', to: '2026-03-01T11:59:55.000Z' });
+  });
+  it('has no end where it reaches now', () => {
+    expect(wider(now - 10_000, now, now)).toEqual({ from: '2026-03-01T11:59:45.000Z', to: undefined });
   });
 });

@@ -62,3 +62,23 @@ export function localInput(bound: string): string {
 
 // fromLocalInput is its inverse: RFC 3339 in UTC; empty for an empty or unfinished input.
 export const fromLocalInput = (value: string): string => parseTime(value) ?? '';
+
+// ROUND_STEPS are the widths of a histogram's buckets, in seconds.
+const ROUND_STEPS = [1, 5, 10, 30, 60, 300, 600, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400, 604_800];
+const WANTED_BUCKETS = 100;
+
+// autoStep is the width of a histogram's buckets over a range given in milliseconds, in seconds: the smallest round one
+// with no more than a hundred of them.
+export function autoStep(from: number, to: number): number {
+  const seconds = Math.max(0, to - from) / 1_000;
+  const week = 604_800;
+  return ROUND_STEPS.find((step) => seconds / step < WANTED_BUCKETS) ?? Math.ceil(seconds / WANTED_BUCKETS / week) * week;
+}
+
+// wider is a range of twice the width around the same middle; one that reaches now has no end.
+export function wider(start: number, end: number, now = Date.now()): { from: string; to: string | undefined } {
+  const half = Math.max(end - start, 1_000) / 2;
+  const to = end + half;
+  const rounded = (ms: number) => new Date(Math.round(ms / 1_000) * 1_000).toISOString();
+  return { from: rounded(start - half), to: to >= now ? undefined : rounded(to) };
+}

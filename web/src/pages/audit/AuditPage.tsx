@@ -1,36 +1,58 @@
-import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import { useLocalStorage } from '@mantine/hooks';
+import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { auditSearch } from '../../api/audit';
+import { auditAnswers, auditHistogram, auditSearch, auditTop } from '../../api/audit';
 import { withFilter } from '../../query/terms';
 import classes from './AuditPage.module.css';
 import { EventPanel } from './EventPanel';
 import { EventTable } from './EventTable';
+import { Facets } from './facets/Facets';
+import { Histogram } from './histogram/Histogram';
 import { QueryBar } from './QueryBar';
 import { mergeRows } from './record';
 import { Results } from './Results';
 import { useAuditView } from './search';
-import { StatusBar } from './StatusBar';
+import { Statements } from './statements/Statements';
+import { EventsStatus, StatementsStatus } from './StatusBar';
+import { Toolbar } from './Toolbar';
 import { useKeys } from './useKeys';
 import { useTail } from './useTail';
+
+// GROUPS bounds how many statements are shown grouped.
+const GROUPS = 200;
+// RECOUNT_MS is how often a live view counts anew.
+const RECOUNT_MS = 10_000;
+// WIDE_PX is the width from which on the lists of values stand open at first.
+const WIDE_PX = 1_000;
 
 // AuditPage searches the record. The URL holds the whole view; the rows come from the search and, while live, from
 // the tail on top of it.
 export function AuditPage() {
   const [view, change] = useAuditView();
   const { q = '', from = '', to = '', live, event } = view;
-  const search = useMemo(() => auditSearch({ q, from, to }), [q, from, to]);
-  const found = useInfiniteQuery(search);
+  const grouped = view.view === 'statements';
+  const search = useMemo(() => ({ q, from, to }), [q, from, to]);
+  const events = useMemo(() => auditSearch(search), [search]);
+  const found = useInfiniteQuery({ ...events, enabled: !grouped });
+  const groups = useQuery({ ...auditTop(search, 'fingerprint', view.by ?? 'count', GROUPS), enabled: grouped });
+  const histogram = useQuery({ ...auditHistogram(search, view.split ?? 'class'), refetchInterval: live ? RECOUNT_MS : false });
   const client = useQueryClient();
-  const tail = useTail(q, live === 'on', () => void client.invalidateQueries({ queryKey: search.queryKey }));
+  const tail = useTail(q, live === 'on' && !grouped, () => void client.invalidateQueries({ queryKey: events.queryKey }));
 
   const rows = useMemo(
     () => mergeRows(found.data?.pages.flatMap((page) => page.rows ?? []) ?? [], tail.arrived),
     [found.data, tail.arrived],
   );
 
+  const [narrowing, setNarrowing] = useLocalStorage({
+    key: 'sallyport.audit.narrowing',
+    defaultValue: window.innerWidth > WIDE_PX,
+    getInitialValueInEffect: false,
+  });
   const input = useRef<HTMLInputElement>(null);
   const grid = useRef<HTMLDivElement>(null);
   const [marked, setMarked] = useState('');
+  const [helped, setHelped] = useState(false);
   const current = event ?? marked;
 
   useEffect(() => {
@@ -48,65 +70,84 @@ export function AuditPage() {
     },
     [change, event],
   );
+  const openGroup = useCallback(
+    (fingerprint: string) => change({ q: withFilter(q, 'fingerprint', fingerprint), view: undefined, by: undefined }),
+    [change, q],
+  );
   const close = useCallback(() => {
     if (event) setMarked(event);
     change({ event: undefined });
     grid.current?.focus();
   }, [change, event]);
+  const show = (as: 'statements' | undefined) => change({ view: as, by: undefined, event: undefined });
 
   const move = (step: number) => {
-    const at = rows.findIndex((row) => row.id === current);
-    const next = rows[at < 0 ? 0 : Math.min(Math.max(at + step, 0), rows.length - 1)];
+    const ids = grouped ? (groups.data?.values.map((group) => group.value) ?? []) : rows.map((row) => row.id);
+    const at = ids.indexOf(current);
+    const next = ids[at < 0 ? 0 : Math.min(Math.max(at + step, 0), ids.length - 1)];
     if (!next) return;
-    if (event) open(next.id);
-    else setMarked(next.id);
+    if (event && !grouped) open(next);
+    else setMarked(next);
   };
   useKeys({
     '/': () => input.current?.select(),
+    '?': () => setHelped(true),
     j: () => move(1),
     k: () => move(-1),
     ArrowDown: () => move(1),
     ArrowUp: () => move(-1),
     PageDown: () => move(20),
     PageUp: () => move(-20),
-    Home: () => move(-rows.length),
-    End: () => move(rows.length),
-    Enter: () => current && open(current),
+    Home: () => move(-Infinity),
+    End: () => move(Infinity),
+    Enter: () => current && (grouped ? openGroup : open)(current),
     Escape: () => event && close(),
+    f: () => setNarrowing((shown) => !shown),
+    s: () => show(grouped ? undefined : 'statements'),
   });
 
+  const shown = grouped ? groups : found;
   return (
     <div className={classes.page}>
       <h1 className={classes.hidden}>Audit</h1>
       <QueryBar
         view={view}
         change={change}
-        error={found.error}
+        error={shown.error}
         tail={tail.state}
         input={input}
         leave={() => {
           grid.current?.focus();
           move(0);
         }}
-        refresh={() => void found.refetch()}
-        fetching={found.isFetching}
+        refresh={() => void client.invalidateQueries(auditAnswers)}
+        fetching={shown.isFetching}
+        helped={helped}
+        setHelped={setHelped}
       />
-      <div className={classes.split} data-open={event ? true : undefined}>
+      <Toolbar {...{ view, change, search, narrowing }} toggleNarrowing={() => setNarrowing(!narrowing)} />
+      <div className={classes.split} data-open={event ? true : undefined} data-narrowing={narrowing || undefined}>
+        {narrowing && <Facets search={search} change={change} close={() => setNarrowing(false)} />}
         <div className={classes.left}>
-          <Results found={found} rows={rows} view={view} change={change} live={live === 'on'}>
-            <EventTable
-              ref={grid}
-              rows={rows}
-              current={current}
-              compact={event !== undefined}
-              open={open}
-              filter={filter}
-              nearEnd={() => {
-                if (found.hasNextPage && !found.isFetching && !found.data?.pages.at(-1)?.partial) void found.fetchNextPage();
-              }}
-            />
-          </Results>
-          <StatusBar found={found} rows={rows.length} />
+          <Histogram found={histogram} view={view} change={change} filter={filter} />
+          {grouped ? (
+            <Statements ref={grid} found={groups} by={view.by ?? 'count'} change={change} current={current} open={openGroup} />
+          ) : (
+            <Results found={found} rows={rows} view={view} change={change} live={live === 'on'}>
+              <EventTable
+                ref={grid}
+                rows={rows}
+                current={current}
+                compact={event !== undefined}
+                open={open}
+                filter={filter}
+                nearEnd={() => {
+                  if (found.hasNextPage && !found.isFetching && !found.data?.pages.at(-1)?.partial) void found.fetchNextPage();
+                }}
+              />
+            </Results>
+          )}
+          {grouped ? <StatementsStatus found={groups} /> : <EventsStatus found={found} rows={rows.length} />}
         </div>
         {event && <EventPanel key={event} id={event} known={rows.find((row) => row.id === event)} filter={filter} change={change} close={close} />}
       </div>

@@ -13,6 +13,7 @@ import type { Filter } from './EventTable';
 import { Facts } from './Facts';
 import { Outcome } from './Outcome';
 import { Params } from './Params';
+import { ProofSection } from './proof/ProofSection';
 import type { ChangeView } from './search';
 import { Statement } from './Statement';
 
@@ -29,8 +30,7 @@ interface Props {
 export function EventPanel({ id, known, filter, change, close }: Props) {
   const query = useQuery({ ...auditEvent(id), placeholderData: known });
   const [as, setAs] = useState('told');
-  // The tail may know a result before the next poll does.
-  const event = known?.done ? { ...query.data, ...known } : (query.data ?? known);
+  const event = latest(query.isPlaceholderData ? undefined : query.data, known);
 
   return (
     <aside className={classes.panel} aria-label="Event">
@@ -62,6 +62,14 @@ export function EventPanel({ id, known, filter, change, close }: Props) {
   );
 }
 
+// latest is what is known of an event: all of it once it is fetched, texts in side files included. The tail may know a
+// result before the next poll does.
+function latest(fetched: AuditEvent | undefined, known: AuditEvent | undefined): AuditEvent | undefined {
+  if (!fetched || !known) return fetched ?? known;
+  if (fetched.done || !known.done) return fetched;
+  return { ...known, statement: fetched.statement, params: fetched.params };
+}
+
 function title(event: AuditEvent): string {
   switch (event.type) {
     case 'session.start':
@@ -81,12 +89,19 @@ function Told({ event, filter, change }: { event: AuditEvent; filter: Filter; ch
   return (
     <>
       <Outcome event={event} />
+      <Redacted fields={event.redacted} />
       <Statement event={event} />
       <Params params={event.params} />
       <Admin event={event} />
       <Facts event={event} filter={filter} change={change} />
+      <ProofSection event={event} />
     </>
   );
+}
+
+function Redacted({ fields }: { fields: string[] | undefined }) {
+  if (!fields?.length) return null;
+  return <div className={classes.redacted}>By a rule, something was taken out before this was recorded: {fields.join(', ')}.</div>;
 }
 
 function Json({ event }: { event: AuditEvent }) {

@@ -18,14 +18,22 @@ interface Props {
 export function Facts({ event, filter, change }: Props) {
   const pick = (field: string, value: string | undefined) =>
     value && <Pick field={field} value={value} filter={filter} />;
+  const picks = (field: string, values: string[] | undefined) =>
+    values?.length ? (
+      <span className={classes.inline}>
+        {values.map((value) => (
+          <Pick key={value} field={field} value={value} filter={filter} />
+        ))}
+      </span>
+    ) : null;
   return (
     <>
       <Section name="Who">
         <Fact name="User">{pick('user', event.user)}</Fact>
-        <Fact name="Groups">{event.groups?.join(', ')}</Fact>
-        <Fact name="Role">{event.role}</Fact>
+        <Fact name="Groups">{picks('group', event.groups)}</Fact>
+        <Fact name="Role">{pick('role', event.role)}</Fact>
         <Fact name="From">{event.client_addr && <span className="mono">{event.client_addr}</span>}</Fact>
-        <Fact name="Application">{event.application}</Fact>
+        <Fact name="Application">{pick('application', event.application)}</Fact>
       </Section>
       <Section name="Where">
         <Fact name="Resource">{pick('resource', event.resource)}</Fact>
@@ -41,21 +49,12 @@ export function Facts({ event, filter, change }: Props) {
       </Section>
       <Section name="What">
         <Fact name="Class">{pick('class', event.class)}</Fact>
-        <Fact name="Tables">
-          {event.tables?.length ? (
-            <span className={classes.inline}>
-              {event.tables.map((table) => (
-                <Pick key={table} field="table" value={table} filter={filter} />
-              ))}
-            </span>
-          ) : null}
-        </Fact>
-        <Fact name="Columns">{event.columns?.join(', ')}</Fact>
-        <Fact name="Verdict">
-          {event.verdict && `${event.verdict}${event.policy ? `, by ${event.policy}` : ''}`}
-        </Fact>
-        <Fact name="Redacted">{event.redacted?.join(', ')}</Fact>
-        <Fact name="Fingerprint">{event.fingerprint && <span className="mono">{event.fingerprint}</span>}</Fact>
+        <Fact name="Tables">{picks('table', event.tables)}</Fact>
+        <Fact name="Columns">{picks('column', event.columns)}</Fact>
+        <Fact name="Verdict">{pick('verdict', event.verdict)}</Fact>
+        <Fact name="Policy">{pick('policy', event.policy)}</Fact>
+        <Fact name="Redacted">{picks('redacted', event.redacted)}</Fact>
+        <Fact name="Fingerprint">{pick('fingerprint', event.fingerprint)}</Fact>
       </Section>
       <Section name="Record">
         <Fact name="Time">

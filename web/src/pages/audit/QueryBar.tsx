@@ -19,14 +19,17 @@ interface Props {
   leave: () => void;
   refresh: () => void;
   fetching: boolean;
+  // helped says that the help is open.
+  helped: boolean;
+  setHelped: (open: boolean) => void;
 }
 
-export function QueryBar({ view, change, error, tail, input, leave, refresh, fetching }: Props) {
+export function QueryBar({ view, change, error, tail, input, leave, refresh, fetching, helped, setHelped }: Props) {
   const q = view.q ?? '';
   return (
     <div className={classes.bar}>
       <div className={classes.line}>
-        <QueryBox key={q} {...{ q, change, input, leave, refresh }} invalid={isSyntax(error)} />
+        <QueryBox key={q} {...{ q, change, input, leave, refresh, helped, setHelped }} invalid={isSyntax(error)} />
         <TimeRange view={view} change={change} />
         <LiveButton live={view.live === 'on'} state={tail} change={change} />
         <Tooltip label="Search again">
@@ -43,12 +46,12 @@ export function QueryBar({ view, change, error, tail, input, leave, refresh, fet
 
 const isSyntax = (error: Error | null): error is Problem => error instanceof Problem && error.position !== undefined;
 
-interface BoxProps extends Pick<Props, 'change' | 'input' | 'leave' | 'refresh'> {
+interface BoxProps extends Pick<Props, 'change' | 'input' | 'leave' | 'refresh' | 'helped' | 'setHelped'> {
   q: string;
   invalid: boolean;
 }
 
-function QueryBox({ q, change, input, leave, refresh, invalid }: BoxProps) {
+function QueryBox({ q, change, input, leave, refresh, helped, setHelped, invalid }: BoxProps) {
   const [text, setText] = useState(q);
   return (
     <form
@@ -68,7 +71,7 @@ function QueryBox({ q, change, input, leave, refresh, invalid }: BoxProps) {
         aria-invalid={invalid}
         placeholder='Search statements, or narrow: user:ali* class:write "refund" duration:>1s'
         leftSection={<IconSearch size={14} aria-hidden />}
-        rightSection={<SyntaxHelp />}
+        rightSection={<SyntaxHelp opened={helped} setOpened={setHelped} />}
         value={text}
         spellCheck={false}
         autoComplete="off"

@@ -4,6 +4,7 @@ import { Problem } from '../../api/http';
 import type { AuditEvent } from '../../api/types';
 import { Command, Failure, Notice } from '../../components/Notice';
 import classes from './AuditPage.module.css';
+import { StartingPoints } from './saved/StartingPoints';
 import type { AuditSearchParams, ChangeView } from './search';
 import type { Found } from './StatusBar';
 
@@ -59,6 +60,7 @@ function Nothing({ found, view, change, live }: Omit<Props, 'rows' | 'children'>
         <Button variant="default" onClick={() => change({ q: undefined, from: undefined, to: undefined })}>
           Show everything
         </Button>
+        <Beginnings />
       </Notice>
     );
   }
@@ -67,6 +69,16 @@ function Nothing({ found, view, change, live }: Omit<Props, 'rows' | 'children'>
       <p>Every statement that goes through Sallyport is written here before it runs. To make the first:</p>
       <Command>sally login https://sally.acme.com</Command>
       <Command>{"sally psql orders -- -c 'select 1'"}</Command>
+      <Beginnings />
     </Notice>
+  );
+}
+
+function Beginnings() {
+  return (
+    <div className={classes.beginnings}>
+      <p>Searches that many begin with:</p>
+      <StartingPoints />
+    </div>
   );
 }

@@ -1,5 +1,6 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useCallback } from 'react';
+import type { Measure } from '../../api/audit';
 import { isBound } from '../../query/range';
 
 // AuditSearchParams are the audit page's URL parameters: all that makes up a view, so that any can be shared.
@@ -10,6 +11,11 @@ export interface AuditSearchParams {
   live?: 'on';
   // event is the ID of the event whose panel is open.
   event?: string;
+  // view is statements where events are grouped by fingerprint; by is what the groups are ordered by, if not count.
+  view?: 'statements';
+  by?: Exclude<Measure, 'count'>;
+  // split is what the histogram's bars are made of, if not class.
+  split?: 'verdict';
 }
 
 export function validateAuditSearch(search: Record<string, unknown>): AuditSearchParams {
@@ -18,7 +24,17 @@ export function validateAuditSearch(search: Record<string, unknown>): AuditSearc
     const value = text(key);
     return value && isBound(value) ? value : undefined;
   };
-  return { q: text('q'), from: bound('from'), to: bound('to'), live: search.live === 'on' ? 'on' : undefined, event: text('event') };
+  const oneOf = <T extends string>(key: string, ...allowed: T[]) => allowed.find((value) => value === search[key]);
+  return {
+    q: text('q'),
+    from: bound('from'),
+    to: bound('to'),
+    live: oneOf('live', 'on'),
+    event: text('event'),
+    view: oneOf('view', 'statements'),
+    by: oneOf('by', 'duration', 'rows', 'bytes'),
+    split: oneOf('split', 'verdict'),
+  };
 }
 
 export type ChangeView = (part: AuditSearchParams, how?: { replace: boolean }) => void;

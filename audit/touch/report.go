@@ -39,7 +39,8 @@ type Report struct {
 	audit.Coverage
 }
 
-// Kind chooses statements by what they do. Those of which that is not known are always chosen.
+// Kind chooses statements by what they do. Those of which that is not known, or which could not be parsed, are always
+// chosen.
 type Kind uint8
 
 // The kinds.
@@ -65,7 +66,7 @@ func (c *Collector) Add(e *audit.Event) {
 	}
 	reads, writes := effects(e)
 	known := reads || writes
-	if known && (c.Kind == Reads && !reads || c.Kind == Writes && !writes) {
+	if known && m.How != ByMention && (c.Kind == Reads && !reads || c.Kind == Writes && !writes) {
 		return
 	}
 	u := c.user(e.User, m.How == ByMention)

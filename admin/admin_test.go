@@ -230,6 +230,12 @@ func (p *plane) pass(d time.Duration) {
 
 func newPlane(t *testing.T) *plane {
 	t.Helper()
+	return newPlaneWith(t, func(*admin.Config) {})
+}
+
+// newPlaneWith lets the test change what the service is made of.
+func newPlaneWith(t *testing.T, change func(*admin.Config)) *plane {
+	t.Helper()
 	p := &plane{t: t, record: newRecord(), gateway: &gateway{}, secrets: &secrets{values: map[string]creds.Secret{}},
 		log: &bytes.Buffer{}, clock: time.Now()}
 	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "state.db"))
@@ -240,7 +246,7 @@ func newPlane(t *testing.T) *plane {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.service, err = admin.New(t.Context(), admin.Config{
+	config := admin.Config{
 		Store: st, Journal: p.record, Searcher: p.record, Secrets: p.secrets, Sealer: ca.NewAgeSealer(identity),
 		UI: fstest.MapFS{
 			"index.html":         {Data: []byte("<title>Sallyport</title>")},
@@ -249,7 +255,9 @@ func newPlane(t *testing.T) *plane {
 		},
 		Log:     slog.New(slog.NewTextHandler(p.log, nil)),
 		Gateway: "gw-1", Tunnel: func() string { return "gw.acme.com:7443" }, Now: p.now,
-	})
+	}
+	change(&config)
+	p.service, err = admin.New(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -208,17 +208,26 @@ func (l *Log) Key() string {
 	return l.chain.current()
 }
 
-// Trouble is a sentence: what keeps the log from signing, or a witness from receiving; empty when nothing does.
+// Trouble is a sentence: what keeps the log from signing; empty when nothing does.
 func (l *Log) Trouble() string {
 	l.mu.RLock()
-	trouble := l.trouble
-	l.mu.RUnlock()
-	for _, s := range l.senders {
-		if t := s.trouble(); t != "" && trouble == "" {
-			trouble = t
-		}
+	defer l.mu.RUnlock()
+	return l.trouble
+}
+
+// WitnessStatus says how one witness does.
+type WitnessStatus struct {
+	Name    string `json:"name"`
+	Trouble string `json:"trouble,omitempty"` // a sentence: why it has not the newest checkpoints; empty when it has
+}
+
+// Witnesses says how the witnesses do, in the order in which they were given.
+func (l *Log) Witnesses() []WitnessStatus {
+	all := make([]WitnessStatus, len(l.senders))
+	for i, s := range l.senders {
+		all[i] = WitnessStatus{Name: s.witness.Name(), Trouble: s.trouble()}
 	}
-	return trouble
+	return all
 }
 
 // AwaitSigned blocks until a signed checkpoint that covers record seq is on disk.

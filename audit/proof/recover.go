@@ -61,6 +61,7 @@ func (l *Log) settle(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ready = true
+	l.announce()
 	return nil
 }
 

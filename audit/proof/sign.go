@@ -99,7 +99,11 @@ func (s *store) prove(seq uint64, record []byte, size uint64) (Inclusion, error)
 // have signed covers the event that names them. who is in that event: the person who asked for the change. When ctx
 // ends first, the change is finished later.
 func (l *Log) Rotate(ctx context.Context, who audit.Scope) (before, after string, err error) {
-	if err := l.beginRotation(); err != nil {
+	err = l.awaitReady(ctx)
+	if err == nil {
+		err = l.beginRotation()
+	}
+	if err != nil {
 		return "", "", fmt.Errorf("change the signing key: %w", err)
 	}
 	defer func() {
@@ -118,6 +122,26 @@ func (l *Log) Rotate(ctx context.Context, who audit.Scope) (before, after string
 	return before, after, l.AwaitSigned(ctx, e.Seq)
 }
 
+// awaitReady blocks until the log has read what was written before it was opened, or cannot.
+func (l *Log) awaitReady(ctx context.Context) error {
+	for {
+		l.mu.RLock()
+		ready, trouble, changed := l.ready, l.trouble, l.changed
+		l.mu.RUnlock()
+		switch {
+		case ready:
+			return nil
+		case trouble != "":
+			return fmt.Errorf("nothing is signed at present: %s", trouble)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // beginRotation has the next key on disk before the record names it.
 func (l *Log) beginRotation() error {
 	l.mu.Lock()
@@ -125,8 +149,6 @@ func (l *Log) beginRotation() error {
 	switch {
 	case l.trouble != "":
 		return fmt.Errorf("nothing is signed at present: %s", l.trouble)
-	case !l.ready:
-		return errors.New("the log is still reading the record; try again in a moment")
 	case l.rotating || l.secret.Next != nil:
 		return errors.New("a change is already on its way")
 	}

@@ -2,7 +2,6 @@ package proof
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -126,7 +125,7 @@ func (s *sender) attempt(ctx context.Context, signed string) error {
 	}
 	s.fail = ""
 	if err != nil {
-		s.fail = fmt.Sprintf("witness %s does not take checkpoints: %v", s.witness.Name(), err)
+		s.fail = err.Error()
 	}
 	return err
 }

@@ -40,7 +40,9 @@ func newAuditCommand() *cobra.Command {
 		Long:  "Search the record of what everybody did, follow it live, and show one event whole.\n\n" + auditQueryHelp,
 	}
 	cmd.AddCommand(newAuditSearchCommand(), newAuditTailCommand(), newAuditShowCommand(), newAuditTopCommand(),
-		newAuditHistogramCommand(), newAuditCountCommand(), newAuditTouchedCommand(), newAuditExportCommand(), newAuditStatusCommand())
+		newAuditHistogramCommand(), newAuditCountCommand(), newAuditTouchedCommand(), newAuditExportCommand(), newAuditStatusCommand(),
+		newAuditVerifyCommand(), newAuditProveCommand(), newAuditCheckCommand(), newAuditCheckpointCommand(), newAuditRotateKeyCommand())
+	cmd.AddCommand(newAuditBackupCommand(), newAuditRestoreCommand(), newAuditReconcileCommand())
 	return cmd
 }
 

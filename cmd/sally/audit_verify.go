@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	auditproof "github.com/sallyport/sallyport/audit/proof"
+)
+
+type auditVerify struct {
+	dataDir string
+	key     string
+	since   string
+	output  string
+}
+
+func newAuditVerifyCommand() *cobra.Command {
+	var v auditVerify
+	cmd := &cobra.Command{
+		Use:   "verify [DIR|ARCHIVE]",
+		Short: "Prove that nothing in the record was changed, removed or inserted",
+		Long: `Reads the whole record again (a journal's directory, also of a running server, or an archive that sally audit backup
+made: .tar or .tar.zst) and holds it against the signed checkpoints. It needs no server. Without an argument it reads
+the journal in the data directory.
+
+The exit status is 0 when all is right, and 1 with the first fault when it is not. Give --key: whoever could change
+the record could also change the key that lies beside it.`,
+		Example: `  sally audit verify --key sallyport.pub
+  sally audit verify /backup/journal.tar.zst --key sallyport.pub --since witness.checkpoint`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return v.run(cmd.Context(), args, cmd.OutOrStdout())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&v.dataDir, "data-dir", os.Getenv("SALLY_DATA_DIR"), "data directory whose journal is read when none is named (env SALLY_DATA_DIR)")
+	f.StringVar(&v.key, "key", "", "the verifier key that you trust, or a file that holds it; any that the log ever had")
+	f.StringVar(&v.since, "since", "", "file with a checkpoint that a witness holds: the record must be an extension of it")
+	f.StringVarP(&v.output, "output", "o", "table", "table or json")
+	return cmd
+}
+
+func (v *auditVerify) run(ctx context.Context, args []string, out io.Writer) error {
+	if v.output != "table" && v.output != "json" {
+		return fmt.Errorf("-o %s is not known here; write table or json", v.output)
+	}
+	o := auditproof.VerifyOptions{}
+	var err error
+	if o.Key, err = verifierKey(v.key); err != nil {
+		return err
+	}
+	if v.since != "" {
+		b, err := os.ReadFile(v.since)
+		if err != nil {
+			return fmt.Errorf("read checkpoint: %w", err)
+		}
+		o.Since = lastNote(string(b))
+	}
+	r, err := auditproof.Verify(ctx, v.place(args), o)
+	if err != nil {
+		return err
+	}
+	if v.output == "json" {
+		err = printJSON(out, r)
+	} else {
+		err = printReport(out, r)
+	}
+	if err == nil && r.Fault != nil {
+		err = fmt.Errorf("the record is not what was signed: %w", r.Fault)
+	}
+	return err
+}
+
+func (v *auditVerify) place(args []string) string {
+	if len(args) == 1 {
+		return args[0]
+	}
+	dir := v.dataDir
+	if dir == "" {
+		dir = defaultDataDir()
+	}
+	return filepath.Join(dir, "journal")
+}
+
+// verifierKey is a key that was given as such, or as the file that holds it.
+func verifierKey(given string) (string, error) {
+	if given == "" || strings.Count(given, "+") >= 2 && !strings.HasPrefix(given, ".") && !strings.HasPrefix(given, "/") {
+		return given, nil
+	}
+	b, err := os.ReadFile(given)
+	if err != nil {
+		return "", fmt.Errorf("read key: %w", err)
+	}
+	key := strings.TrimSpace(string(b))
+	if key == "" || strings.ContainsAny(key, " \n") {
+		return "", fmt.Errorf("%s holds no verifier key; it is one line such as sallyport/gw-1+0123abcd+AQID...", given)
+	}
+	return key, nil
+}
+
+// lastNote is the newest checkpoint in a file of a witness, which may hold many, each followed by an empty line.
+func lastNote(text string) string {
+	text = strings.TrimRight(text, "\n") + "\n"
+	signatures := strings.LastIndex(text, "\n\n")
+	if signatures < 0 {
+		return text
+	}
+	if before := strings.LastIndex(text[:signatures], "\n\n"); before >= 0 {
+		return text[before+2:]
+	}
+	return text
+}
+
+func printReport(out io.Writer, r auditproof.Report) error {
+	rate := 0.0
+	if r.Elapsed > 0 {
+		rate = float64(r.Bytes) / 1e6 / r.Elapsed.Seconds()
+	}
+	key := r.Key
+	if !r.Pinned {
+		key += " (found with the log; pin it with --key)"
+	}
+	names := []string{"log", "key", "records", "segments", "side files", "checkpoints", "key changes", "read"}
+	values := []string{r.Origin, key, recordsText(r), strconv.Itoa(r.Segments), strconv.Itoa(r.SideFiles), checkpointsText(r),
+		strconv.Itoa(r.KeyChanges), fmt.Sprintf("%.1f MB in %s (%.0f MB/s)", float64(r.Bytes)/1e6, r.Elapsed.Round(time.Millisecond), rate)}
+	if r.Removed > 0 {
+		names, values = append(names, "removed"), append(values, fmt.Sprintf("%d older records, as a signed record says", r.Removed))
+	}
+	if r.Since > 0 && r.Fault == nil {
+		names, values = append(names, "witness"), append(values, fmt.Sprintf("the record extends the witness's checkpoint of %d records", r.Since))
+	}
+	verdict := "verified"
+	switch {
+	case r.Fault != nil:
+		verdict = "NOT VERIFIED"
+	case !r.Pinned:
+		verdict = "verified against the key found with the log; pin it with --key"
+	}
+	return printPairs(out, append(names, "result"), append(values, verdict))
+}
+
+func recordsText(r auditproof.Report) string {
+	text := strconv.FormatUint(r.Records, 10)
+	if r.Records > 0 {
+		text += fmt.Sprintf(", from %s to %s", r.From.UTC().Format(time.RFC3339), r.To.UTC().Format(time.RFC3339))
+	}
+	if r.Unsigned > 0 {
+		text += fmt.Sprintf("; no checkpoint covers the last %d yet", r.Unsigned)
+	}
+	return text
+}
+
+func checkpointsText(r auditproof.Report) string {
+	text := strconv.Itoa(r.Checkpoints)
+	if r.Size > 0 {
+		text += fmt.Sprintf("; the newest covers %d records, signed %s", r.Size, r.Signed.UTC().Format(time.RFC3339))
+	}
+	return text
+}
+
+func newAuditRotateKeyCommand() *cobra.Command {
+	var a apiFlags
+	cmd := &cobra.Command{
+		Use:   "rotate-key",
+		Short: "Sign checkpoints with a new key",
+		Long: `Makes a new key for the checkpoints of a running server. The change is an event of the record, and the checkpoint that
+covers it is signed by both keys: whoever trusts the former key can verify everything after it as well.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			var keys struct{ Key, Former string }
+			if err := c.do(cmd.Context(), "POST", "/audit/key/rotate", nil, &keys); err != nil {
+				return err
+			}
+			if keys.Key == "" {
+				return errors.New("the server names no new key")
+			}
+			return printPairs(cmd.OutOrStdout(), []string{"key", "former"}, []string{keys.Key, keys.Former})
+		},
+	}
+	a.register(cmd.Flags())
+	return cmd
+}

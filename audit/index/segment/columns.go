@@ -1,6 +1,8 @@
 package segment
 
 import (
+	"github.com/parquet-go/parquet-go/format"
+
 	"github.com/sallyport/sallyport/audit/query"
 )
 
@@ -72,28 +74,29 @@ const (
 
 // spec says what a column is.
 type spec struct {
-	name string
-	kind kind
+	name  string
+	kind  kind
+	codec format.CompressionCodec
 }
 
 var columnSpecs = [columnCount]spec{
-	colSeq: {"seq", kindNumber}, colTime: {"time", kindNumber}, colID: {"id", kindID}, colIDText: {"id_text", kindBytes},
-	colType: {"type", kindCode}, colGateway: {"gateway", kindCode}, colSession: {"session", kindCode},
-	colUser: {"user", kindCode}, colGroups: {"groups", kindList}, colRole: {"role", kindCode},
-	colClientAddr: {"client_addr", kindCode}, colEntrance: {"entrance", kindCode},
-	colApplication: {"application", kindCode}, colResource: {"resource", kindCode}, colProtocol: {"protocol", kindCode},
-	colAccount: {"account", kindCode}, colLogin: {"login", kindCode}, colDatabase: {"database", kindCode},
-	colCredential: {"credential", kindCode}, colStatement: {"statement", kindBytes},
-	colStatementForm: {"statement_form", kindBytes}, colCommand: {"command", kindCode},
-	colPrepared: {"prepared", kindCode}, colClass: {"class", kindCode}, colTables: {"tables", kindList},
-	colColumns: {"columns", kindList}, colFingerprint: {"fingerprint", kindCode}, colParams: {"params", kindBytes},
-	colRedacted: {"redacted", kindList}, colVerdict: {"verdict", kindCode}, colPolicy: {"policy", kindCode},
-	colReason: {"reason", kindCode}, colOf: {"of", kindBytes}, colDone: {"done", kindNumber},
-	colRows: {"rows", kindNumber}, colBytesIn: {"bytes_in", kindNumber}, colBytesOut: {"bytes_out", kindNumber},
-	colDuration: {"duration_us", kindNumber}, colFirstRow: {"first_row_us", kindNumber}, colTag: {"tag", kindCode},
-	colErrorCode: {"error_code", kindCode}, colErrorMessage: {"error_message", kindBytes},
-	colStatements: {"statements", kindNumber}, colAction: {"action", kindCode}, colTarget: {"target", kindCode},
-	colBefore: {"before", kindBytes}, colAfter: {"after", kindBytes},
+	colSeq: {"seq", kindNumber, format.Zstd}, colTime: {"time", kindNumber, format.Zstd}, colID: {"id", kindID, format.Zstd}, colIDText: {"id_text", kindBytes, format.Zstd},
+	colType: {"type", kindCode, format.Zstd}, colGateway: {"gateway", kindCode, format.Zstd}, colSession: {"session", kindCode, format.Zstd},
+	colUser: {"user", kindCode, format.Zstd}, colGroups: {"groups", kindList, format.Zstd}, colRole: {"role", kindCode, format.Zstd},
+	colClientAddr: {"client_addr", kindCode, format.Zstd}, colEntrance: {"entrance", kindCode, format.Zstd},
+	colApplication: {"application", kindCode, format.Zstd}, colResource: {"resource", kindCode, format.Zstd}, colProtocol: {"protocol", kindCode, format.Zstd},
+	colAccount: {"account", kindCode, format.Zstd}, colLogin: {"login", kindCode, format.Zstd}, colDatabase: {"database", kindCode, format.Zstd},
+	colCredential: {"credential", kindCode, format.Zstd}, colStatement: {"statement", kindBytes, format.Zstd},
+	colStatementForm: {"statement_form", kindBytes, format.Zstd}, colCommand: {"command", kindCode, format.Zstd},
+	colPrepared: {"prepared", kindCode, format.Zstd}, colClass: {"class", kindCode, format.Zstd}, colTables: {"tables", kindList, format.Zstd},
+	colColumns: {"columns", kindList, format.Zstd}, colFingerprint: {"fingerprint", kindCode, format.Zstd}, colParams: {"params", kindBytes, format.Zstd},
+	colRedacted: {"redacted", kindList, format.Zstd}, colVerdict: {"verdict", kindCode, format.Zstd}, colPolicy: {"policy", kindCode, format.Zstd},
+	colReason: {"reason", kindCode, format.Zstd}, colOf: {"of", kindBytes, format.Zstd}, colDone: {"done", kindNumber, format.Zstd},
+	colRows: {"rows", kindNumber, format.Zstd}, colBytesIn: {"bytes_in", kindNumber, format.Zstd}, colBytesOut: {"bytes_out", kindNumber, format.Zstd},
+	colDuration: {"duration_us", kindNumber, format.Zstd}, colFirstRow: {"first_row_us", kindNumber, format.Zstd}, colTag: {"tag", kindCode, format.Zstd},
+	colErrorCode: {"error_code", kindCode, format.Zstd}, colErrorMessage: {"error_message", kindBytes, format.Zstd},
+	colStatements: {"statements", kindNumber, format.Zstd}, colAction: {"action", kindCode, format.Zstd}, colTarget: {"target", kindCode, format.Zstd},
+	colBefore: {"before", kindBytes, format.Zstd}, colAfter: {"after", kindBytes, format.Zstd},
 }
 
 // Columns is a set of a block's columns.

@@ -146,7 +146,7 @@ func TestAuditRefusals(t *testing.T) {
 		{[]string{"search", "--journal", filepath.Join(t.TempDir(), "none")}, "no such file"},
 		{[]string{"search", "--journal", j.Dir(), "-o", "xml"}, "write table, wide or json"},
 		{[]string{"search", "--journal", j.Dir(), "--limit", "0"}, "at least 1"},
-		{[]string{"search", "--journal", j.Dir(), "--from", "noon"}, "--from: \"noon\" is no time"},
+		{[]string{"search", "--journal", j.Dir(), "--from", "noon"}, "--since: \"noon\" is no time"},
 		{[]string{"show", "x", "--journal", j.Dir(), "-o", "wide"}, "write table or json"},
 	} {
 		if _, _, err := runAudit(t, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -79,12 +79,12 @@ func (a *apiFlags) client() (*apiClient, error) {
 	if p == nil {
 		return nil, errors.New("no server to talk to; log in with: sally login https://SERVER, or name one with --server or --data-dir")
 	}
-	return newRemoteClient(p.Server, proofOf(p), p.ServerCA)
+	return newRemoteClient(p.Server, bearerOf(p), p.ServerCA)
 }
 
 // remoteClient talks to --server. The saved profile lends its proof and CA only when it is for that same server.
 func (a *apiFlags) remoteClient() (*apiClient, error) {
-	who := proof{token: os.Getenv("SALLY_TOKEN")}
+	who := bearer{token: os.Getenv("SALLY_TOKEN")}
 	ca := ""
 	p, err := a.loadProfile()
 	if err != nil && who.token == "" {
@@ -93,7 +93,7 @@ func (a *apiFlags) remoteClient() (*apiClient, error) {
 	if p != nil && strings.TrimSuffix(p.Server, "/") == strings.TrimSuffix(a.server, "/") {
 		ca = p.ServerCA
 		if who.token == "" {
-			who = proofOf(p)
+			who = bearerOf(p)
 		}
 	}
 	return newRemoteClient(a.server, who, ca)
@@ -111,24 +111,24 @@ func (a *apiFlags) loadProfile() (*client.Profile, error) {
 	return p, nil
 }
 
-// proof is what a request carries to say who makes it: at most one of the two.
-type proof struct {
+// bearer is what a request carries to say who makes it: at most one of the two.
+type bearer struct {
 	token  string // access token
 	cookie string // session cookie, "name=value"
 }
 
-func proofOf(p *client.Profile) proof {
+func bearerOf(p *client.Profile) bearer {
 	if p.Token != "" {
-		return proof{token: p.Token}
+		return bearer{token: p.Token}
 	}
-	return proof{cookie: p.Session}
+	return bearer{cookie: p.Session}
 }
 
 // apiClient speaks to /api/v1 of one server.
 type apiClient struct {
-	base  string // without a slash at its end
-	proof proof
-	http  *http.Client
+	base string // without a slash at its end
+	who  bearer
+	http *http.Client
 }
 
 // localBase stands in URLs for the server behind a local socket.
@@ -143,12 +143,12 @@ func socketClient(path string) *apiClient {
 }
 
 // newRemoteClient refuses to send a proof in the clear to anywhere but this machine.
-func newRemoteClient(server string, who proof, ca string) (*apiClient, error) {
+func newRemoteClient(server string, who bearer, ca string) (*apiClient, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, fmt.Errorf("server %q is no address; it looks like https://sally.acme.com:8443", server)
 	}
-	if u.Scheme == "http" && who != (proof{}) && !isLoopback(u.Hostname()) {
+	if u.Scheme == "http" && who != (bearer{}) && !isLoopback(u.Hostname()) {
 		return nil, fmt.Errorf("refusing to send a proof of who you are to %s in the clear; use https", server)
 	}
 	tr := &http.Transport{
@@ -162,7 +162,7 @@ func newRemoteClient(server string, who proof, ca string) (*apiClient, error) {
 			return nil, fmt.Errorf("the saved CA of %s holds no certificate; log in again with: sally login %s", server, server)
 		}
 	}
-	return &apiClient{base: strings.TrimSuffix(server, "/"), proof: who, http: &http.Client{Transport: tr}}, nil
+	return &apiClient{base: strings.TrimSuffix(server, "/"), who: who, http: &http.Client{Transport: tr}}, nil
 }
 
 func isLoopback(host string) bool {
@@ -240,10 +240,10 @@ func (c *apiClient) send(ctx context.Context, method, path string, body io.Reade
 		req.Header.Set("Content-Type", "application/json")
 	}
 	switch {
-	case c.proof.token != "":
-		req.Header.Set("Authorization", "Bearer "+c.proof.token)
-	case c.proof.cookie != "":
-		req.Header.Set("Cookie", c.proof.cookie)
+	case c.who.token != "":
+		req.Header.Set("Authorization", "Bearer "+c.who.token)
+	case c.who.cookie != "":
+		req.Header.Set("Cookie", c.who.cookie)
 	}
 	res, err := c.http.Do(req)
 	if err != nil {

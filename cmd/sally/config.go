@@ -35,6 +35,7 @@ type config struct {
 	Vault        *vault.Config `yaml:"vault"`
 	// SealKeyFile holds the key of sealed credentials; default a file in the user's configuration directory.
 	SealKeyFile string       `yaml:"seal_key_file"`
+	Audit       auditConfig  `yaml:"audit"`
 	Limits      limitsConfig `yaml:"limits"`
 	Log         logConfig    `yaml:"log"`
 	// DrainTimeout is how long sessions may go on after the order to stop.
@@ -77,6 +78,7 @@ func defaultConfig() (config, error) {
 	return config{
 		DataDir: defaultDataDir(), Gateway: host,
 		Listen:       listenConfig{Web: "127.0.0.1:7480", Tunnel: "127.0.0.1:7443", Postgres: "127.0.0.1:7432"},
+		Audit:        auditConfig{Index: indexConfig{Kind: embeddedIndex}},
 		Log:          logConfig{Format: "text"},
 		DrainTimeout: 30 * time.Second,
 	}, nil
@@ -126,6 +128,9 @@ func (c *config) validate() error {
 	}
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		return fmt.Errorf("log.format: %q is neither text nor json", c.Log.Format)
+	}
+	if err := c.Audit.validate(); err != nil {
+		return err
 	}
 	if c.Vault != nil {
 		if err := c.Vault.Validate(); err != nil {

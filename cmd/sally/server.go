@@ -21,8 +21,9 @@ import (
 	"github.com/sallyport/sallyport/admin"
 	"github.com/sallyport/sallyport/admin/ca"
 	"github.com/sallyport/sallyport/admin/store"
-	"github.com/sallyport/sallyport/audit/index/scan"
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/audit/journal"
+	"github.com/sallyport/sallyport/audit/proof"
 	"github.com/sallyport/sallyport/creds"
 	"github.com/sallyport/sallyport/creds/sealed"
 	"github.com/sallyport/sallyport/creds/vault"
@@ -34,7 +35,6 @@ import (
 // Names within the data directory.
 const (
 	stateFile     = "state.db"
-	journalDir    = "journal"
 	sealedFile    = "credentials.sealed"
 	addressesFile = "addresses.json"
 )
@@ -93,6 +93,8 @@ type server struct {
 	config  config
 	log     *slog.Logger
 	journal *journal.Journal
+	proof   *proof.Log
+	index   audit.Index
 	state   *store.Store
 	sealed  *sealed.Store
 	vault   *vault.Source // nil when not configured
@@ -129,6 +131,9 @@ func (s *server) open(ctx context.Context) error {
 		{"make data directory", s.openDataDir},
 		{"open journal", s.openJournal},
 		{"open sealed credentials", s.openSealed},
+		{"open audit proof", s.openProof},
+		{"open audit index", s.openIndex},
+		{"open retention", s.openKeeper},
 		{"open Vault", s.openVault},
 		{"open state", s.openState},
 		{"open control plane", s.openAdmin},
@@ -146,15 +151,6 @@ func (s *server) openDataDir(context.Context) error {
 		return fmt.Errorf("data_dir: %w", err)
 	}
 	return os.Chmod(s.config.DataDir, 0o700)
-}
-
-func (s *server) openJournal(context.Context) (err error) {
-	s.journal, err = journal.Open(s.path(journalDir), journal.Options{Gateway: s.config.Gateway, Log: s.log})
-	if err != nil {
-		return err
-	}
-	s.closing = append(s.closing, s.journal.Close)
-	return nil
 }
 
 func (s *server) openSealed(context.Context) (err error) {
@@ -211,12 +207,11 @@ func (s *server) openState(ctx context.Context) (err error) {
 }
 
 func (s *server) openAdmin(ctx context.Context) (err error) {
-	searcher := scan.Open(s.path(journalDir))
-	searcher.Notifier = s.journal
 	s.admin, err = admin.New(ctx, admin.Config{
-		Store: s.state, Journal: s.journal, Searcher: searcher, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
+		Store: s.state, Journal: s.journal, Searcher: s.index,
+		Prover: proof.Prover{Log: s.proof, Searcher: s.index}, Rotator: s.proof, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
 		UI: web.Files(), Log: s.log, Gateway: s.config.Gateway, Tunnel: func() string { return s.tunnelAddress },
-		Health: s.journal.Fault,
+		Health: s.journal.Fault, Measured: s.measured(),
 	})
 	if err != nil {
 		return err

@@ -43,10 +43,16 @@ type Fault struct {
 
 func (f *Fault) Error() string {
 	place := ""
-	if f.Path != "" {
+	switch {
+	case f.Path != "" && f.Offset > 0:
 		place = fmt.Sprintf(" (%s, byte %d)", f.Path, f.Offset)
+	case f.Path != "":
+		place = fmt.Sprintf(" (%s)", f.Path)
 	}
-	if f.Before > 0 {
+	switch f.Before {
+	case 0:
+	case f.Seq + 1:
+	default:
 		return fmt.Sprintf("%s in records %d to %d: %s%s", f.Kind, f.Seq, f.Before-1, f.Detail, place)
 	}
 	return fmt.Sprintf("%s at record %d: %s%s", f.Kind, f.Seq, f.Detail, place)

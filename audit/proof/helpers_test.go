@@ -236,3 +236,5 @@ func (l *lockedText) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+func statementScope() audit.Scope { return audit.Scope{User: "alice@acme.com", Gateway: "gw-1"} }

@@ -68,6 +68,7 @@ type verifier struct {
 	suspect uint64
 	hash    leafHasher
 	last    [32]byte // leaf hash of the record before
+	lesser  *Fault   // of stored hashes alone: told when nothing is wrong with the records
 	sides   sideFiles
 	gateway string // of the last header
 	fresh   bool   // the next record is a segment's first
@@ -129,6 +130,9 @@ func (v *verifier) verify(ctx context.Context) error {
 	}
 	if v.notes != nil {
 		err = errors.Join(err, v.notes.close())
+	}
+	if err == nil && v.lesser != nil {
+		return v.lesser
 	}
 	return v.firstOf(err)
 }

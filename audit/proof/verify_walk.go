@@ -39,7 +39,7 @@ type walk struct {
 	next     Checkpoint // the first that the tree has not reached; zero behind the last
 	before   uint64     // size of the checkpoint before next
 	ended    bool       // no checkpoint comes any more
-	lastTime time.Time
+	unstored uint64 // blocks before this one are compared without stored hashes
 }
 
 // nextCheckpoint goes on to the first checkpoint that the tree has not passed.
@@ -136,7 +136,7 @@ func (w *walk) record(seq uint64, body []byte, b *lineBatch, l segmentLine) erro
 
 // compareStored adds a record to the tree, and holds its hash against the stored one.
 func (w *walk) compareStored(seq uint64, leaf tlog.Hash) error {
-	stored, err := w.stored.at(seq)
+	stored, err := w.storedAt(seq, leaf)
 	if err != nil {
 		return err
 	}
@@ -147,17 +147,40 @@ func (w *walk) compareStored(seq uint64, leaf tlog.Hash) error {
 		w.shadow.push(stored)
 	}
 	root, full := w.tree.push(leaf)
-	if !full {
+	if !full || seq>>blockLevel < w.unstored {
 		return nil
 	}
 	storedRoot, err := w.stored.root()
+	if err == nil && storedRoot != root && w.shadow == nil {
+		err = w.stored.fault(seq, "the root that was stored behind the hashes is not theirs")
+	}
+	return w.doWithout(seq, err)
+}
+
+// storedAt is the stored hash of a record, or its own where the stored ones are not to be had.
+func (w *walk) storedAt(seq uint64, leaf tlog.Hash) (tlog.Hash, error) {
+	if seq>>blockLevel < w.unstored {
+		return leaf, nil
+	}
+	stored, err := w.stored.at(seq)
 	if err != nil {
+		return leaf, w.doWithout(seq, err)
+	}
+	return stored, nil
+}
+
+// doWithout notes that a block's stored hashes are damaged, and goes on without them: it must not hide what is wrong
+// with the records.
+func (w *walk) doWithout(seq uint64, err error) error {
+	var fault *Fault
+	if !errors.As(err, &fault) {
 		return err
 	}
-	if storedRoot != root && w.shadow == nil {
-		return w.stored.fault(seq, "the root that was stored behind the hashes is not theirs")
+	if w.lesser == nil {
+		w.lesser = fault
 	}
-	return nil
+	w.unstored = seq>>blockLevel + 1
+	return w.stored.close()
 }
 
 // compareAt holds the tree against all that was signed of its size.
@@ -175,7 +198,11 @@ func (w *walk) compareAt(size uint64) error {
 		return w.mismatch()
 	}
 	if w.shadow != nil {
-		return &Fault{Kind: HashesDamaged, Seq: w.suspect, Path: w.stored.name, Detail: "the stored hash of the record is wrong; the record itself is the one that was signed"}
+		if w.lesser == nil {
+			w.lesser = &Fault{Kind: HashesDamaged, Seq: w.suspect, Path: w.stored.name,
+				Detail: "the stored hash of the record is wrong; the record itself is the one that was signed"}
+		}
+		w.shadow = nil
 	}
 	return w.nextCheckpoint()
 }

@@ -14,6 +14,7 @@ import (
 // pass. Begin may be called by one goroutine at a time, and End by one; the two may be different.
 type Gate struct {
 	journal    audit.Appender
+	redactor   Redactor
 	durability access.Durability
 
 	begin  audit.Event // reused for each statement
@@ -31,12 +32,25 @@ type Op struct {
 	id      string
 	started time.Time
 	first   time.Duration
+	private bool // what the store says of it may repeat a value that was redacted
+}
+
+// Redactor takes out of events what the record must not hold, before they are recorded. It is safe for concurrent use.
+type Redactor interface {
+	// Statement redacts an event's statement, parameters and what derives from them, and names in e.Redacted where. It
+	// replaces the event's bytes, which the store still has to get, and never writes to them. private says that what the
+	// store answers may repeat a value.
+	Statement(e *audit.Event) (private bool)
+	// Outcome is what may be recorded of the store's message on a statement.
+	Outcome(resource, message string, private bool) string
+	// Text is what may be recorded of any other text that came from a client of the resource.
+	Text(resource, text string) string
 }
 
 // NewGate makes the gate of one session. The server does; a protocol's own tests may.
-func NewGate(journal audit.Appender, scope audit.Scope, grant *access.Grant) *Gate {
+func NewGate(journal audit.Appender, scope audit.Scope, grant *access.Grant, redactor Redactor) *Gate {
 	scope.Freeze()
-	g := &Gate{journal: journal, durability: grant.Resource.Durability}
+	g := &Gate{journal: journal, redactor: redactor, durability: grant.Resource.Durability}
 	if g.durability == "" {
 		g.durability = access.Hold
 	}
@@ -52,10 +66,7 @@ func NewGate(journal audit.Appender, scope audit.Scope, grant *access.Grant) *Ga
 // words).
 func (g *Gate) Begin(ctx context.Context, s *Statement) (Op, error) {
 	e := &g.begin
-	e.ID, e.Time = "", time.Now()
-	e.Statement.Bytes = s.Text
-	e.Command, e.Prepared, e.Class, e.Params = s.Command, s.Prepared, s.Class, s.Params
-	e.BytesIn = s.BytesIn
+	private := g.describe(e, s)
 	if err := g.journal.Append(e); err != nil {
 		return Op{}, fmt.Errorf("record statement: %w", err)
 	}
@@ -66,15 +77,23 @@ func (g *Gate) Begin(ctx context.Context, s *Statement) (Op, error) {
 	}
 	g.last.Store(e.Seq + 1)
 	g.statements.Add(1)
-	return Op{id: e.ID, started: e.Time}, nil
+	return Op{id: e.ID, started: e.Time, private: private}, nil
+}
+
+// describe fills in what the record tells of a statement, without what a rule takes out of it.
+func (g *Gate) describe(e *audit.Event, s *Statement) (private bool) {
+	e.ID, e.Time = "", time.Now()
+	e.Statement.Bytes, e.Params = s.Text, s.Params
+	e.Command, e.Prepared, e.Class = s.Command, s.Prepared, s.Class
+	e.Tables, e.Columns, e.Fingerprint = s.Tables, s.Columns, s.Fingerprint
+	e.BytesIn = s.BytesIn
+	return g.redactor.Statement(e)
 }
 
 // Refuse records a statement that is not let pass, and why.
 func (g *Gate) Refuse(s *Statement, reason string) error {
 	e := g.begin
-	e.ID, e.Time = "", time.Now()
-	e.Statement.Bytes = s.Text
-	e.Command, e.Prepared, e.Class, e.Params = s.Command, s.Prepared, s.Class, s.Params
+	g.describe(&e, s)
 	e.Verdict, e.Reason = audit.Deny, reason
 	if err := g.journal.Append(&e); err != nil {
 		return fmt.Errorf("record refusal: %w", err)
@@ -97,6 +116,9 @@ func (g *Gate) End(op *Op, now time.Time, r *Result) {
 	e.Rows, e.BytesIn, e.BytesOut = r.Rows, r.BytesIn, r.BytesOut
 	e.Duration, e.FirstRow = audit.Micros(now.Sub(op.started)), audit.Micros(op.first)
 	e.Tag, e.ErrorCode, e.ErrorMessage = r.Tag, r.ErrorCode, r.ErrorMessage
+	if r.ErrorCode != "" {
+		e.ErrorMessage = g.redactor.Outcome(g.begin.Resource, r.ErrorMessage, op.private)
+	}
 	g.rows.Add(r.Rows)
 	g.bytesIn.Add(r.BytesIn)
 	g.bytesOut.Add(r.BytesOut)

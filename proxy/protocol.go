@@ -67,9 +67,12 @@ type Statement struct {
 	Command  string // the protocol's word for how it came ("query", "execute")
 	Prepared string // name of the prepared statement, if any
 	Class    string
-	Params   []audit.Param
-	Database string // where it differs from the login's
-	BytesIn  int64
+	// Tables, Columns and Fingerprint are what audit.Event says they are.
+	Tables, Columns []string
+	Fingerprint     string
+	Params          []audit.Param
+	Database        string // where it differs from the login's
+	BytesIn         int64
 }
 
 // Result is what became of a statement.
@@ -78,6 +81,6 @@ type Result struct {
 	BytesIn      int64 // protocol bytes from the client on this statement's behalf
 	BytesOut     int64 // protocol bytes to the client
 	Tag          string
-	ErrorCode    string
+	ErrorCode    string // the store's; without one, the message is the gateway's own
 	ErrorMessage string
 }

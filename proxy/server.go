@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/creds"
+	"github.com/sallyport/sallyport/proxy/redact"
 )
 
 // Directory answers who somebody is and what they may do. Errors that the person may read are *access.Denial.
@@ -60,7 +61,7 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Config is what a Server works with. All fields but Limits are needed.
+// Config is what a Server works with. All fields but Limits and Redactor are needed.
 type Config struct {
 	Gateway     string
 	Protocols   map[string]Protocol // by name, such as "postgres"
@@ -71,8 +72,10 @@ type Config struct {
 	ClientCAs   *x509.CertPool                                       // sign user certificates
 	// PlainOutside allows tokens over plain TCP from other machines; on loopback they always are.
 	PlainOutside bool
-	Limits       Limits
-	Log          *slog.Logger
+	// Redactor is by default the one without rules but the built-in one.
+	Redactor Redactor
+	Limits   Limits
+	Log      *slog.Logger
 }
 
 // Server is the data plane: it accepts connections at both entrances and runs a session for each.
@@ -85,6 +88,7 @@ type Server struct {
 	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	clientCAs   *x509.CertPool
 	plain       bool
+	redactor    Redactor
 	limits      Limits
 	log         *slog.Logger
 
@@ -107,8 +111,11 @@ func NewServer(c Config) *Server {
 	s := &Server{
 		gateway: c.Gateway, protocols: c.Protocols, directory: c.Directory, credentials: c.Credentials, journal: c.Journal,
 		certificate: c.Certificate, clientCAs: c.ClientCAs, plain: c.PlainOutside, limits: limits, log: c.Log,
-		budget: NewBudget(limits.LargeMessages), failures: newFailures(), pending: newPending(limits.Handshakes),
+		redactor: c.Redactor, budget: NewBudget(limits.LargeMessages), failures: newFailures(), pending: newPending(limits.Handshakes),
 		live: live{sessions: make(map[string]*session)},
+	}
+	if s.redactor == nil {
+		s.redactor = redact.Builtin()
 	}
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	s.running.Go(s.sweep)

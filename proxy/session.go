@@ -119,12 +119,13 @@ func (s *session) authorize(ctx context.Context, login Login) error {
 }
 
 func (s *session) describe(login Login) {
-	s.scope.User, s.scope.Database, s.scope.Application = login.User, login.Database, login.Application
+	s.scope.User, s.scope.Database = login.User, login.Database
 	s.scope.Resource = s.conn.Resource()
 	if login.Resource != "" {
 		s.scope.Resource = login.Resource
 	}
 	s.scope.Account = login.Account
+	s.scope.Application = s.server.redactor.Text(s.scope.Resource, login.Application)
 }
 
 func (s *session) identify(ctx context.Context, login Login) (access.Identity, error) {
@@ -173,7 +174,7 @@ func connect(ctx context.Context, client Client, store access.Resource, secret c
 
 func (s *session) relay(ctx context.Context, link Link) (err error) {
 	defer Recover(&err)
-	gate := NewGate(s.server.journal, s.scope, &s.grant)
+	gate := NewGate(s.server.journal, s.scope, &s.grant, s.server.redactor)
 	s.conn.beginRelay(func() error { return gate.hold(ctx) })
 	defer s.conn.endRelay()
 	s.server.live.relaying(s, gate) // from here on the sweep looks at the connection
@@ -233,7 +234,7 @@ func (s *session) recordEnd(started bool, err error) error {
 		e.Type, e.Verdict = audit.SessionDenied, audit.Deny
 	}
 	if err != nil {
-		e.Reason = Explain(err)
+		e.Reason = s.server.redactor.Text(s.scope.Resource, Explain(err))
 	}
 	if s.gate != nil {
 		s.gate.totals(&e)

@@ -19,6 +19,8 @@ import (
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxy/redact"
+	"github.com/sallyport/sallyport/proxy/sqltext"
 )
 
 // memoryRecord is a journal in memory that can be told to refuse.
@@ -96,9 +98,9 @@ type bench struct {
 
 func newBench(store func([]byte) (int, error), limit int) *bench {
 	b := &bench{record: &memoryRecord{}}
-	gate := proxy.NewGate(b.record, audit.Scope{}, &access.Grant{Resource: access.Resource{Durability: access.Interval}})
+	gate := proxy.NewGate(b.record, audit.Scope{}, &access.Grant{Resource: access.Resource{Durability: access.Interval}}, redact.Builtin())
 	client := proxy.NewConn(writerConn{write: b.toClient.Write}, true)
-	b.relay = newRelay(context.Background(), gate, client, proxy.NewStream(writerConn{write: store}, nil), limit)
+	b.relay = newRelay(context.Background(), gate, sqltext.NewCache(), client, proxy.NewStream(writerConn{write: store}, nil), limit)
 	return b
 }
 

@@ -1,17 +1,26 @@
 package postgres
 
-import "github.com/sallyport/sallyport/proxy"
+import (
+	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxy/sqltext"
+)
 
 // statement is a prepared statement as Parse described it.
 type statement struct {
 	text  []byte
 	class string
+	facts *sqltext.Facts
 	oids  []uint32 // parameter types, completed by ParameterDescription
 	// checked is the number of redefinitions by SQL after which this was still what the name means.
 	checked int
 	// recorded says that the text stands in the record, dropped that the store does not have the statement (any more).
 	recorded, dropped bool
 	op                *proxy.Op // of a Parse that was recorded by itself, until it is answered
+}
+
+// newStatement makes a statement of a text that stays as it is.
+func (r *relay) newStatement(text []byte) *statement {
+	return &statement{text: text, class: sqltext.Class(text), facts: r.facts.Facts(text)}
 }
 
 // portal is a bound statement: what Execute runs.

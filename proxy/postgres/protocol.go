@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/creds"
 	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxy/sqltext"
 )
 
 // DefaultMessageLimit bounds one message, and with it one statement, in bytes.
@@ -18,6 +19,7 @@ const DefaultMessageLimit = 256 << 20
 type Protocol struct {
 	messageLimit int
 	salted       *scramCache
+	facts        *sqltext.Cache
 	cancels      *cancels
 }
 
@@ -28,7 +30,7 @@ func New(messageLimit int) *Protocol {
 	if messageLimit == 0 {
 		messageLimit = DefaultMessageLimit
 	}
-	return &Protocol{messageLimit: messageLimit, salted: newSCRAMCache(), cancels: newCancels()}
+	return &Protocol{messageLimit: messageLimit, salted: newSCRAMCache(), facts: sqltext.NewCache(), cancels: newCancels()}
 }
 
 // Accept implements proxy.Protocol.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxy/sqltext"
 )
 
 // errLeft ends a relay whose client said goodbye.
@@ -22,6 +23,7 @@ var errStoreLeft = errors.New("store ended the connection")
 type relay struct {
 	ctx    context.Context
 	gate   *proxy.Gate
+	facts  *sqltext.Cache
 	client *proxy.Conn
 	store  *proxy.Stream
 	limit  int // bytes of one message
@@ -56,8 +58,8 @@ type passage struct {
 	skip int // bytes of the current message that pass unseen
 }
 
-func newRelay(ctx context.Context, gate *proxy.Gate, client *proxy.Conn, store *proxy.Stream, limit int) *relay {
-	r := &relay{ctx: ctx, gate: gate, client: client, store: store, limit: limit,
+func newRelay(ctx context.Context, gate *proxy.Gate, facts *sqltext.Cache, client *proxy.Conn, store *proxy.Stream, limit int) *relay {
+	r := &relay{ctx: ctx, gate: gate, facts: facts, client: client, store: store, limit: limit,
 		statements: newNames[statement](), portals: newNames[portal]()}
 	r.answered.L = &r.mu
 	return r

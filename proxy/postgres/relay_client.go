@@ -148,7 +148,14 @@ func (r *relay) query(body []byte, size int) error {
 	if !f.complete() {
 		return protocolViolation("a Query holds one string that ends at its only NUL byte")
 	}
-	return r.begin(awaitQuery, nil, &proxy.Statement{Text: text, Command: "query", Class: sqltext.Class(text), BytesIn: int64(size)})
+	s := proxy.Statement{Text: text, Command: "query", Class: sqltext.Class(text), BytesIn: int64(size)}
+	describeText(&s, r.facts.Facts(text))
+	return r.begin(awaitQuery, nil, &s)
+}
+
+// describeText gives a statement what its text tells.
+func describeText(s *proxy.Statement, f *sqltext.Facts) {
+	s.Tables, s.Columns, s.Fingerprint = f.Tables, f.Columns, f.Fingerprint
 }
 
 // begin records a statement, which executes p unless that is nil, and lets it pass, or prepares what stands in for it.

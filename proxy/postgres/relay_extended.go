@@ -22,7 +22,8 @@ func (r *relay) parse(body []byte) error {
 	if !f.complete() {
 		return protocolViolation("malformed Parse")
 	}
-	s := &statement{text: append([]byte(nil), text...), class: sqltext.Class(text), oids: oids}
+	s := r.newStatement(append([]byte(nil), text...))
+	s.oids = oids
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.checked = r.redefinitions
@@ -143,12 +144,14 @@ func (r *relay) describePortal(s *proxy.Statement, key []byte, flush func() erro
 	}
 	if replaced, err := r.replaced(p, key, flush); err != nil || replaced {
 		s.Command, s.Text, s.Class = "fetch", r.probed.text, sqltext.Class(r.probed.text)
+		describeText(s, r.facts.Facts(s.Text))
 		return nil, err
 	}
 	if p.statement == nil { // no such statement: the store will say so
 		s.Text = fmt.Appendf(nil, "EXECUTE %q", p.name)
 	} else {
 		s.Text, s.Class = p.statement.text, p.statement.class
+		describeText(s, p.statement.facts)
 	}
 	s.Prepared = p.name
 	if p.executed {

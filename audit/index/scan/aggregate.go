@@ -50,11 +50,14 @@ func (s *Scan) Histogram(ctx context.Context, q audit.HistogramQuery) (audit.His
 	var counted index.Timeline
 	coverage, err := s.each(ctx, q.Query, func(rec *record) error {
 		at := rec.Time()
+		if rec.result(); rec.err != nil {
+			return errDamaged
+		}
 		counted.Add(at, 1)
 		if q.By != "" {
 			rec.Values(by, func(v []byte) bool { counted.AddValue(at, v, 1); return true })
 		}
-		return rec.err
+		return nil
 	})
 	if err != nil {
 		return audit.Histogram{}, err
@@ -75,6 +78,9 @@ func (s *Scan) Top(ctx context.Context, q audit.TopQuery) (audit.Top, error) {
 		return audit.Top{}, err // the measure does not exist
 	}
 	coverage, err := s.each(ctx, q.Query, func(rec *record) error {
+		if rec.result(); rec.err != nil {
+			return errDamaged
+		}
 		var rows, bytes, micros int64
 		if query.IsSummed(audit.Type(rec.head.event), rec.done()) {
 			rows, _ = rec.Number(query.Rows)
@@ -89,7 +95,7 @@ func (s *Scan) Top(ctx context.Context, q audit.TopQuery) (audit.Top, error) {
 			sum.Duration += audit.Micros(micros * int64(time.Microsecond))
 			return true
 		})
-		return rec.err
+		return nil
 	})
 	if err != nil {
 		return audit.Top{}, err

@@ -30,8 +30,12 @@ type run struct {
 	rec     record              // the candidate at hand; its memory serves them all
 }
 
-// errEnough ends a run whose page is full, or whose budget is spent.
-var errEnough = errors.New("enough")
+var (
+	// errEnough ends a run whose page is full, or whose budget is spent.
+	errEnough = errors.New("enough")
+	// errDamaged says that a record, or its result, cannot be read.
+	errDamaged = errors.New("damaged")
+)
 
 func (r *run) setDefaults() {
 	if r.limit <= 0 {
@@ -144,18 +148,31 @@ func (r *run) candidate(b *block, i int) error {
 	if rec.err == nil && !matches {
 		return nil
 	}
-	if r.visit != nil && rec.err == nil {
-		return r.visit(rec)
-	}
-	e, err := rec.event()
+	err := errDamaged
 	switch {
-	case err == nil:
-		r.page.Rows = append(r.page.Rows, e)
-		return nil
+	case rec.err != nil:
+	case r.visit != nil:
+		err = r.visit(rec)
+	default:
+		err = r.keep(rec)
+	}
+	switch {
+	case !errors.Is(err, errDamaged):
+		return err
 	case r.ctx.Err() != nil:
 		return r.ctx.Err()
 	}
 	r.page.Skipped++
+	return nil
+}
+
+// keep puts the record on the page.
+func (r *run) keep(rec *record) error {
+	e, err := rec.event()
+	if err != nil {
+		return errDamaged
+	}
+	r.page.Rows = append(r.page.Rows, e)
 	return nil
 }
 

@@ -100,3 +100,15 @@ func view(t testing.TB, text string) (*query.View, *query.Matcher) {
 	now := start.Add(time.Hour)
 	return q.View(now), q.Bind(now)
 }
+
+func same(t testing.TB, want, got []audit.Event) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d events, want %d", len(got), len(want))
+	}
+	for i := range want {
+		if diff := cmp.Diff(&want[i], &got[i], equalEvents); diff != "" {
+			t.Fatalf("event %d: %s", i, diff)
+		}
+	}
+}

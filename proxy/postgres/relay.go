@@ -135,6 +135,13 @@ func (e *awaited) recorded() bool {
 	return e.denial == nil && !e.probe && (e.kind == awaitQuery || e.kind == awaitFunction || e.kind == awaitExecute)
 }
 
+// hasOp says whether the entry is in the record, as a statement or as a definition by itself. An error that it meets is
+// its own then, and must not be told of another: it may repeat values that are redacted in this one alone.
+func (e *awaited) hasOp() bool {
+	return e.recorded() || e.kind == awaitParse && e.statement != nil && e.statement.op != nil ||
+		e.kind == awaitBind && e.portal != nil && e.portal.op != nil
+}
+
 // takeOp gives the entry's statement or definition in the record, whose result it is time for; nil when it has none.
 func (e *awaited) takeOp() (op *proxy.Op) {
 	switch {

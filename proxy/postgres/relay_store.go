@@ -244,8 +244,9 @@ func (r *relay) failed(head *awaited, body []byte, now time.Time) (replacement [
 	}
 	r.probed.running = false
 	failed := *r.queue.pop()
+	own := failed.hasOp()
 	r.drop(&failed, now)
-	if !failed.recorded() { // the statement that this Parse or Bind was for has failed
+	if !own { // the statement that this Parse or Bind was for has failed
 		r.blame(failed.result)
 	}
 	r.skipping = !r.skipToSync(now)

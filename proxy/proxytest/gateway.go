@@ -49,6 +49,7 @@ type Options struct {
 	Store    access.Resource // Accounts may be left empty
 	Secret   creds.Secret
 	Limits   proxy.Limits
+	Redactor proxy.Redactor // nil is the built-in one
 }
 
 // Start runs a gateway until the test ends.
@@ -63,7 +64,7 @@ func Start(t testing.TB, o Options) *Gateway {
 		Gateway: "test", Protocols: map[string]proxy.Protocol{o.Store.Protocol: o.Protocol},
 		Directory: &directory{store: &g.Store}, Credentials: g.Creds, Journal: g.Journal,
 		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &certificate, nil },
-		ClientCAs:   g.CA.Pool, Limits: o.Limits, Log: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
+		ClientCAs:   g.CA.Pool, Limits: o.Limits, Redactor: o.Redactor, Log: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
 	})
 	var serving sync.WaitGroup
 	listen := func(serve func(net.Listener) error) string {

@@ -70,7 +70,7 @@ func (w *work) apply() {
 // columns takes what belongs to a rule's columns; and everything where that cannot be told.
 func (w *work) columns(facts *sqltext.Facts, marks []sqltext.Mark) {
 	j := judge{rules: w.set.columns, facts: facts}
-	if !facts.Parsed || facts.Opaque || w.event.Command == "function call" || !isSQL(w.event.Protocol) {
+	if !facts.Parsed || facts.Opaque || w.event.Command == "function call" || !isSQL(w.event.Protocol) || slices.ContainsFunc(marks, doubtful) {
 		w.everything(marks)
 		return
 	}
@@ -81,15 +81,12 @@ func (w *work) columns(facts *sqltext.Facts, marks []sqltext.Mark) {
 	w.private = true
 	verdicts := j.slots()
 	used := make(map[int]bool)
-	for i, m := range marks {
+	for _, m := range marks {
 		by := verdicts[m.Slot]
 		if m.Param > 0 {
 			used[m.Param] = true
 		}
 		switch {
-		case m.Doubtful:
-			w.rest(marks[i:], rule.name)
-			return
 		case by == nil:
 		case m.Param > 0:
 			w.takeParam(m.Param, by.name)
@@ -119,11 +116,12 @@ func (w *work) everything(marks []sqltext.Mark) {
 		}
 		w.unparsed = true
 	default:
-		for i, m := range marks {
-			if m.Doubtful {
-				w.rest(marks[i:], rule)
-				break
-			}
+		if slices.ContainsFunc(marks, doubtful) { // what seems to stand between two constants may be one
+			first := slices.IndexFunc(marks, func(m sqltext.Mark) bool { return m.String || m.Doubtful })
+			w.rest(marks[first:], rule)
+			marks = marks[:first]
+		}
+		for _, m := range marks {
 			if m.Param == 0 {
 				w.take(edit{m.Start, m.End, rule, true})
 			}
@@ -136,6 +134,8 @@ func (w *work) everything(marks []sqltext.Mark) {
 		w.unparsed = true
 	}
 }
+
+func doubtful(m sqltext.Mark) bool { return m.Doubtful }
 
 // rest takes everything from the first of marks on: where it ends cannot be told.
 func (w *work) rest(marks []sqltext.Mark, rule string) {

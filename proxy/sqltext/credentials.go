@@ -24,6 +24,10 @@ func MayHoldCredential(sql []byte) bool {
 			if hasFold(sql[i:], "subscription") {
 				return true
 			}
+		case 'i':
+			if hasFold(sql[i:], "identified") {
+				return true
+			}
 		case 'm':
 			if hasFold(sql[i:], "mapping") {
 				return true

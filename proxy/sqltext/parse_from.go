@@ -33,6 +33,7 @@ func (p *parser) joined() {
 		}
 		p.joinedTo()
 		if natural {
+			p.natural()
 			continue
 		}
 		switch {
@@ -68,13 +69,24 @@ func (p *parser) joinedTo() {
 	}
 }
 
+// natural ties all columns of the tables so far: which ones have the same name cannot be told.
+func (p *parser) natural() {
+	was := p.group
+	p.newGroup()
+	p.mention(ref{column: "*", silent: true})
+	p.mention(ref{column: "*", silent: true})
+	p.group = was
+}
+
 // using takes the columns that two tables are joined by.
 func (p *parser) using() {
 	p.wantMark("(")
 	was := p.group
 	p.newGroup()
 	for !p.failed {
-		p.mention(ref{column: p.name()})
+		column := p.name()
+		p.mention(ref{column: column})
+		p.mention(ref{column: column, silent: true}) // the other table's
 		if !p.mark(",") {
 			break
 		}

@@ -17,6 +17,10 @@ CLIENTS ?=
 SECONDS ?=
 ROUNDS ?=
 
+# bench-audit
+EVENTS ?=
+DIR ?=
+
 # test-suites
 SUITES ?=
 
@@ -40,6 +44,10 @@ test-suites: setup-test build ## PostgreSQL's and drivers' own suites, direct an
 bench: setup-bench build ## compare with direct, pgbouncer, haproxy; CASES=select-simple,... CLIENTS=8,32 SECONDS=5 ROUNDS=3 narrow it
 	@go run ./test/bench $(if $(CASES),-cases '$(CASES)') $(if $(CLIENTS),-clients '$(CLIENTS)') \
 		$(if $(SECONDS),-seconds '$(SECONDS)') $(if $(ROUNDS),-rounds '$(ROUNDS)')
+
+.PHONY: bench-audit
+bench-audit: ## the record: ingest, bytes, search latencies; EVENTS=1000000,10000000,100000000 chooses the sizes, DIR=... where
+	@go run ./test/auditbench $(if $(EVENTS),-events '$(EVENTS)') $(if $(DIR),-dir '$(DIR)')
 
 .PHONY: check
 check: build ## formatting, vet, static analysis, known vulnerabilities, web

@@ -180,10 +180,7 @@ func TestStatusAndProof(t *testing.T) {
 }
 
 // signer stands for the log of checkpoints.
-type signer struct {
-	journal audit.Appender
-	rotated audit.Scope
-}
+type signer struct{ rotated audit.Scope }
 
 func (s *signer) Prove(_ context.Context, id string) (proof.Proof, error) {
 	if id == "nothing" {

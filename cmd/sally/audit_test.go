@@ -185,6 +185,29 @@ func TestDocumentedSearches(t *testing.T) {
 	}
 }
 
+// Every other command that the handbook shows works too.
+func TestDocumentedCommands(t *testing.T) {
+	text, err := os.ReadFile("../../docs/searching.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, _ := auditJournal(t)
+	t.Chdir(t.TempDir())
+	shown := regexp.MustCompile(`(?m)^sally audit ((?:top|histogram|count|touched|export|status)\b[^#|\n]*)`).FindAllStringSubmatch(string(text), -1)
+	if len(shown) < 12 {
+		t.Fatalf("only %d commands found in the handbook", len(shown))
+	}
+	for _, c := range shown {
+		var args []string
+		for _, word := range regexp.MustCompile(`'[^']*'|[^ ]+`).FindAllString(c[1], -1) {
+			args = append(args, strings.Trim(word, "'"))
+		}
+		if _, _, err := runAudit(t, append(args, "--journal", j.Dir())...); err != nil {
+			t.Errorf("%s: %v", c[1], err)
+		}
+	}
+}
+
 // auditAPI serves a journal as the server's API does.
 func auditAPI(t *testing.T, s audit.Searcher) string {
 	t.Helper()

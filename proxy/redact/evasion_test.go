@@ -81,6 +81,7 @@ var evasions = []string{
 	"select * from customers -- SECRET", "select /* SECRET */ id from customers", "select * from customers /* /* */ SECRET",
 	"selct * from customers where email = 'SECRET'", "select * from customers where email == = 'SECRET'", "select from where 'SECRET'",
 	"select * from customers where (email = 'SECRET'", "' or 1 = 1 select 'SECRET'", "select 'a''b' from t where c = 'd'SECRET'",
+	`select * from customers where U&"!0065mail" uescape '!' = 'SECRET'`, `select * from U&"!0063ustomers" uescape '!' where email = 'SECRET'`,
 	"select * from customers natural join t where t.email = 'SECRET'",
 }
 

@@ -1,5 +1,7 @@
 package sqltext
 
+import "strings"
+
 // maxNesting bounds how deep a statement's parts may nest for the parser, which calls itself for each.
 const maxNesting = 200
 
@@ -84,7 +86,9 @@ func split(shape []byte) (tokens []piece, ok bool) {
 				return nil, false
 			}
 			tokens = append(tokens, piece{nameToken, name})
-			i += n
+			if i += n; c != '"' && strings.HasPrefix(text[i:], " uescape ") {
+				return nil, false // spelled with an escape of its own
+			}
 			continue
 		}
 		for end < len(text) && text[end] != ' ' {

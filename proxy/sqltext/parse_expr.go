@@ -99,7 +99,7 @@ func (p *parser) infix(between int) (again bool, opened int) {
 		case t.text == "like" || t.text == "ilike" || t.text == "overlaps" || t.text == "in":
 			p.at++
 			return true, 0
-		case t.text == "escape" || t.text == "uescape":
+		case t.text == "escape":
 			p.at++
 			return true, 0
 		default:

@@ -17,12 +17,16 @@ const (
 	ByTable               // the table is named
 	ByStar                // all columns are asked for by *
 	ByWholeRow            // no column is named: rows are inserted, deleted, copied or taken whole
-	ByMention             // the statement could not be parsed, and its text holds the table's name
+	ByUnparsed            // no tables of the statement are known, and its text or a parameter holds the table's name
+	ByTextOnly            // likewise, of a statement that names other tables; in a string for a function, perhaps
 )
 
-var hows = [...]string{"column", "table", "star", "whole row", "mention"}
+var hows = [...]string{"column", "table", "star", "whole row", "not parsed", "text only"}
 
 func (h How) String() string { return hows[h] }
+
+// isMention says that the statement's text holds the name, and nothing is known of what it does with it.
+func (h How) isMention() bool { return h >= ByUnparsed }
 
 // Match is how an event touches a target.
 type Match struct {
@@ -46,30 +50,35 @@ func (m Match) better(than Match) bool {
 	return m.How < than.How
 }
 
-// Match says whether and how a statement touches the target. Of an event without tables it believes that its text holds
-// the name: Query has asked for that.
+// Match says whether and how a statement touches the target. Where no table has the name, it believes that the text
+// holds it: Query has asked for that.
 func (t Target) Match(e *audit.Event) (best Match, ok bool) {
 	if len(e.Tables) == 0 {
-		return Match{How: ByMention}, true
+		return Match{How: ByUnparsed}, true
 	}
+	named := false
 	for _, r := range t.readings {
 		for _, table := range e.Tables {
-			m, found := r.match(e, splitName(table))
+			parts := splitName(table)
+			if !strings.EqualFold(parts[len(parts)-1], r.table) {
+				continue
+			}
+			named = true
+			m, found := r.match(e, parts[:len(parts)-1])
 			if found && (!ok || m.better(best)) {
 				best, ok = m, true
 			}
 		}
 	}
+	if !named {
+		return Match{How: ByTextOnly}, true
+	}
 	return best, ok
 }
 
-// match looks at one table of the statement.
-func (r reading) match(e *audit.Event, table []string) (Match, bool) {
-	last := len(table) - 1
-	if !strings.EqualFold(table[last], r.table) {
-		return Match{}, false
-	}
-	unqualified, lies := r.lies(e, table[:last])
+// match looks at a table of that name, which the statement names with these schemas.
+func (r reading) match(e *audit.Event, schemas []string) (Match, bool) {
+	unqualified, lies := r.lies(e, schemas)
 	if !lies {
 		return Match{}, false
 	}

@@ -34,13 +34,12 @@ type User struct {
 type Report struct {
 	Target string `json:"target"`
 	Users  []User `json:"users"`
-	// NotParsed are statements of which no tables are known, and whose text holds the table's name.
-	NotParsed []User `json:"not_parsed"`
+	// Mentions are statements whose text holds the table's name, and of which it is not known what they do with it.
+	Mentions []User `json:"mentions"`
 	audit.Coverage
 }
 
-// Kind chooses statements by what they do. Those of which that is not known, or which could not be parsed, are always
-// chosen.
+// Kind chooses statements by what they do. Those of which that is not known are always chosen, and so are mentions.
 type Kind uint8
 
 // The kinds.
@@ -66,10 +65,10 @@ func (c *Collector) Add(e *audit.Event) {
 	}
 	reads, writes := effects(e)
 	known := reads || writes
-	if known && m.How != ByMention && (c.Kind == Reads && !reads || c.Kind == Writes && !writes) {
+	if known && !m.How.isMention() && (c.Kind == Reads && !reads || c.Kind == Writes && !writes) {
 		return
 	}
-	u := c.user(e.User, m.How == ByMention)
+	u := c.user(e.User, m.How.isMention())
 	u.By[m.String()]++
 	switch {
 	case e.Verdict == audit.Deny:
@@ -125,7 +124,7 @@ func effects(e *audit.Event) (reads, writes bool) {
 
 // Report is what was summed up: users by the number of their statements.
 func (c *Collector) Report() Report {
-	return Report{Target: c.Target.String(), Users: sorted(c.users), NotParsed: sorted(c.mentions)}
+	return Report{Target: c.Target.String(), Users: sorted(c.users), Mentions: sorted(c.mentions)}
 }
 
 func sorted(users map[string]*User) []User {

@@ -58,7 +58,7 @@ func (t Target) Query(resource string) string {
 		tables = append(tables, quoted(r.table))
 		words = append(words, wordOf(r.table))
 	}
-	text := fmt.Sprintf("type:statement (table:%s or (-table:* -class:session,transaction (%s)))",
+	text := fmt.Sprintf("type:statement (table:%s or (-class:session,transaction (%s)))",
 		strings.Join(tables, ","), strings.Join(words, " or "))
 	if resource != "" {
 		text += " resource:" + quoted(resource)

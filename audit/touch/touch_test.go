@@ -27,7 +27,7 @@ func TestMatch(t *testing.T) {
 	}{
 		{"customers", "read", "select 1 from customers", "customers", "", "table"},
 		{"Customers", "read", "", "public.CUSTOMERS", "", "table"},
-		{"customers", "read", "", "orders", "customers", ""},
+		{"customers", "read", "", "orders", "customers", "text only"},
 		{"public.orders", "read", "", "public.orders", "", "table"},
 		{"public.orders", "read", "", "orders", "", "table, by unqualified name"},
 		{"public.orders", "read", "", "sales.orders", "", ""},
@@ -60,7 +60,8 @@ func TestMatch(t *testing.T) {
 		{"orders.customers.email", "read", "", "orders.customers", "customers.email", "column"},
 		{"shop.orders.customers.email", "read", "", "orders.customers", "customers.email", ""},
 		{`public."odd.name"`, "read", "", `public."odd.name"`, "", "table"},
-		{"customers", "other", "???", "", "", "mention"},
+		{"customers", "read", "select * from orders, dblink('select * from customers')", "orders", "orders.*", "text only"},
+		{"customers", "other", "???", "", "", "not parsed"},
 		// Two readings: the better one counts.
 		{"customers.email", "read", "", "customers email", "customers.email", "column"},
 		{"customers.email", "read", "", "email", "x", "table, by unqualified name"},
@@ -121,6 +122,7 @@ func TestQueryFindsWhatMatches(t *testing.T) {
 		{"customers", statement("write", "do $$ begin delete from Customers; end $$", nil, nil), true},
 		{"customers", statement("write", "select 1", nil, nil), false},
 		{"customers", statement("session", "set x = customers", nil, nil), false},
+		{"customers", statement("read", "select dblink('select * from customers') from orders", list("orders"), nil), true},
 		{`"odd name"`, statement("other", `x "Odd Name"`, nil, nil), true},
 		{`or`, statement("other", "x or y", nil, nil), true},
 		{`a\"b`, statement("other", `\b`, nil, nil), false},
@@ -167,7 +169,7 @@ func TestReport(t *testing.T) {
 	bob := User{User: "bob", Other: 1, Rows: 2, First: at.Add(-3 * time.Hour), Last: at.Add(-3 * time.Hour), Applications: list("DBeaver"),
 		Resources: list("orders-db"), By: map[string]int64{"table": 1}, Example: "d"}
 	mention := User{User: "alice", Writes: 1, Rows: 2, First: at.Add(-5 * time.Hour), Last: at.Add(-5 * time.Hour), Applications: list("psql"),
-		Resources: list("orders-db"), By: map[string]int64{"mention": 1}, Example: "f"}
+		Resources: list("orders-db"), By: map[string]int64{"not parsed": 1}, Example: "f"}
 
 	onlyReads, onlyWrites := alice, alice
 	onlyReads.Writes, onlyReads.Refused, onlyReads.Rows, onlyReads.First = 1, 0, 4, at.Add(-time.Hour)
@@ -175,9 +177,9 @@ func TestReport(t *testing.T) {
 	onlyWrites.Reads, onlyWrites.Rows, onlyWrites.Last, onlyWrites.Example = 1, 4, at.Add(-time.Hour), "b"
 	onlyWrites.By = map[string]int64{"table": 2, "table, by unqualified name": 1}
 	for kind, want := range map[Kind]Report{
-		Everything: {Users: []User{alice, bob}, NotParsed: []User{mention}},
-		Reads:      {Users: []User{onlyReads, bob}, NotParsed: []User{mention}},
-		Writes:     {Users: []User{onlyWrites, bob}, NotParsed: []User{mention}},
+		Everything: {Users: []User{alice, bob}, Mentions: []User{mention}},
+		Reads:      {Users: []User{onlyReads, bob}, Mentions: []User{mention}},
+		Writes:     {Users: []User{onlyWrites, bob}, Mentions: []User{mention}},
 	} {
 		c := Collector{Target: target, Kind: kind}
 		for _, e := range events {

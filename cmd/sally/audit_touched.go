@@ -37,8 +37,9 @@ would rather name too much than miss something, and says how each statement name
   whole row                     no column is named: rows are inserted, deleted, copied or taken whole
   ..., by unqualified name      the table without the schema that TARGET has; the search path decides which it was
 
-Statements that could not be parsed and hold the table's name stand apart. A view, a function or a trigger that reads the
-table is not seen through: look for its name as well.`,
+Statements whose text only mentions the table's name stand apart: they could not be parsed, or name other tables and hold
+this one's elsewhere, such as in a string for a function. A view, a function or a trigger that reads the table is not seen
+through: look for its name as well.`,
 		Example: `  sally audit touched customers --since 30d
   sally audit touched orders.customers.email --reads
   sally audit touched public.orders --writes --resource orders-db -o json`,
@@ -132,13 +133,13 @@ func printTouched(out io.Writer, target touch.Target, r touch.Report) error {
 	} else if err := printTouches(out, r.Users); err != nil {
 		return err
 	}
-	if len(r.NotParsed) == 0 {
+	if len(r.Mentions) == 0 {
 		return nil
 	}
-	if _, err := fmt.Fprintln(out, "\nNot parsed, mentions the name:"); err != nil {
+	if _, err := fmt.Fprintln(out, "\nMentions the name only:"); err != nil {
 		return err
 	}
-	return printTouches(out, r.NotParsed)
+	return printTouches(out, r.Mentions)
 }
 
 func printTouches(out io.Writer, users []touch.User) error {

@@ -23,21 +23,7 @@ func sealedCredential() []string {
 // TestFullDisk fills the journal's disk: statements are refused in words and never reach the store; once there is
 // space again, the same session works again.
 func TestFullDisk(t *testing.T) {
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("needs root to mount a small disk")
-		}
-		t.Skip("needs root to mount a small disk")
-	}
-	disk := t.TempDir()
-	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=4m"); err != nil {
-		t.Fatalf("mount a small disk: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(disk, syscall.MNT_DETACH); err != nil {
-			t.Errorf("unmount: %v", err)
-		}
-	})
+	disk := smallDisk(t, "4m")
 	w := newWorld(t, filepath.Join(disk, "data"))
 	w.onboard("a-password-nobody-sees", sealedCredential()...)
 	conn := w.mustConnect()
@@ -68,6 +54,27 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("after there is space again: %v", err)
 	}
 	w.find(`"INSERT INTO orders VALUES (2)"`, 1)
+}
+
+// smallDisk mounts a file system that holds so much.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("needs root to mount a small disk")
+		}
+		t.Skip("needs root to mount a small disk")
+	}
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size="+size); err != nil {
+		t.Fatalf("mount a small disk: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(disk, syscall.MNT_DETACH); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
+	})
+	return disk
 }
 
 func fill(t *testing.T, path string) {

@@ -28,6 +28,7 @@ type world struct {
 	t     *testing.T
 	ctx   context.Context
 	sally *servers.Sally
+	args  []string // of the server
 	pg    *servers.Postgres
 	token string
 }
@@ -38,7 +39,7 @@ func newWorld(t *testing.T, dir string, args ...string) *world {
 	if dir == "" {
 		dir = filepath.Join(t.TempDir(), "data")
 	}
-	w := &world{t: t, ctx: t.Context(), pg: servers.StartPostgres(t, servers.PostgresOptions{})}
+	w := &world{t: t, ctx: t.Context(), args: args, pg: servers.StartPostgres(t, servers.PostgresOptions{})}
 	sally, err := servers.RunSally(w.ctx, servers.BuildSally(t), dir, args...)
 	if err != nil {
 		t.Fatal(err)
@@ -47,6 +48,23 @@ func newWorld(t *testing.T, dir string, args ...string) *world {
 	t.Cleanup(func() { _ = w.sally.Kill() })
 	w.store("CREATE ROLE app LOGIN PASSWORD 'a-password-nobody-sees'", "CREATE TABLE orders (id int)", "GRANT ALL ON orders TO app")
 	return w
+}
+
+// stop ends the server in order; start starts it again over the same data.
+func (w *world) stop() {
+	w.t.Helper()
+	if err := w.sally.Stop(); err != nil {
+		w.t.Fatalf("stop: %v", err)
+	}
+}
+
+func (w *world) start() {
+	w.t.Helper()
+	sally, err := servers.RunSally(w.ctx, w.sally.Bin, w.sally.DataDir, w.args...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.sally = sally
 }
 
 // store runs SQL at the store itself.

@@ -39,20 +39,25 @@ type View struct {
 	Needle             []byte
 	WordStart, WordEnd bool
 
-	test test
-	find finder
+	patterns []foldedPattern
+	find     finder
+}
+
+type foldedPattern struct {
+	text []byte
+	kind patternKind
 }
 
 // Matches says whether a value of the field, as a Record yields it, fulfils a ViewField.
-func (v *View) Matches(value []byte) bool { return v.test(oneValue{value: value}) }
-
-// oneValue is a record with nothing but one value, which it gives for each field.
-type oneValue struct {
-	Record
-	value []byte
+func (v *View) Matches(value []byte) bool {
+	for i := range v.patterns {
+		p := &v.patterns[i]
+		if p.kind == anyValue || valueMatches(v.Field, value, p.text, p.kind == prefix) {
+			return true
+		}
+	}
+	return false
 }
-
-func (r oneValue) Values(_ Field, yield func([]byte) bool) { yield(r.value) }
 
 // Find says whether a text fulfils a ViewText.
 func (v *View) Find(text []byte) bool { return v.find.in(text) }
@@ -133,13 +138,16 @@ func textView(f finder) View {
 }
 
 func fieldView(n oneOf) View {
-	v := View{Kind: ViewField, Field: n.field, test: valueTest(n)}
+	v := View{Kind: ViewField, Field: n.field}
+	listed := true
 	for _, p := range n.values {
-		if p.kind != exact {
-			v.Exact = nil
-			return v
-		}
-		v.Exact = append(v.Exact, fold(nil, []byte(p.text)))
+		folded := fold(nil, []byte(p.text))
+		v.patterns = append(v.patterns, foldedPattern{folded, p.kind})
+		v.Exact = append(v.Exact, folded)
+		listed = listed && p.kind == exact
+	}
+	if !listed {
+		v.Exact = nil
 	}
 	return v
 }

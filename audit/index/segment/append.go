@@ -226,27 +226,3 @@ func checkParamObject(raw []byte) error {
 	}
 	return nil
 }
-
-// columnNamed finds the column of a member of an event's JSON.
-func columnNamed(key string) (column, bool) {
-	switch key {
-	case "seq":
-		return colSeq, true
-	case "id":
-		return colID, true
-	case "time":
-		return colTime, true
-	case "type":
-		return colType, true
-	case "id_text", "statement_form":
-		return 0, false
-	case "statement":
-		return colStatement, true
-	}
-	for c := colGateway; c < columnCount; c++ {
-		if columnSpecs[c].name == key {
-			return c, true
-		}
-	}
-	return 0, false
-}

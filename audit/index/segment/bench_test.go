@@ -1,3 +1,5 @@
+//go:build unix
+
 package segment
 
 import (
@@ -49,10 +51,12 @@ func BenchmarkAppend(b *testing.B) {
 	b.SetBytes(int64(size / BlockRows))
 	b.ReportAllocs()
 	b.ResetTimer()
+	reportCPU := startCPU(b)
 	for done := 0; done < b.N; done += BlockRows {
 		block.Reset()
 		fill(b, block, all)
 	}
+	reportCPU(BlockRows * ((b.N + BlockRows - 1) / BlockRows))
 }
 
 // BenchmarkWrite writes segments of benchBlocks blocks; an operation is an event.
@@ -61,11 +65,13 @@ func BenchmarkWrite(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "s.parquet")
 	b.ReportAllocs()
 	b.ResetTimer()
+	reportCPU := startCPU(b)
 	events := len(blocks) * BlockRows
 	var info Info
 	for done := 0; done < b.N; done += events {
 		info = writeBlocks(b, path, blocks)
 	}
+	reportCPU(events * ((b.N + events - 1) / events))
 	b.ReportMetric(float64(info.DataBytes)/float64(events), "data-B/event")
 	b.ReportMetric(float64(info.IndexBytes)/float64(events), "index-B/event")
 }
@@ -128,8 +134,6 @@ func BenchmarkSizes(b *testing.B) {
 	b.ReportMetric(per(s.trailer.directory.size), "directory-B")
 	b.ReportMetric(per(info.DataBytes+info.IndexBytes), "total-B")
 	b.ReportMetric(float64(s.trailer.filters[0].positions), "positions")
-	for b.Loop() {
-	}
 }
 
 // BenchmarkSearch goes through a whole segment; a search's page would end sooner.

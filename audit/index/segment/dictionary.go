@@ -3,6 +3,9 @@ package segment
 import (
 	"bytes"
 	"hash/maphash"
+	"sync/atomic"
+
+	"github.com/sallyport/sallyport/audit/query"
 )
 
 // span is where a value stands in its data.
@@ -14,6 +17,27 @@ type dictionary struct {
 	spans []span
 	table []uint32 // open addressing; a value's code + 1, or 0
 	seed  maphash.Seed
+
+	judged atomic.Pointer[judgement] // the last one: blocks of a row group share their dictionary
+}
+
+// judgement says of each code whether a term holds for its value.
+type judgement struct {
+	term  *query.View // keeps the term in memory, so that no other one gets its address
+	holds []bool
+}
+
+// judge says of each code whether the term holds for its value; it never does for the empty one.
+func (d *dictionary) judge(term *query.View, matches func(value []byte) bool) []bool {
+	if last := d.judged.Load(); last != nil && last.term == term && len(last.holds) == len(d.spans) {
+		return last.holds
+	}
+	j := &judgement{term: term, holds: make([]bool, len(d.spans))}
+	for code := 1; code < len(d.spans); code++ {
+		j.holds[code] = matches(d.value(uint32(code)))
+	}
+	d.judged.Store(j)
+	return j.holds
 }
 
 // maxCodes is how many values a block's column can have: its codes are 16 bits.
@@ -86,6 +110,7 @@ func (d *dictionary) index() {
 
 func (d *dictionary) reset() {
 	d.data, d.spans = d.data[:0], d.spans[:0]
+	d.judged.Store(nil)
 	clear(d.table)
 	d.code(nil)
 }

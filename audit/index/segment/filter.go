@@ -15,8 +15,8 @@ import (
 // judges all blocks of a group, and the answer is what the keys' rows have in common. One hash is enough, because what
 // is searched for has several keys:
 //
-//   - every four bytes in a row of a folded text, but for those that are hexadecimal digits with a decimal one among
-//     them: a block's random identifiers have nearly all of these, and fill the filter without telling anything;
+//   - every four bytes in a row of a folded text, but for those with a decimal digit within a word of hexadecimal digits
+//     alone: a block's random identifiers have nearly all of these, and fill the filter without telling anything;
 //   - words, which are runs of ASCII letters, digits and underscores: a short one whole, a longer one by its first six
 //     and its last six bytes;
 //   - values of fields, folded, and the short forms that people may type.
@@ -134,28 +134,51 @@ func (f *blockFilter) addText(text []byte) {
 	}
 	f.folded = foldText(f.folded[:0], text)
 	var gram uint32
-	word, notHex, digit := 0, -1, -1-gramBytes // the word's beginning; the last byte that is no hex digit, that is a digit
+	word := 0 // where the word at hand begins
 	for i, c := range f.folded {
-		class := byteClasses[c]
 		gram = gram>>8 | uint32(c)<<24
-		if class&isHexByte == 0 {
-			notHex = i
-		} else if class&isDigitByte != 0 {
-			digit = i
-		}
-		if i >= gramBytes-1 && (i-notHex < gramBytes || i-digit >= gramBytes) {
-			f.set(gramKey(gram))
-		}
-		if class&isWordByte == 0 {
-			if i > word {
-				f.addWord(f.folded[word:i])
-			}
+		if byteClasses[c]&isWordByte == 0 {
+			f.addWord(f.folded[word:i])
 			word = i + 1
 		}
+		if i >= gramBytes-1 && i-word < gramBytes-1 { // not within a word
+			f.set(gramKey(gram))
+		}
 	}
-	if len(f.folded) > word {
-		f.addWord(f.folded[word:])
+	f.addWord(f.folded[word:])
+}
+
+// addWord adds the keys of a word and of what is within it.
+func (f *blockFilter) addWord(word []byte) {
+	if len(word) == 0 {
+		return
 	}
+	if len(word) < wordEnd {
+		f.set(wordPart(word, wholeWord))
+	} else {
+		f.set(wordPart(word[:wordEnd], wordBeginning))
+		f.set(wordPart(word[len(word)-wordEnd:], wordEnding))
+	}
+	random := isHexWord(word)
+	var gram uint32
+	digit := -gramBytes
+	for i, c := range word {
+		gram = gram>>8 | uint32(c)<<24
+		if byteClasses[c]&isDigitByte != 0 {
+			digit = i
+		}
+		if i >= gramBytes-1 && (!random || i-digit >= gramBytes) {
+			f.set(gramKey(gram))
+		}
+	}
+}
+
+func isHexWord(word []byte) bool {
+	all := uint8(isHexByte)
+	for _, c := range word {
+		all &= byteClasses[c]
+	}
+	return all != 0
 }
 
 func foldText(dst, text []byte) []byte {
@@ -168,27 +191,10 @@ func foldText(dst, text []byte) []byte {
 	return folded
 }
 
-func (f *blockFilter) addWord(word []byte) {
-	if len(word) < wordEnd {
-		f.set(wordPart(word, wholeWord))
-		return
-	}
-	f.set(wordPart(word[:wordEnd], wordBeginning))
-	f.set(wordPart(word[len(word)-wordEnd:], wordEnding))
-}
-
 // needleKeys are the keys that each block with a text that holds the needle has; none when the needle is too short.
 // start and end say that no word goes on before, or after, the needle.
 func needleKeys(needle []byte, start, end bool) []key {
 	var keys []key
-	isPlain := func(gram []byte) bool {
-		hex, digits := 0, 0
-		for _, c := range gram {
-			hex += int(byteClasses[c] & isHexByte)
-			digits += int(byteClasses[c] & isDigitByte)
-		}
-		return hex < gramBytes*isHexByte || digits == 0
-	}
 	for word := 0; word <= len(needle); {
 		to := word
 		for to < len(needle) && byteClasses[needle[to]]&isWordByte != 0 {
@@ -196,6 +202,7 @@ func needleKeys(needle []byte, start, end bool) []key {
 		}
 		begins, ends := word > 0 || start, to < len(needle) || end
 		part := needle[word:to]
+		keys = appendGrams(keys, needle, word, to)
 		switch {
 		case len(part) == 0:
 		case len(part) >= wordEnd:
@@ -210,12 +217,34 @@ func needleKeys(needle []byte, start, end bool) []key {
 		}
 		word = to + 1
 	}
-	for i := 0; i+gramBytes <= len(needle) && len(keys) < maxKeys; i++ {
-		if gram := needle[i : i+gramBytes]; isPlain(gram) {
-			keys = append(keys, gramKey(binary.LittleEndian.Uint32(gram)))
+	return keys[:min(len(keys), maxKeys)]
+}
+
+// appendGrams adds what is known of the grams that end within needle[word:to], which is a part of a word, or right
+// after it.
+func appendGrams(keys []key, needle []byte, word, to int) []key {
+	random := isHexWord(needle[word:to]) // perhaps; the word may go on beyond the needle
+	for end := word + 1; end <= min(to+1, len(needle)); end++ {
+		start := end - gramBytes
+		if start < 0 {
+			continue
+		}
+		within := start >= word && end <= to
+		if within && random && hasDigit(needle[start:end]) {
+			continue
+		}
+		keys = append(keys, gramKey(binary.LittleEndian.Uint32(needle[start:end])))
+	}
+	return keys
+}
+
+func hasDigit(gram []byte) bool {
+	for _, c := range gram {
+		if byteClasses[c]&isDigitByte != 0 {
+			return true
 		}
 	}
-	return keys[:min(len(keys), maxKeys)]
+	return false
 }
 
 // transposed is the filter of a group of blocks as the file has it: pages of rows, each with its checksum.

@@ -74,10 +74,10 @@ func (b *Block) judgeSurely(v *query.View, within Bitmap) Bitmap {
 	rows := NewBitmap(b.rows)
 	switch v.Field {
 	case query.Account:
-		b.selectCodes(colAccount, v.Matches, within, rows)
-		b.selectCodes(colLogin, v.Matches, within, rows)
+		b.selectCodes(colAccount, v, v.Matches, within, rows)
+		b.selectCodes(colLogin, v, v.Matches, within, rows)
 	case query.Error:
-		b.selectCodes(colErrorCode, v.Matches, within, rows)
+		b.selectCodes(colErrorCode, v, v.Matches, within, rows)
 		codes := b.columns[colErrorCode].codes
 		for row := range within.All() {
 			if codes[row] == 0 {
@@ -87,7 +87,7 @@ func (b *Block) judgeSurely(v *query.View, within Bitmap) Bitmap {
 			}
 		}
 	case query.Group, query.Table, query.Column, query.Redacted:
-		b.selectCodes(columnOf(v.Field), func(list []byte) bool {
+		b.selectCodes(columnOf(v.Field), v, func(list []byte) bool {
 			found := false
 			eachListItem(list, func(item []byte) bool {
 				found = len(item) > 0 && v.Matches(item)
@@ -105,7 +105,7 @@ func (b *Block) judgeSurely(v *query.View, within Bitmap) Bitmap {
 			}
 		}
 	default:
-		b.selectCodes(columnOf(v.Field), v.Matches, within, rows)
+		b.selectCodes(columnOf(v.Field), v, v.Matches, within, rows)
 	}
 	return rows
 }
@@ -120,22 +120,20 @@ func (b *Block) selectID(v *query.View, within, rows Bitmap) {
 }
 
 // selectCodes sets the rows whose value matches. Each distinct value is judged once.
-func (b *Block) selectCodes(c column, matches func([]byte) bool, within, rows Bitmap) {
+func (b *Block) selectCodes(c column, v *query.View, matches func([]byte) bool, within, rows Bitmap) {
 	d := b.columns[c]
-	const unknown, no, yes = 0, 1, 2
-	judged := make([]uint8, d.dict.len())
-	judged[0] = no
-	for row := range within.All() {
-		code := d.codes[row]
-		if judged[code] == unknown {
-			judged[code] = no
-			if matches(d.dict.value(uint32(code))) {
-				judged[code] = yes
+	holds := d.dict.judge(v, matches)
+	for i, word := range within {
+		if word == 0 {
+			continue
+		}
+		found := uint64(0)
+		for k, code := range d.codes[64*i : min(64*i+64, b.rows)] {
+			if holds[code] {
+				found |= 1 << k
 			}
 		}
-		if judged[code] == yes {
-			rows.Set(row)
-		}
+		rows[i] |= found & word
 	}
 }
 

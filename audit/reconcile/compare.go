@@ -12,7 +12,8 @@ type likeness uint8
 const (
 	nothing likeness = iota
 	exact
-	redacted // but for literals
+	redacted // but for what redaction took out
+	expanded // but for parameters, which the log has in their places
 	cut      // by the beginning
 )
 
@@ -32,8 +33,10 @@ func compare(s *statement, e *loggedEntry, d dialect) likeness {
 		return cut
 	case s.Statement.File != nil && len(ran) >= cutBytes && int64(len(ran)) < s.Statement.File.Size && bytes.HasPrefix(ran, text):
 		return cut // both hold its beginning only
-	case (len(s.Redacted) > 0 || d == mySQL && len(s.Params) > 0) && standsFor(string(text), string(ran), d):
+	case s.parts != nil && couldBe(s.parts, ran):
 		return redacted
+	case d == mySQL && len(s.Params) > 0 && standsFor(string(text), string(ran), d):
+		return expanded
 	}
 	return nothing
 }

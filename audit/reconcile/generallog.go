@@ -143,10 +143,16 @@ func (g *generalReader) parseTime(stamp string) (time.Time, bool) {
 }
 
 // generalLog makes entries of a general log's lines.
-type generalLog struct{ connections recent[connection] }
+type generalLog struct {
+	connections recent[connection]
+	inner       int64 // what an EXECUTE in SQL has executed
+}
 
 // connection is what the log has told of one.
-type connection struct{ user, host, db string }
+type connection struct {
+	user, host, db string
+	executes       bool // its last statement was an EXECUTE in SQL, of which the server logs what it executes, too
+}
 
 func newGeneralLog() *generalLog { return &generalLog{connections: newRecent[connection]()} }
 
@@ -158,6 +164,12 @@ func (g *generalLog) entry(l Line) (Entry, bool) {
 	case "Init DB":
 		c.db = l.Message
 	case "Query", "Execute", "Bulk_execute":
+		if l.Command == "Execute" && c.executes {
+			c.executes = false
+			g.inner++
+			return Entry{}, false
+		}
+		c.executes = l.Command == "Query" && startsWithWord(l.Message, "EXECUTE")
 		l.User, l.Host, l.DB = c.user, c.host, c.db
 		if db, ok := usedDatabase(l.Message); ok {
 			c.db = db

@@ -17,8 +17,6 @@ import (
 type matcher struct {
 	o       Options
 	dialect dialect
-	first   time.Time
-	last    time.Time
 	seed    maphash.Seed
 
 	logAt, recordAt time.Time // how far either side has been read
@@ -32,6 +30,8 @@ type matcher struct {
 	hosts    map[string]int64
 	tally    tally
 	scratch  []byte
+	// redactions says that the record holds statements that something was taken out of.
+	redactions bool
 }
 
 // loggedEntry is an entry that waits.
@@ -55,10 +55,11 @@ type statement struct {
 	keys     []uint64
 	lo, hi   time.Time // when the server may have begun it
 	optional bool      // it was only brought to the store, and need not be logged
+	parts    [][]byte  // what redaction has left; nil when it took nothing out
 }
 
 func newMatcher(o Options, format Format, first, last time.Time) *matcher {
-	m := &matcher{o: o, first: first, last: last, seed: maphash.MakeSeed(), logged: map[uint64]*waiting{}, asked: map[uint64]int{},
+	m := &matcher{o: o, seed: maphash.MakeSeed(), logged: map[uint64]*waiting{}, asked: map[uint64]int{},
 		sessions: newRecent[string](), hosts: map[string]int64{}}
 	if format == GeneralLog {
 		m.dialect = mySQL
@@ -74,6 +75,8 @@ const hashedBytes = 2 << 10
 const (
 	cutBytes  = 900
 	headBytes = 512
+	// startBytes of a redacted statement lead to it, unless something was taken out of them.
+	startBytes = 24
 )
 
 // Kinds of keys, so that a text never meets a shape.
@@ -82,6 +85,8 @@ const (
 	byHash
 	byShape
 	byHead
+	byStart
+	byLogin
 )
 
 func (m *matcher) key(kind byte, login string, text []byte) uint64 {
@@ -117,8 +122,16 @@ func (m *matcher) addLogged(e Entry) {
 	if len(text) >= cutBytes {
 		l.keys = append(l.keys, m.key(byHead, e.User, text[:headBytes]))
 	}
-	m.scratch = shape(m.scratch[:0], string(text), m.dialect)
-	l.keys = append(l.keys, m.key(byShape, e.User, m.scratch))
+	if m.dialect == mySQL {
+		m.scratch = shape(m.scratch[:0], string(text), m.dialect)
+		l.keys = append(l.keys, m.key(byShape, e.User, m.scratch))
+	}
+	if m.redactions {
+		l.keys = append(l.keys, m.key(byLogin, e.User, nil))
+		if len(text) >= startBytes {
+			l.keys = append(l.keys, m.key(byStart, e.User, text[:startBytes]))
+		}
+	}
 	for _, k := range l.keys {
 		if m.logged[k] == nil {
 			m.logged[k] = &waiting{}
@@ -151,7 +164,15 @@ func (m *matcher) addRecorded(e *audit.Event) {
 	if e.Statement.File != nil {
 		s.keys[0] = m.key(byHash, s.login, []byte(e.Statement.File.SHA256))
 	}
-	if len(e.Redacted) > 0 || m.dialect == mySQL && len(e.Params) > 0 {
+	if len(e.Redacted) > 0 {
+		s.parts = kept(text)
+		if len(s.parts[0]) >= startBytes {
+			s.keys = append(s.keys, m.key(byStart, s.login, text[:startBytes]))
+		} else {
+			s.keys = append(s.keys, m.key(byLogin, s.login, nil))
+		}
+	}
+	if m.dialect == mySQL && len(e.Params) > 0 {
 		m.scratch = shape(m.scratch[:0], string(text), m.dialect)
 		s.keys = append(s.keys, m.key(byShape, s.login, m.scratch))
 	}
@@ -253,8 +274,13 @@ func (m *matcher) fits(s *statement, e *loggedEntry) bool {
 	if s.optional && e.Source != ByError {
 		return false
 	}
-	how := compare(s, e, m.dialect)
-	return how != nothing
+	switch compare(s, e, m.dialect) {
+	case nothing:
+		return false
+	case redacted: // what another statement of the record matches exactly is not taken from it
+		return m.asked[e.keys[0]] == 0
+	}
+	return true
 }
 
 // score is higher the more tells that s caused e: the same session as before, application, and where most come from.

@@ -10,7 +10,7 @@ const (
 	auditStatementID
 	auditSubstatementID
 	_ // class
-	_ // command
+	auditCommand
 	_ // object type
 	_ // object name
 	auditStatement
@@ -32,8 +32,17 @@ func auditOf(l Line) (e Entry, id string, ok bool) {
 		return e, "", false
 	}
 	text := fields[auditStatement]
-	if fields[auditSubstatementID] != "1" || text == "<previously logged>" || text == "<not logged>" {
+	// Of an EXECUTE, the statement that was prepared comes first, with PREPARE's text, and then the EXECUTE itself.
+	executes := fields[auditCommand] == "EXECUTE"
+	prepared := fields[auditCommand] != "PREPARE" && startsWithWord(text, "PREPARE")
+	if fields[auditSubstatementID] != "1" && !executes || prepared || text == "<previously logged>" || text == "<not logged>" {
 		return e, "", false
 	}
 	return Entry{Line: l, Source: ByAudit, Began: l.Time, Text: text}, fields[auditStatementID], true
+}
+
+// startsWithWord says whether a statement's first word is that one.
+func startsWithWord(text, word string) bool {
+	first, ok := (&tokens{rest: text}).next()
+	return ok && strings.EqualFold(first.text, word)
 }

@@ -68,6 +68,9 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	m := newMatcher(o, files[0].format, first, last)
 	w := walk{o: o, log: log, matcher: m, interpret: newInterpreter(files[0].format),
 		record: newRecorded(o.Searcher, o.Resource, first.Add(-2*o.Skew), last.Add(2*o.Skew))}
+	if m.redactions, err = w.record.holdsRedactions(ctx); err != nil {
+		return nil, err
+	}
 	if err := w.run(ctx); err != nil {
 		return nil, err
 	}
@@ -199,8 +202,11 @@ func (w *walk) countLeft(r *Report) {
 		}
 	}
 	count("statements of excepted logins", w.excepted)
-	if p, ok := w.interpret.(*postgresLog); ok {
-		count("Sallyport's own questions to the store", p.own)
-		count("statements within statements, or logged without their text", p.inner)
+	switch log := w.interpret.(type) {
+	case *postgresLog:
+		count("Sallyport's own questions to the store", log.own)
+		count("statements within statements, or logged without their text", log.inner)
+	case *generalLog:
+		count("statements within statements", log.inner)
 	}
 }

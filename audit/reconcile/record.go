@@ -42,6 +42,15 @@ func quote(name string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
 }
 
+// holdsRedactions says whether redaction took something out of a statement that is to be read.
+func (r *recorded) holdsRedactions(ctx context.Context) (bool, error) {
+	n, err := r.searcher.Count(ctx, audit.Query{Text: r.query + " redacted:*", From: r.from, To: r.to}, 1)
+	if err != nil {
+		return false, fmt.Errorf("search the record: %w", err)
+	}
+	return n.Count > 0 || n.Partial, nil
+}
+
 // next returns the next statement; false when there is none.
 func (r *recorded) next(ctx context.Context) (*audit.Event, bool, error) {
 	for len(r.rows) == 0 {

@@ -32,7 +32,8 @@ type Finding struct {
 // Matches count statements that both sides hold, by how they were recognised.
 type Matches struct {
 	Exact    int64 `json:"exact"`
-	Redacted int64 `json:"redacted"` // but for literals that redaction or placeholders stand for
+	Redacted int64 `json:"redacted"` // but for what redaction took out
+	Expanded int64 `json:"expanded"` // but for parameters, which the log has in their places
 	Cut      int64 `json:"cut"`      // by their beginning; the server has cut the rest off
 }
 

@@ -160,8 +160,7 @@ func shape(b []byte, text string, d dialect) []byte {
 	}
 }
 
-// standsFor says whether ran is recorded with some literals replaced: by placeholders, or by what redaction puts in
-// their place.
+// standsFor says whether ran is recorded with placeholders for some of its literals.
 func standsFor(recorded, ran string, d dialect) bool {
 	r, s := tokens{rest: recorded, dialect: d}, tokens{rest: ran, dialect: d}
 	for {
@@ -172,20 +171,17 @@ func standsFor(recorded, ran string, d dialect) bool {
 			return false
 		case !more:
 			return true
-		case a.text == b.text || a.literal && b.literal && isWildcard(a.text):
+		case a.text == b.text || b.literal && isPlaceholder(a.text):
 		default:
 			return false
 		}
 	}
 }
 
-// isWildcard says whether a literal of a recorded statement stands for any other.
-func isWildcard(literal string) bool {
-	return literal[0] == '?' || literal[0] == '$' && isDigit(literal[1]) || strings.Contains(literal, redactedMark)
+// isPlaceholder says whether a literal of a recorded statement stands for a parameter.
+func isPlaceholder(literal string) bool {
+	return literal[0] == '?' || literal[0] == '$' && len(literal) > 1 && isDigit(literal[1])
 }
-
-// redactedMark stands within the literal that redaction puts in the place of another.
-const redactedMark = "redacted"
 
 // normal is a statement without what a log may add or lose at its ends.
 func normal(text []byte) []byte {

@@ -32,7 +32,8 @@ func newTally(o Options, format Format, first, last time.Time) tally {
 func (t *tally) inside(at time.Time) bool { return !at.Before(t.first) && at.Before(t.last) }
 
 func (t *tally) matched() int64 {
-	return t.report.Matched.Exact + t.report.Matched.Redacted + t.report.Matched.Cut
+	m := t.report.Matched
+	return m.Exact + m.Redacted + m.Expanded + m.Cut
 }
 
 func (t *tally) class(name string) *class {
@@ -49,6 +50,8 @@ func (t *tally) match(s *statement, e *loggedEntry, how likeness) {
 	switch how {
 	case redacted:
 		t.report.Matched.Redacted++
+	case expanded:
+		t.report.Matched.Expanded++
 	case cut:
 		t.report.Matched.Cut++
 	default:
@@ -97,6 +100,8 @@ func (t *tally) unmatched(s *statement) {
 	switch {
 	case len(t.o.LoggedClasses) > 0 && !slices.Contains(t.o.LoggedClasses, s.Class):
 		t.undecided(f, "its class is not among those that the server logs")
+	case s.Statement.File == nil && len(normal(s.Statement.Bytes)) == 0:
+		t.undecided(f, "it is empty, and not every setting logs that")
 	case s.ErrorCode != "":
 		t.undecided(f, "it failed, and the server may have refused it before logging it")
 	case !s.Done:

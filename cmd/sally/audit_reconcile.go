@@ -182,7 +182,8 @@ func printTotals(out io.Writer, r *reconcile.Report) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "\nresource\t%s\ncompared\t%s to %s\n", r.Resource, r.From.UTC().Format(time.RFC3339), r.To.UTC().Format(time.RFC3339))
 	fmt.Fprintf(w, "server's log\t%d statements in %d lines, as %s\nrecord\t%d statements\n", r.Logged, r.Lines, r.Format, r.Recorded)
-	fmt.Fprintf(w, "matched\t%d exactly, %d but for redacted parts, %d by their beginning\n", r.Matched.Exact, r.Matched.Redacted, r.Matched.Cut)
+	fmt.Fprintf(w, "matched\t%d exactly, %d but for redacted parts, %d but for parameters, %d by their beginning\n",
+		r.Matched.Exact, r.Matched.Redacted, r.Matched.Expanded, r.Matched.Cut)
 	fmt.Fprintf(w, "bypassed\t%d\nmissing\t%d\nundecided\t%d\n", r.Bypassed, r.Missing, r.Undecided)
 	for _, reason := range slices.Sorted(maps.Keys(r.Reasons)) {
 		fmt.Fprintf(w, "\t%d: %s\n", r.Reasons[reason], reason)

@@ -119,6 +119,7 @@ func (w *world) bypass() []string {
 }
 
 func TestPostgres(t *testing.T) {
+	bin := servers.BuildSally(t)
 	for _, c := range []struct {
 		name, file string
 		config     map[string]string
@@ -136,7 +137,7 @@ func TestPostgres(t *testing.T) {
 				needsPgaudit(t)
 			}
 			c.config["log_destination"] = strings.TrimPrefix(c.file, ".") + "log"
-			w := newWorld(t, c.config, c.preload)
+			w := newWorld(t, bin, c.config, c.preload)
 			work(w.ctx, t, w.through("application_name=worker"))
 			w.settled()
 			report, ok := w.reconcile(w.log(c.file))
@@ -180,7 +181,7 @@ func summary(r reconcile.Report) string {
 
 // What the log lost, the record has: it is missing, and so is what the server was told not to log.
 func TestPostgresLosesItsLog(t *testing.T) {
-	w := newWorld(t, map[string]string{"log_statement": "all", "log_destination": "csvlog"}, "")
+	w := newWorld(t, servers.BuildSally(t), map[string]string{"log_statement": "all", "log_destination": "csvlog"}, "")
 	conn := w.through("")
 	for i := range 20 {
 		if _, err := conn.Exec(w.ctx, fmt.Sprintf("SELECT 'number %d'", i), pgx.QueryExecModeSimpleProtocol); err != nil {

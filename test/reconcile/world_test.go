@@ -33,7 +33,7 @@ type world struct {
 	token string
 }
 
-func newWorld(t *testing.T, config map[string]string, preload string) *world {
+func newWorld(t *testing.T, bin string, config map[string]string, preload string) *world {
 	t.Helper()
 	settings := map[string]string{"logging_collector": "on", "log_directory": "serverlog", "log_file_mode": "0644",
 		"log_filename": "pg.log", "log_connections": "on", "log_autovacuum_min_duration": "0", "autovacuum_naptime": "1s"}
@@ -44,7 +44,7 @@ func newWorld(t *testing.T, config map[string]string, preload string) *world {
 		settings[key] = value
 	}
 	w := &world{t: t, ctx: t.Context(), pg: servers.StartPostgres(t, servers.PostgresOptions{Version: "15", Config: settings})}
-	sally, err := servers.RunSally(w.ctx, servers.BuildSally(t), filepath.Join(t.TempDir(), "data"))
+	sally, err := servers.RunSally(w.ctx, bin, filepath.Join(t.TempDir(), "data"))
 	if err != nil {
 		t.Fatal(err)
 	}

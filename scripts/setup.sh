@@ -3,7 +3,8 @@
 # service. usage: setup.sh run|bench|test
 #   run    what `make run` needs: PostgreSQL and its client, the web's packages
 #   bench  what `make bench` needs: that, pgbouncer and haproxy
-#   test   what `make test` needs: that, a C compiler for the race detector, a browser
+#   test   what `make test` needs: that, a C compiler for the race detector, a browser, MariaDB, pgaudit, Java and Maven
+#          for OpenSearch, strace
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -89,9 +90,25 @@ if [ "$group" = test ]; then
     want gcc gcc cc
     want libc6-dev /usr/include/stdlib.h
     want chromium chromium
+    want strace strace
+    want mariadb-server /usr/sbin/mariadbd mariadbd
+    # OpenSearch comes from Maven Central and runs on Java.
+    want maven mvn
+    want default-jre-headless java
+    want unzip unzip
 fi
 if [ ${#missing[@]} -gt 0 ]; then
     install_packages
+fi
+if [ "$group" = test ]; then
+    # pgaudit is packaged for each major version of PostgreSQL, which is known by now.
+    missing=()
+    for library in /usr/lib/postgresql/*/lib; do
+        want "postgresql-$(basename "$(dirname "$library")")-pgaudit" "$library/pgaudit.so"
+    done
+    if [ ${#missing[@]} -gt 0 ]; then
+        install_packages
+    fi
 fi
 
 # npm notes in this file what it has installed; a lock file that is newer means a change since.

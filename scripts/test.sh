@@ -5,11 +5,14 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 logs=$(mktemp -d)
-vault=
+declare -A jobs
 finish() {
-    if [ -n "$vault" ] && kill -0 "$vault" 2>/dev/null; then
-        kill "$vault"
-    fi
+    local pid
+    for pid in "${jobs[@]}"; do
+        if kill -0 "$pid" 2>/dev/null; then
+            kill "$pid"
+        fi
+    done
     rm -rf "$logs"
 }
 trap finish EXIT
@@ -28,14 +31,25 @@ suite() {
     summary+=$(printf '%-28s %s  %4d s' "$name" "$outcome" $((SECONDS - start)))$'\n'
 }
 
-vault_built() {
-    if wait "$vault"; then
-        vault=
-        return 0
-    fi
-    vault=
-    cat "$logs/vault" >&2
-    return 1
+# begin NAME COMMAND...: gets something while other work goes on; arrived NAME waits for it.
+begin() {
+    local name=$1
+    shift
+    "$@" >"$logs/$name" 2>&1 &
+    jobs[$name]=$!
+}
+
+arrived() {
+    local pid=${jobs[$1]}
+    unset "jobs[$1]"
+    wait "$pid" || { cat "$logs/$1" >&2 && return 1; }
+}
+
+other_postgres() {
+    local version
+    for version in 16 17 18; do
+        scripts/postgres.sh "$version" || return
+    done
 }
 
 go_tests() { go test -race -timeout 25m ./...; }
@@ -44,15 +58,18 @@ web_tests() { (cd web && npm run --silent test); }
 browser_tests() { (cd web && SALLY_BIN="$PWD/../bin/sally" npm run --silent e2e); }
 
 scripts/setup.sh test || exit 1
-# Vault takes minutes to build the first time, so it is built while other work goes on.
-scripts/build-vault.sh >"$logs/vault" 2>&1 &
-vault=$!
+# Vault takes minutes to build the first time, so servers are got while other work goes on.
+begin vault scripts/build-vault.sh
+begin opensearch scripts/opensearch.sh
+begin postgres other_postgres
 
 suite "build" make build
 suite "go vet" go vet ./...
 suite "web types and lint" web_check
 suite "web unit tests" web_tests
-suite "vault is there" vault_built
+suite "Vault is there" arrived vault
+suite "OpenSearch is there" arrived opensearch
+suite "PostgreSQL 16 to 18" arrived postgres
 suite "go tests" go_tests
 suite "web in a browser" browser_tests
 

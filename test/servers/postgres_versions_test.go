@@ -20,7 +20,7 @@ func TestPostgresOfOtherVersions(t *testing.T) {
 			t.Cleanup(func() { _ = os.RemoveAll(dir) })
 			pg, err := servers.RunPostgres(t.Context(), dir, servers.PostgresOptions{Version: version, TLS: true})
 			if errors.Is(err, servers.ErrMissing) {
-				t.Skipf("PostgreSQL %s is not here; get it with: scripts/postgres.sh %s", version, version)
+				servers.Missing(t, "PostgreSQL "+version, "scripts/postgres.sh "+version)
 			}
 			if err != nil {
 				t.Fatal(err)

@@ -26,8 +26,29 @@ for (const scheme of ['light', 'dark'] as const) {
       await rows(admin).filter({ hasText: 'no_such_table' }).first().click();
       await expect(admin.getByRole('button', { name: 'The whole session' })).toBeVisible();
       expect(await findings(admin)).toEqual([]);
+      await admin.getByRole('button', { name: 'Prove this event' }).click();
+      await expect(admin.getByText('This is record number')).toBeVisible();
+      expect(await findings(admin)).toEqual([]);
       await admin.getByRole('button', { name: 'How to search' }).click();
       await expect(admin.getByText('All terms must hold')).toBeVisible();
+      expect(await findings(admin)).toEqual([]);
+    });
+
+    test('what stands around the events has no finding of axe', async ({ admin }) => {
+      await expect(rows(admin)).not.toHaveCount(0);
+      await admin.getByRole('button', { name: 'Saved searches' }).click();
+      await expect(admin.getByRole('link', { name: 'DDL this week' })).toBeVisible();
+      expect(await findings(admin)).toEqual([]);
+      await admin.keyboard.press('Escape');
+      await admin.getByRole('button', { name: 'Export' }).click();
+      await expect(admin.getByText('this search.')).toBeVisible();
+      expect(await findings(admin)).toEqual([]);
+      await admin.keyboard.press('Escape');
+      await admin.getByRole('button', { name: 'Show as a table' }).click();
+      await admin.getByText('Statements', { exact: true }).click();
+      await expect(rows(admin).filter({ hasText: 'create table' })).not.toHaveCount(0);
+      expect(await findings(admin)).toEqual([]);
+      await admin.setViewportSize({ width: 400, height: 800 });
       expect(await findings(admin)).toEqual([]);
     });
 

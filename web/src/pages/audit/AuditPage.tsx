@@ -86,8 +86,10 @@ export function AuditPage() {
     const at = ids.indexOf(current);
     const next = ids[at < 0 ? 0 : Math.min(Math.max(at + step, 0), ids.length - 1)];
     if (!next) return;
-    if (event && !grouped) open(next);
-    else setMarked(next);
+    if (event && !grouped) return open(next);
+    setMarked(next);
+    // Enter is then the row's, and no longer that of a button that was pressed before.
+    grid.current?.focus({ preventScroll: true });
   };
   useKeys({
     '/': () => input.current?.select(),

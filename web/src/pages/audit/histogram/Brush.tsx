@@ -61,7 +61,7 @@ export function Brush({ slots, split, narrow }: Props) {
         e.currentTarget.setPointerCapture(e.pointerId);
         mark({ at: under(e), anchor: under(e) });
       }}
-      onPointerMove={(e) => mark((before) => ({ at: under(e), anchor: e.buttons & 1 ? before.anchor : -1 }))}
+      onPointerMove={(e) => mark({ at: under(e), anchor: e.buttons & 1 ? anchor : -1 })}
       onPointerUp={(e) => anchor >= 0 && apply(anchor, under(e))}
       onPointerCancel={() => mark({ at: -1, anchor: -1 })}
       onPointerLeave={(e) => e.buttons === 0 && mark({ at: -1, anchor: -1 })}

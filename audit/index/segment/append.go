@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/audit"
@@ -46,6 +47,9 @@ func (b *Block) Append(record []byte) error {
 
 // rewrite writes an event as audit.Event.AppendJSON does.
 func rewrite(record []byte) ([]byte, error) {
+	if !bytes.HasPrefix(bytes.TrimSpace(record), []byte("{")) {
+		return nil, errors.New("decode record: it is no JSON object")
+	}
 	var e audit.Event
 	if err := json.Unmarshal(record, &e); err != nil {
 		return nil, fmt.Errorf("decode record: %w", err)
@@ -58,6 +62,7 @@ func (b *Block) appendRow(record []byte) error {
 		return errUnusual
 	}
 	row := b.rows - 1
+	b.columns[colTime].numbers[row] = time.Time{}.UnixMicro() // what an event without one has
 	s := scanner{json: record}
 	if !s.skip('{') {
 		return errUnusual

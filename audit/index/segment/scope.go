@@ -18,17 +18,20 @@ func isScopeColumn(c column) bool { return c >= colUser && c <= colCredential }
 // knownScope reads past the gateway, the session and the other members of a session's scope, as far as they are as in
 // an earlier record.
 func (b *Block) knownScope(row int, s *scanner) {
+	// A member that nothing follows, or that cannot be read, is left to the caller.
+	begin := s.at
 	if s.skipWord(`"gateway":`) {
 		if b.member(colGateway, row, s) != nil || !s.skip(',') {
-			s.at = len(s.json) // the caller finds no member there
+			s.at = begin
 			return
 		}
+		begin = s.at
 	}
 	if !s.skipWord(`"session":`) {
 		return
 	}
 	if b.member(colSession, row, s) != nil || !s.skip(',') {
-		s.at = len(s.json)
+		s.at = begin
 		return
 	}
 	session := int(b.columns[colSession].codes[row])
@@ -57,8 +60,7 @@ func (b *Block) learnScope(row int, s *scanner, known *knownScope) {
 			break
 		}
 		if b.member(c, row, s) != nil || !s.skip(',') {
-			s.at = len(s.json)
-			return
+			break
 		}
 		end = s.at
 	}

@@ -42,7 +42,7 @@ func newAuditCommand() *cobra.Command {
 	cmd.AddCommand(newAuditSearchCommand(), newAuditTailCommand(), newAuditShowCommand(), newAuditTopCommand(),
 		newAuditHistogramCommand(), newAuditCountCommand(), newAuditTouchedCommand(), newAuditExportCommand(), newAuditStatusCommand(),
 		newAuditVerifyCommand(), newAuditProveCommand(), newAuditCheckCommand(), newAuditCheckpointCommand(), newAuditRotateKeyCommand())
-	cmd.AddCommand(newAuditBackupCommand(), newAuditRestoreCommand(), newAuditReconcileCommand())
+	cmd.AddCommand(newAuditBackupCommand(), newAuditRestoreCommand(), newAuditReconcileCommand(), newAuditReindexCommand())
 	return cmd
 }
 

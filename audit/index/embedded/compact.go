@@ -135,7 +135,14 @@ func (k *packer) add(b *segment.Block, late lates) error {
 			return fmt.Errorf("copy row: %w", err)
 		}
 		k.buf = e.AppendJSON(k.buf[:0])
-		if err := k.own.Append(k.buf); err != nil {
+		err = k.own.Append(k.buf)
+		if errors.Is(err, segment.ErrFull) && k.own.Len() > 0 {
+			if err = k.flush(); err == nil {
+				k.own = segment.NewBlock()
+				err = k.own.Append(k.buf)
+			}
+		}
+		if err != nil {
 			return fmt.Errorf("copy row: %w", err)
 		}
 		if i, ok := late.find(e.Seq); ok {

@@ -3,6 +3,7 @@ package embedded
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/sallyport/sallyport/audit"
@@ -77,7 +78,7 @@ func (ix *Index) takeSome(records []journal.Record) (unknown []result) {
 		h, err := segment.ParseHead(r.JSON)
 		switch {
 		case err != nil:
-			ix.unreadable(r.Seq)
+			ix.unreadable(r.Seq, err)
 		case string(h.Type) == string(audit.StatementResult):
 			if !ix.takeResult(r, h.Of) {
 				unknown = append(unknown, result{r, string(h.Of)})
@@ -92,16 +93,16 @@ func (ix *Index) takeSome(records []journal.Record) (unknown []result) {
 }
 
 // unreadable notes a record that is no event: it is passed over, as in all indexes.
-func (ix *Index) unreadable(seq uint64) {
+func (ix *Index) unreadable(seq uint64, err error) {
 	ix.count.unreadable.Add(1)
-	ix.o.Log.Error("a record cannot be indexed: it is no event", "record", seq)
+	ix.o.Log.Error("a record cannot be indexed: it is no event", "record", seq, "err", err)
 }
 
 // takeRow adds an event to the active rows.
 func (ix *Index) takeRow(r journal.Record, h segment.Head) {
 	m := ix.active
 	if err := m.add(r); err != nil {
-		ix.unreadable(r.Seq)
+		ix.unreadable(r.Seq, err)
 		return
 	}
 	if m.rows == 1 {
@@ -122,7 +123,13 @@ func (m *memory) add(r journal.Record) error {
 		m.blocks = append(m.blocks, segment.NewBlock())
 	}
 	b := m.blocks[len(m.blocks)-1]
-	if err := b.Append(r.JSON); err != nil {
+	err := b.Append(r.JSON)
+	if errors.Is(err, segment.ErrFull) && b.Len() > 0 {
+		b = segment.NewBlock()
+		m.blocks = append(m.blocks, b)
+		err = b.Append(r.JSON)
+	}
+	if err != nil {
 		if b.Len() == 0 {
 			m.blocks = m.blocks[:len(m.blocks)-1]
 		}
@@ -142,10 +149,7 @@ func (ix *Index) takeResult(r journal.Record, of []byte) bool {
 	}
 	delete(ix.open, string(of))
 	if seq >= ix.active.first {
-		b, row, ok := ix.active.find(seq)
-		if ok && b.MergeResult(row, r.JSON) != nil {
-			ix.unreadable(r.Seq)
-		}
+		ix.active.merge(seq, r, ix.unreadable)
 		return true
 	}
 	ix.addLate(lateResult{Seq: r.Seq, Of: seq, Result: bytes.Clone(r.JSON)})
@@ -181,10 +185,19 @@ func (ix *Index) takeForgotten(ctx context.Context, r result) error {
 	defer ix.mu.Unlock()
 	if e.Seq < ix.active.first {
 		ix.addLate(lateResult{Seq: r.Seq, Of: e.Seq, Result: bytes.Clone(r.JSON)})
-	} else if b, row, ok := ix.active.find(e.Seq); ok && b.MergeResult(row, r.JSON) != nil {
-		ix.unreadable(r.Seq)
+	} else {
+		ix.active.merge(e.Seq, r.Record, ix.unreadable)
 	}
 	return nil
+}
+
+// merge gives a row its result.
+func (m *memory) merge(of uint64, result journal.Record, unreadable func(seq uint64, err error)) {
+	if b, row, ok := m.find(of); ok {
+		if err := b.MergeResult(row, result.JSON); err != nil {
+			unreadable(result.Seq, err)
+		}
+	}
 }
 
 // forget makes room among the statements whose results are awaited: the older half is looked up from then on.

@@ -65,6 +65,8 @@ func (s *Service) registerAudit(a *api) {
 		})
 	add(a, route{method: http.MethodGet, path: "/audit/events/{id}", id: "get-audit-event", summary: "Show one event", level: reader},
 		func(ctx context.Context, in *byID) (*answer[*audit.Event], error) {
+			ctx, cancel := context.WithTimeout(ctx, searchTime)
+			defer cancel()
 			e, err := s.searcher.Get(ctx, in.ID)
 			return &answer[*audit.Event]{Body: &e}, err
 		})

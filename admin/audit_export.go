@@ -17,6 +17,8 @@ import (
 )
 
 const (
+	// maxExports bounds the exports that run at a time: each reads as fast as it can.
+	maxExports = 4
 	// exportPage is how many events an export has in memory at a time.
 	exportPage = 500
 	// exportWriteTime is how long an export waits for a client that does not read.
@@ -42,7 +44,7 @@ func (s *Service) registerExport(a *api) {
 	}
 	op := huma.Operation{
 		OperationID: "export-audit", Method: http.MethodGet, Path: "/audit/export", Summary: "Export all events that match, newest first",
-		Description: "Streamed, of any size. Texts that stand in side files are left as references. A whole export ends with the trailer " +
+		Description: "Streamed, of any size; four at a time, then 429. Texts that stand in side files are left as references. A whole export ends with the trailer " +
 			exportTrailer + ", the number of its events; one that broke off ends without the end of its last chunk, which clients " +
 			"report as an error. It ends when the caller loses the right to read. Who exported what is in the record.",
 		Security:    []map[string][]string{{"cookie": {}}, {"token": {}}},
@@ -50,11 +52,19 @@ func (s *Service) registerExport(a *api) {
 		Responses:   map[string]*huma.Response{"200": {Description: "The events", Content: content}},
 	}
 	huma.Register(a.API, op, func(ctx context.Context, in *exportRequest) (*huma.StreamResponse, error) {
+		select {
+		case s.exports <- struct{}{}:
+		default:
+			return nil, s.answerable(ctx, &refusal{status: http.StatusTooManyRequests,
+				sentence: fmt.Sprintf("%d exports are running already; try again when one is through", maxExports)})
+		}
 		x := exporting{service: s, format: in.Format, query: audit.Query{Text: in.Text, From: in.From, To: in.To, Limit: exportPage}}
 		if err := x.begin(ctx); err != nil {
+			<-s.exports
 			return nil, s.answerable(ctx, err)
 		}
 		return &huma.StreamResponse{Body: func(hc huma.Context) {
+			defer func() { <-s.exports }()
 			r, w := humago.Unwrap(hc)
 			x.stream(r.WithContext(hc.Context()), w)
 		}}, nil

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -340,6 +341,33 @@ func (p *plane) download(w who, path string) (lines int, err error) {
 	}
 	body, err := io.ReadAll(res.Body)
 	return bytes.Count(body, []byte("\n")), err
+}
+
+// Exports have a bound on how many run, and each gives its place back, however it ends.
+func TestExportsAreBounded(t *testing.T) {
+	r := newRecorded(t, nil)
+	root := r.start()
+	r.statements(1)
+	for range 6 {
+		r.must(root, "GET", "/audit/export?q=(", nil, 400)
+		r.must(root, "GET", "/audit/export?q=type:statement", nil, 200)
+	}
+	entered, leave := make(chan struct{}), make(chan struct{})
+	r.search.before = func(context.Context, audit.Query) error { entered <- struct{}{}; <-leave; return nil }
+	var running sync.WaitGroup
+	for range 4 {
+		running.Go(func() {
+			if n, err := r.download(root, "/audit/export?q=type:statement"); n != 1 || err != nil {
+				t.Errorf("%d events, %v", n, err)
+			}
+		})
+		<-entered
+	}
+	if res := r.call(root, "GET", "/audit/export", nil); res.StatusCode != 429 || !strings.Contains(res.detail(t), "4 exports are running") {
+		t.Errorf("%d %s", res.StatusCode, res.body)
+	}
+	close(leave)
+	running.Wait()
 }
 
 // Nothing leaves when it cannot be recorded who takes it.

@@ -78,8 +78,9 @@ type Service struct {
 	mu      sync.Mutex // held over each change: check, record, apply, reload
 	current atomic.Pointer[snapshot]
 
-	userFailures *limiter // wrong tokens, by user
-	addrFailures *limiter // wrong sign-ins at the API, by address
+	exports      chan struct{} // holds one for each export that runs
+	userFailures *limiter      // wrong tokens, by user
+	addrFailures *limiter      // wrong sign-ins at the API, by address
 	usage        *tokenUsage
 }
 
@@ -88,6 +89,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, journal: c.Journal, searcher: c.Searcher, prover: c.Prover, rotator: c.Rotator, metrics: c.Metrics,
 		secrets: c.Secrets, ui: c.UI, log: c.Log, gateway: c.Gateway, tunnel: c.Tunnel, health: c.Health, now: c.Now,
+		exports:      make(chan struct{}, maxExports),
 		userFailures: newLimiter(10, 6*time.Second),
 		addrFailures: newLimiter(20, 3*time.Second),
 	}

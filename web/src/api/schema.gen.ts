@@ -87,7 +87,7 @@ export interface paths {
         };
         /**
          * Export all events that match, newest first
-         * @description Streamed, of any size. Texts that stand in side files are left as references. A whole export ends with the trailer Sallyport-Export-Events, the number of its events; one that broke off ends without the end of its last chunk, which clients report as an error. It ends when the caller loses the right to read. Who exported what is in the record.
+         * @description Streamed, of any size; four at a time, then 429. Texts that stand in side files are left as references. A whole export ends with the trailer Sallyport-Export-Events, the number of its events; one that broke off ends without the end of its last chunk, which clients report as an error. It ends when the caller loses the right to read. Who exported what is in the record.
          */
         get: operations["export-audit"];
         put?: never;

@@ -28,7 +28,7 @@ func statementOf(l Line) (Entry, bool) {
 	if rest, ok := strings.CutPrefix(message, "duration: "); ok {
 		took, rest, ok := strings.Cut(rest, " ms  ")
 		ms, err := strconv.ParseFloat(took, 64)
-		if !ok || err != nil || ms < 0 || ms > 1e12 {
+		if !ok || err != nil || !(ms >= 0 && ms <= 1e12) {
 			return Entry{}, false // without its statement, which was logged before
 		}
 		e.Source, message = ByDuration, rest

@@ -2,11 +2,9 @@ package embedded
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/audit/index/segment"
@@ -32,17 +30,19 @@ func (ix *Index) find(ctx context.Context, id string) (audit.Event, error) {
 	}
 	v := ix.view()
 	defer v.release()
-	from, to := madeAt(id)
-	for _, wantNear := range []bool{true, false} {
+	for _, near := range []bool{true, false} {
 		for i := range v.parts {
 			p := &v.parts[i]
-			if near := p.unit == nil || p.unit.overlaps(from, to); near != wantNear {
-				continue
-			}
 			if err := ctx.Err(); err != nil {
 				return audit.Event{}, err
 			}
-			e, err := v.findIn(p, id)
+			var e audit.Event
+			var err error
+			if p.unit == nil {
+				e, err = v.findInMemory(p, id)
+			} else {
+				e, err = v.findInUnit(ctx, p, id, near)
+			}
 			if err == nil && e.Seq < v.floor {
 				err = audit.ErrNotFound
 			}
@@ -54,35 +54,19 @@ func (ix *Index) find(ctx context.Context, id string) (audit.Event, error) {
 	return audit.Event{}, audit.ErrNotFound
 }
 
-// madeAt is the time that a UUIDv7 was made, give or take; unbounded for other IDs.
-func madeAt(id string) (from, to time.Time) {
-	if len(id) != 36 || id[8] != '-' || id[14] != '7' {
-		return from, to
+func (v view) findInMemory(p *viewPart, id string) (audit.Event, error) {
+	v.ix.mu.RLock()
+	defer v.ix.mu.RUnlock()
+	for _, b := range p.blocks {
+		if row, ok := b.Find(id); ok {
+			return p.eventOf(b, row)
+		}
 	}
-	b, err := hex.DecodeString(id[:8] + id[9:13])
-	if err != nil {
-		return from, to
-	}
-	var ms int64
-	for _, c := range b {
-		ms = ms<<8 | int64(c)
-	}
-	at := time.UnixMilli(ms)
-	return at.Add(-time.Second), at.Add(time.Second)
+	return audit.Event{}, audit.ErrNotFound
 }
 
-// findIn looks for the event in one part.
-func (v view) findIn(p *viewPart, id string) (audit.Event, error) {
-	if p.unit == nil {
-		v.ix.mu.RLock()
-		defer v.ix.mu.RUnlock()
-		for _, b := range p.blocks {
-			if row, ok := b.Find(id); ok {
-				return p.eventOf(b, row)
-			}
-		}
-		return audit.Event{}, audit.ErrNotFound
-	}
+// findInUnit looks for the event in the blocks that an ID of its time would be in, or in all others.
+func (v view) findInUnit(ctx context.Context, p *viewPart, id string, near bool) (audit.Event, error) {
 	u := p.unit
 	if u.seg == nil || u.Next <= v.floor {
 		return audit.Event{}, audit.ErrNotFound
@@ -90,9 +74,15 @@ func (v view) findIn(p *viewPart, id string) (audit.Event, error) {
 	candidates, err := u.seg.CandidatesOfID(id)
 	if err != nil {
 		u.noteDamage(err)
-		candidates = segment.FullBitmap(u.seg.Blocks())
+		candidates = segment.FullBitmap(u.seg.Blocks()) // none is left for later then
 	}
-	for i := range candidates.All() {
+	for i := range u.seg.Blocks() {
+		if candidates.Has(i) != near {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return audit.Event{}, err
+		}
 		b, err := u.read(i, segment.IDColumns)
 		if err != nil {
 			continue // it is rebuilt; until then the event may be missing

@@ -2,6 +2,7 @@ package elastic
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -173,7 +174,7 @@ func TestGatewaysShareACluster(t *testing.T) {
 		}
 	}
 	appendStatement(t, j2, "", "live at gw-2")
-	if err := <-ended; err != io.EOF {
+	if err := <-ended; !errors.Is(err, io.EOF) {
 		t.Fatalf("Tail ended with %v", err)
 	}
 

@@ -59,7 +59,9 @@ func TestClientAsksTheNextNode(t *testing.T) {
 		case "/denied":
 			w.WriteHeader(http.StatusUnauthorized)
 		default:
-			w.Write([]byte(`{}`))
+			if _, err := w.Write([]byte(`{}`)); err != nil {
+				t.Error(err)
+			}
 		}
 	}))
 	defer node.Close()

@@ -23,7 +23,7 @@ const (
 	// needleRunes bounds one wildcard pattern: the servers refuse to work on much longer ones.
 	needleRunes = 80
 	// needlePieces bounds the patterns that stand for one long needle.
-	needlePieces = 4
+	needlePieces = 2
 	// A text is cut into chunks that overlap by more than a pattern with all its edges. A chunk has fewer than the 32 766
 	// bytes that a term can have.
 	chunkRunes   = 8000

@@ -18,7 +18,7 @@ const (
 	gateway = "gw-1"
 	// inlineBytes is small, so that a short test has side files of all kinds.
 	inlineBytes = 2 << 10
-	patience    = 20 * time.Second
+	patience    = 60 * time.Second
 )
 
 // Run opens an index on a journal that holds a part of the events, writes the rest while it follows, and compares its

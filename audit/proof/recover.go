@@ -84,6 +84,14 @@ func (l *Log) recover(ctx context.Context) error {
 	if cp.Size < l.store.base.size() {
 		return l.conflict(fmt.Sprintf("%s says that records before %d were removed, but only %d were signed", baseFile, l.store.base.size(), cp.Size))
 	}
+	// Checkpoints begin anew over a journal whose oldest records retention has removed.
+	if first, err := journal.First(l.journal.Dir()); err != nil {
+		return err
+	} else if first > max(cp.Size, l.store.base.size()) {
+		if err := l.rebase(ctx); err != nil {
+			return err
+		}
+	}
 	for _, trust := range []bool{true, false} {
 		t, roots, err := l.compute(ctx, cp.Size, trust, false)
 		if errors.Is(err, errNoRecords) {

@@ -39,7 +39,7 @@ type walk struct {
 	next     Checkpoint // the first that the tree has not reached; zero behind the last
 	before   uint64     // size of the checkpoint before next
 	ended    bool       // no checkpoint comes any more
-	unstored uint64 // blocks before this one are compared without stored hashes
+	unstored uint64     // blocks before this one are compared without stored hashes
 }
 
 // nextCheckpoint goes on to the first checkpoint that the tree has not passed.

@@ -70,7 +70,7 @@ func (r *relay) recordDefinition(d definition) error {
 		}
 	}
 	s.Text, s.Class = what.text, classPrepare
-	describeText(&s, what.facts)
+	r.describeStatement(&s, what)
 	var op proxy.Op
 	err := r.unlocked(func() (err error) {
 		op, err = r.gate.Begin(r.ctx, &s)

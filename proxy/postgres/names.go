@@ -9,8 +9,8 @@ import (
 type statement struct {
 	text  []byte
 	class string
-	facts *sqltext.Facts
-	oids  []uint32 // parameter types, completed by ParameterDescription
+	facts *sqltext.Facts // nil until they are needed: what the store skips is not looked at
+	oids  []uint32       // parameter types, completed by ParameterDescription
 	// checked is the number of redefinitions by SQL after which this was still what the name means.
 	checked int
 	// recorded says that the text stands in the record, dropped that the store does not have the statement (any more).
@@ -19,8 +19,16 @@ type statement struct {
 }
 
 // newStatement makes a statement of a text that stays as it is.
-func (r *relay) newStatement(text []byte) *statement {
-	return &statement{text: text, class: sqltext.Class(text), facts: r.facts.Facts(text)}
+func newStatement(text []byte) *statement {
+	return &statement{text: text, class: sqltext.Class(text)}
+}
+
+// describeStatement tells of s what its text tells, which is found out once.
+func (r *relay) describeStatement(s *proxy.Statement, of *statement) {
+	if of.facts == nil {
+		of.facts = r.facts.Facts(of.text)
+	}
+	describeText(s, of.facts)
 }
 
 // portal is a bound statement: what Execute runs.

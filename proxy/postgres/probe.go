@@ -39,7 +39,7 @@ func (r *relay) current(s *statement, name []byte, flush func() error) (*stateme
 		return s, nil // it does not exist: Bind will fail
 	case s != nil && string(s.text) == string(r.probed.text):
 	default:
-		s = r.newStatement(r.probed.text)
+		s = newStatement(r.probed.text)
 		s.recorded = true
 		r.statements.put(name, s)
 	}

@@ -22,7 +22,7 @@ func (r *relay) parse(body []byte) error {
 	if !f.complete() {
 		return protocolViolation("malformed Parse")
 	}
-	s := r.newStatement(append([]byte(nil), text...))
+	s := newStatement(append([]byte(nil), text...))
 	s.oids = oids
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -151,7 +151,7 @@ func (r *relay) describePortal(s *proxy.Statement, key []byte, flush func() erro
 		s.Text = fmt.Appendf(nil, "EXECUTE %q", p.name)
 	} else {
 		s.Text, s.Class = p.statement.text, p.statement.class
-		describeText(s, p.statement.facts)
+		r.describeStatement(s, p.statement)
 	}
 	s.Prepared = p.name
 	if p.executed {

@@ -82,6 +82,10 @@ var evasions = []string{
 	"selct * from customers where email = 'SECRET'", "select * from customers where email == = 'SECRET'", "select from where 'SECRET'",
 	"select * from customers where (email = 'SECRET'", "' or 1 = 1 select 'SECRET'", "select 'a''b' from t where c = 'd'SECRET'",
 	`select * from customers where U&"!0065mail" uescape '!' = 'SECRET'`, `select * from U&"!0063ustomers" uescape '!' where email = 'SECRET'`,
+	"select * from orders where note in (select email from customers where id = 4) and note = 'SECRET'",
+	"select * from orders where note = (select email from customers limit 1) and note = 'SECRET'",
+	"select * from orders o, (select email e from customers) s where s.e = o.note and o.note = 'SECRET'",
+	"select * from orders where note = any (select email from customers) and note = 'SECRET'",
 	"select * from customers natural join t where t.email = 'SECRET'",
 }
 

@@ -58,7 +58,7 @@ func (j *judge) slots() []*rule {
 			if groups[i] != nil {
 				continue
 			}
-			if groups[i] = j.group(&j.facts.Groups[i]); groups[i] != nil {
+			if groups[i] = j.group(&j.facts.Groups[i], anyway); groups[i] != nil {
 				again = true
 			}
 		}
@@ -66,29 +66,31 @@ func (j *judge) slots() []*rule {
 	for i := range j.facts.Groups {
 		g := &j.facts.Groups[i]
 		for _, slot := range g.Slots {
-			if verdicts[slot] = groups[i]; groups[i] == nil && g.Unresolved {
-				verdicts[slot] = anyway
-			}
+			verdicts[slot] = groups[i]
 		}
 	}
 	return verdicts
 }
 
-// group gives the rule that one of the group's columns belongs to. All its other columns then may hold the same values.
-func (j *judge) group(g *sqltext.Group) *rule {
-	for i := range g.Owners {
-		by := j.owner(&g.Owners[i])
-		if by == nil {
-			continue
-		}
-		for k := range g.Owners {
-			if o := g.Owners[k]; o.Column != "" && !j.isTainted(&o) {
-				j.tainted = append(j.tainted, tainted{o, by})
-			}
-		}
-		return by
+// group gives the rule that one of the group's columns belongs to; anyway, where one of them cannot be told. All its
+// other columns then may hold the same values.
+func (j *judge) group(g *sqltext.Group, anyway *rule) *rule {
+	var by *rule
+	for i := 0; i < len(g.Owners) && by == nil; i++ {
+		by = j.owner(&g.Owners[i])
 	}
-	return nil
+	if by == nil && g.Unresolved {
+		by = anyway
+	}
+	if by == nil {
+		return nil
+	}
+	for _, o := range g.Owners {
+		if o.Column != "" && !j.isTainted(&o) {
+			j.tainted = append(j.tainted, tainted{o, by})
+		}
+	}
+	return by
 }
 
 func (j *judge) owner(o *sqltext.Owner) *rule {

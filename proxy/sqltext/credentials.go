@@ -12,38 +12,39 @@ type Span struct {
 	String bool
 }
 
-// MayHoldCredential says whether Credentials has to be asked: it is cheap, and true more often than need be.
+// MayHoldCredential says whether Credentials has to be asked: it is cheap, and true more often than need be. It looks
+// for passw, subscription, mapping, identified, :// and a backslash, which may spell any of these.
 func MayHoldCredential(sql []byte) bool {
-	for i, b := range sql {
-		switch b | 0x20 {
-		case 'p':
-			if hasFold(sql[i:], "passw") {
-				return true
-			}
-		case 's':
-			if hasFold(sql[i:], "subscription") {
-				return true
-			}
-		case 'i':
-			if hasFold(sql[i:], "identified") {
-				return true
-			}
-		case 'm':
-			if hasFold(sql[i:], "mapping") {
-				return true
-			}
-		case ':' | 0x20:
-			if b == ':' && bytes.HasPrefix(sql[i:], []byte("://")) {
-				return true
-			}
-		case '\\' | 0x20:
-			if b == '\\' { // may spell any of these
-				return true
+	const width = 5 // of the words' beginnings that are looked for
+	for i := width - 1; i < len(sql); {
+		if skip := credentialSkips[sql[i]]; skip > 0 {
+			i += int(skip)
+			continue
+		}
+		word := sql[i-width+1:]
+		if hasFold(word, "passw") || hasFold(word, "subsc") || hasFold(word, "mappi") || hasFold(word, "ident") {
+			return true
+		}
+		i++
+	}
+	return bytes.IndexByte(sql, '\\') >= 0 || bytes.Contains(sql, []byte("://"))
+}
+
+// credentialSkips says how far the search may go on when its window of five bytes ends with a byte (Horspool's table
+// for the four words together); what is not named is 5.
+var credentialSkips = func() (skips [256]uint8) {
+	for b := range skips {
+		skips[b] = 5
+	}
+	for _, word := range []string{"passw", "subsc", "mappi", "ident"} {
+		for i := range len(word) {
+			for _, b := range []byte{word[i], word[i] &^ 0x20} {
+				skips[b] = min(skips[b], uint8(len(word)-1-i))
 			}
 		}
 	}
-	return false
-}
+	return skips
+}()
 
 // Credentials finds what a statement says that opens a door: passwords of CREATE and ALTER ROLE, connection strings of
 // subscriptions, options of user mappings, and constants that hold such a statement, a password=... or a URL with a

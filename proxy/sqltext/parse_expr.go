@@ -247,6 +247,7 @@ func (p *parser) wordPrimary(word string) {
 		p.at++
 		p.wantMark("(")
 		if p.startsQuery() {
+			p.unresolve()
 			p.nestedQuery()
 		} else {
 			p.within()
@@ -256,7 +257,7 @@ func (p *parser) wordPrimary(word string) {
 	case "exists", "unique":
 		if p.markAt(1, "(") {
 			p.at++
-			p.subquery()
+			p.condition()
 			return
 		}
 	case "row":

@@ -42,8 +42,21 @@ func (p *parser) closesTogether(n int) bool {
 	return false
 }
 
-// subquery reads a query in its parentheses, within an expression.
+// subquery reads a query in its parentheses. Within an expression, its rows meet what else is there.
 func (p *parser) subquery() {
+	p.unresolve()
+	p.condition()
+}
+
+// unresolve notes that the current group holds values of another query.
+func (p *parser) unresolve() {
+	if p.group >= 0 {
+		p.current().unresolved = true
+	}
+}
+
+// condition reads a query in its parentheses that only asks whether there are rows.
+func (p *parser) condition() {
 	p.wantMark("(")
 	p.nestedQuery()
 	p.wantMark(")")

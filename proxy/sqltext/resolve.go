@@ -246,7 +246,7 @@ func (p *parser) settleGroups() []Group {
 	var settled []Group
 	for i := range p.groups {
 		g := &p.groups[i]
-		if g.into >= 0 || len(g.slots) == 0 && len(g.refs) < 2 {
+		if g.into >= 0 || len(g.slots) == 0 && len(g.refs) < 2 && !g.unresolved {
 			continue
 		}
 		one := Group{Slots: g.slots, Unresolved: g.unresolved}

@@ -190,15 +190,17 @@ func (s *shaper) emit(t lexeme) {
 		return
 	}
 	s.blank()
+	start := len(s.shape)
+	s.shape = append(s.shape, s.text[t.start:min(t.end, t.start+maxShape)]...)
+	s.cut = t.end-t.start > maxShape
 	if t.kind != lexWord {
-		s.shape = append(s.shape, s.text[t.start:t.end]...)
 		return
 	}
-	for _, b := range s.text[t.start:t.end] {
+	word := s.shape[start:]
+	for i, b := range word {
 		if b >= 'A' && b <= 'Z' {
-			b |= 0x20
+			word[i] = b | 0x20
 		}
-		s.shape = append(s.shape, b)
 	}
 }
 

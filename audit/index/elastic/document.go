@@ -144,9 +144,6 @@ func (e *entry) values(r query.Record, f query.Field) (values, forms []string, w
 		})
 		return true
 	})
-	if f.String() == query.Param.String() {
-		return nil, compactSorted(forms), whole
-	}
 	return values, compactSorted(forms), whole
 }
 

@@ -51,7 +51,11 @@ func BenchmarkFill(b *testing.B) {
 	if err != nil {
 		b.Skip(err)
 	}
-	defer s.Kill()
+	defer func() {
+		if err := s.Kill(); err != nil {
+			b.Error(err)
+		}
+	}()
 	j, err := journal.Open(b.TempDir(), journal.Options{Gateway: "gw-1"})
 	if err != nil {
 		b.Fatal(err)

@@ -34,7 +34,7 @@ func newAuditHistogramCommand() *cobra.Command {
 			return explainSyntax(s.run(cmd.Context(), text, cmd.OutOrStdout(), cmd.ErrOrStderr()), text)
 		},
 	}
-	s.register(cmd, "table or json")
+	s.register(cmd)
 	cmd.Flags().StringVar(&s.step, "step", "", "width of a step (1m, 1h, 1d), of whole seconds; without it one is chosen")
 	cmd.Flags().StringVar(&s.by, "by", "", "count this field's ten most frequent values apart, such as class")
 	completeFlag(cmd, "by", rankedFields()...)

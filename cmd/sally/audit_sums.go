@@ -20,8 +20,8 @@ type auditSum struct {
 	auditRange
 }
 
-func (s *auditSum) register(cmd *cobra.Command, outputs string) {
-	s.auditFlags.register(cmd, outputs)
+func (s *auditSum) register(cmd *cobra.Command) {
+	s.auditFlags.register(cmd, "table or json")
 	s.auditRange.register(cmd)
 }
 
@@ -58,7 +58,7 @@ func newAuditCountCommand() *cobra.Command {
 			return explainSyntax(s.count(cmd.Context(), text, cmd.OutOrStdout(), cmd.ErrOrStderr()), text)
 		},
 	}
-	s.register(cmd, "table or json")
+	s.register(cmd)
 	return cmd
 }
 
@@ -117,7 +117,7 @@ their statements took. FIELD may be in the plural.
 			return explainSyntax(s.run(cmd.Context(), args[0], text, cmd.OutOrStdout(), cmd.ErrOrStderr()), text)
 		},
 	}
-	s.register(cmd, "table or json")
+	s.register(cmd)
 	cmd.Flags().StringVar(&s.by, "by", string(audit.ByCount), "what to rank by: count, duration, rows or bytes")
 	cmd.Flags().IntVarP(&s.n, "number", "n", 10, "how many values, 1 to 1000")
 	completeFlag(cmd, "by", "count", "duration", "rows", "bytes")

@@ -48,7 +48,7 @@ through: look for its name as well.`,
 			return s.run(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	s.register(cmd, "table or json")
+	s.register(cmd)
 	cmd.Flags().BoolVar(&s.reads, "reads", false, "only statements that read, or may have")
 	cmd.Flags().BoolVar(&s.writes, "writes", false, "only statements that wrote, or may have")
 	cmd.Flags().StringVar(&s.resource, "resource", "", "only statements to this resource")
@@ -72,7 +72,7 @@ func (s *auditTouched) run(ctx context.Context, name string, out, notes io.Write
 	case s.writes:
 		c.Kind = touch.Writes
 	}
-	report, err := s.collect(ctx, &c, out, notes)
+	report, err := s.collect(ctx, &c, notes)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (s *auditTouched) run(ctx context.Context, name string, out, notes io.Write
 }
 
 // collect reads all pages of what may touch the target.
-func (s *auditTouched) collect(ctx context.Context, c *touch.Collector, out, notes io.Writer) (touch.Report, error) {
+func (s *auditTouched) collect(ctx context.Context, c *touch.Collector, notes io.Writer) (touch.Report, error) {
 	q, err := s.query(c.Target.Query(s.resource), time.Now())
 	if err != nil {
 		return touch.Report{}, err

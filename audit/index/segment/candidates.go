@@ -173,10 +173,10 @@ func narrow(blocks Bitmap, first int, row []byte) bool {
 }
 
 func (s *Segment) candidatesOfField(v *query.View) (Bitmap, error) {
-	switch {
-	case v.Field == query.Param:
+	switch v.Field {
+	case query.Param:
 		return s.candidatesOfParam(v)
-	case v.Field == query.ID:
+	case query.ID:
 		if v.Exact == nil {
 			return FullBitmap(len(s.blocks)), nil
 		}

@@ -168,7 +168,7 @@ func TestTornHashes(t *testing.T) {
 	s := newServer(t).grow()
 	name := filesOf(t, s.dir, "proof/hashes/*")[0]
 	whole := readFile(t, name)
-	for n := 0; n <= len(whole); n += 17 {
+	for n := 0; n <= len(whole); n += 61 {
 		writeFile(t, name, whole[:n])
 		s.start().stop()
 		sound(t, s.dir, VerifyOptions{})

@@ -177,18 +177,24 @@ func (l *Log) readLeaves(ctx context.Context, from, to uint64) ([]tlog.Hash, err
 			return nil, ctx.Err()
 		}
 		rec, err := r.Next()
-		var corrupt *journal.CorruptError
-		switch {
-		case errors.As(err, &corrupt):
-			return nil, l.conflict(err.Error())
-		case errors.Is(err, io.EOF):
-			return nil, l.conflict(fmt.Sprintf("record %d is missing", n))
-		case err != nil:
-			return nil, fmt.Errorf("read the record: %w", err)
+		if err != nil {
+			return nil, l.unreadable(n, err)
 		}
 		hashes = append(hashes, l.hash.leaf(rec.JSON))
 	}
 	return hashes, nil
+}
+
+// unreadable is why record n cannot be read: a conflict, unless it may pass.
+func (l *Log) unreadable(n uint64, err error) error {
+	var corrupt *journal.CorruptError
+	switch {
+	case errors.As(err, &corrupt):
+		return l.conflict(err.Error())
+	case errors.Is(err, io.EOF):
+		return l.conflict(fmt.Sprintf("record %d is missing", n))
+	}
+	return fmt.Errorf("read the record: %w", err)
 }
 
 // rebase finds, in the journal itself, what stays of records that were removed.

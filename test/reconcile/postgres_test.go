@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,7 +110,7 @@ func (w *world) bypass() []string {
 		}
 		_, err := conn.Exec(w.ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...)
 		var refused *pgconn.PgError
-		if err != nil && !(errors.As(err, &refused) && refused.Code == "22012") {
+		if divided := errors.As(err, &refused) && refused.Code == "22012"; err != nil && !divided {
 			w.t.Fatal(err)
 		}
 	}
@@ -213,9 +212,6 @@ func TestPostgresLosesItsLog(t *testing.T) {
 	report, ok = w.reconcile(w.log(".csv"), append(edges, "--gateway-host", "10.9.9.9")...)
 	if ok || report.Bypassed < 20 {
 		t.Errorf("from another host: %s", summary(report))
-	}
-	if _, _, err := net.SplitHostPort(w.sally.Postgres); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -184,7 +184,7 @@ func TestTextsThatAreNoPlainText(t *testing.T) {
 
 func TestParquetReadsBack(t *testing.T) {
 	var events []audit.Event
-	for i := range 3000 {
+	for i := range 500 {
 		e := whole()
 		e.Seq, e.User = uint64(i), fmt.Sprint("user-", i%7)
 		if i%3 == 0 {
@@ -215,10 +215,11 @@ func TestParquetReadsBack(t *testing.T) {
 
 // A row group ends when its texts are large, so that memory is bounded.
 func TestParquetRowGroupsAreBounded(t *testing.T) {
-	big := audit.Event{Statement: audit.Text{Bytes: bytes.Repeat([]byte("x"), 1<<20)}}
+	big := audit.Event{Statement: audit.Text{Bytes: bytes.Repeat([]byte("x"), 1<<10)}}
 	var b bytes.Buffer
 	w := newTable(&b)
-	for range groupBytes/(1<<20) + 1 {
+	w.most = 8 << 10
+	for range 9 {
 		if err := w.Write(&big); err != nil {
 			t.Fatal(err)
 		}

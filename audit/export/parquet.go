@@ -21,10 +21,11 @@ type table struct {
 	out  *parquet.GenericWriter[row]
 	rows int // in the row group that is being filled
 	size int // bytes of its texts
+	most int // bytes of texts that end a row group
 }
 
 func newTable(w io.Writer) *table {
-	return &table{out: parquet.NewGenericWriter[row](w, parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
+	return &table{most: groupBytes, out: parquet.NewGenericWriter[row](w, parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
 		parquet.CreatedBy("sallyport", "1", ""))}
 }
 
@@ -38,7 +39,7 @@ func (t *table) Write(e *audit.Event) error {
 	}
 	t.rows++
 	t.size += len(r.Statement) + len(r.Params) + len(r.Before) + len(r.After)
-	if t.rows < groupRows && t.size < groupBytes {
+	if t.rows < groupRows && t.size < t.most {
 		return nil
 	}
 	t.rows, t.size = 0, 0

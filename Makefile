@@ -80,7 +80,8 @@ setup-run setup-test setup-bench:
 .PHONY: servers
 servers: setup-test ## all servers that the tests and benchmarks use
 	@scripts/build-vault.sh
-	@scripts/opensearch.sh
+	@scripts/opensearch.sh opensearch
+	@scripts/opensearch.sh elasticsearch
 	@for version in 16 17 18; do scripts/postgres.sh $$version; done
 
 .PHONY: clean

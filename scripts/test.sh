@@ -60,7 +60,8 @@ browser_tests() { (cd web && SALLY_BIN="$PWD/../bin/sally" npm run --silent e2e)
 scripts/setup.sh test || exit 1
 # Vault takes minutes to build the first time, so servers are got while other work goes on.
 begin vault scripts/build-vault.sh
-begin opensearch scripts/opensearch.sh
+begin opensearch scripts/opensearch.sh opensearch
+begin elasticsearch scripts/opensearch.sh elasticsearch
 begin postgres other_postgres
 
 suite "build" make build
@@ -69,6 +70,7 @@ suite "web types and lint" web_check
 suite "web unit tests" web_tests
 suite "Vault is there" arrived vault
 suite "OpenSearch is there" arrived opensearch
+suite "Elasticsearch is there" arrived elasticsearch
 suite "PostgreSQL 16 to 18" arrived postgres
 suite "go tests" go_tests
 suite "web in a browser" browser_tests

@@ -17,6 +17,7 @@ import (
 
 	"github.com/sallyport/sallyport/creds/vault"
 	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxy/redact"
 )
 
 // config is sally.yaml. Every key may be left out; docs/operations.md describes them.
@@ -34,10 +35,12 @@ type config struct {
 	PlainOutside bool          `yaml:"plain_outside"`
 	Vault        *vault.Config `yaml:"vault"`
 	// SealKeyFile holds the key of sealed credentials; default a file in the user's configuration directory.
-	SealKeyFile string       `yaml:"seal_key_file"`
-	Audit       auditConfig  `yaml:"audit"`
-	Limits      limitsConfig `yaml:"limits"`
-	Log         logConfig    `yaml:"log"`
+	SealKeyFile string      `yaml:"seal_key_file"`
+	Audit       auditConfig `yaml:"audit"`
+	// Redact says what the record must not hold, beside credentials, which it never does.
+	Redact []redact.Rule `yaml:"redact"`
+	Limits limitsConfig  `yaml:"limits"`
+	Log    logConfig     `yaml:"log"`
 	// DrainTimeout is how long sessions may go on after the order to stop.
 	DrainTimeout time.Duration `yaml:"drain_timeout"`
 }
@@ -131,6 +134,9 @@ func (c *config) validate() error {
 	}
 	if err := c.Audit.validate(); err != nil {
 		return err
+	}
+	if _, err := redact.New(c.Redact); err != nil {
+		return fmt.Errorf("redact: %w", err)
 	}
 	if c.Vault != nil {
 		if err := c.Vault.Validate(); err != nil {

@@ -29,6 +29,7 @@ import (
 	"github.com/sallyport/sallyport/creds/vault"
 	"github.com/sallyport/sallyport/proxy"
 	"github.com/sallyport/sallyport/proxy/postgres"
+	"github.com/sallyport/sallyport/proxy/redact"
 	"github.com/sallyport/sallyport/web"
 )
 
@@ -225,6 +226,10 @@ func (s *server) openGateway(context.Context) error {
 	if err != nil {
 		return err
 	}
+	redactor, err := redact.New(s.config.Redact)
+	if err != nil {
+		return err
+	}
 	sources := creds.Router{"sealed": s.sealed}
 	if s.vault != nil {
 		sources["vault"] = s.vault
@@ -232,7 +237,7 @@ func (s *server) openGateway(context.Context) error {
 	s.gateway = proxy.NewServer(proxy.Config{
 		Gateway:   s.config.Gateway,
 		Protocols: map[string]proxy.Protocol{"postgres": postgres.New(s.config.Limits.StatementBytes)},
-		Directory: s.admin, Credentials: sources, Journal: s.journal, Certificate: certificate, ClientCAs: s.admin.ClientCAs(),
+		Directory: s.admin, Credentials: sources, Journal: s.journal, Certificate: certificate, ClientCAs: s.admin.ClientCAs(), Redactor: redactor,
 		PlainOutside: s.config.PlainOutside, Limits: s.config.limits(), Log: s.log,
 	})
 	s.admin.SetSessions(s.gateway)

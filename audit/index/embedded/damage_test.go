@@ -176,7 +176,7 @@ func TestACopyOfALiveIndexOpens(t *testing.T) {
 	j, dir := openJournal(t, t.TempDir(), journal.Options{}), t.TempDir()
 	ix := openIndex(t, dir, j, Options{CutRows: 25, SegmentRows: 150, Share: 1})
 	var copies []string
-	for range 12 {
+	for range 6 {
 		fillJournal(t, j, 60)
 		copies = append(copies, t.TempDir())
 		copyDir(t, dir, copies[len(copies)-1])
@@ -222,7 +222,7 @@ func indexUntilKilled(root string) {
 // TestKilledAtAnyMoment kills a process that cuts and merges segments, and finds everything again.
 func TestKilledAtAnyMoment(t *testing.T) {
 	root := t.TempDir()
-	for round := range 6 {
+	for round := range 4 {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), killedEnv+"="+root)
 		var stderr bytes.Buffer
@@ -261,7 +261,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		if err != nil || wantErr != nil || n.Count != want.Count || n.Partial {
 			t.Fatalf("%+v, %v; the journal has %+v, %v", n, err, want, wantErr)
 		}
-		if round == 5 {
+		if round == 3 {
 			mustFindAll(t, ix, j, "rows:>1000 rows:<2000")
 		}
 		if err := errors.Join(ix.Close(), j.Close()); err != nil {

@@ -145,11 +145,11 @@ func (r *run) hits(s step, limit int) ([]hit, error) {
 	err := r.judge(s, 0, func(of selection) error {
 		b := of.block
 		if s.block == nil && !of.late {
-			var err error
-			if b, err = s.part.unit.read(s.index, segment.AllColumns); err != nil {
-				r.skip(int64(of.rows.Count()))
-				return nil
-			}
+			b = r.readAll(s)
+		}
+		if b == nil {
+			r.skip(int64(of.rows.Count()))
+			return nil
 		}
 		n := 0
 		for row := range of.rows.Backward() {
@@ -164,6 +164,15 @@ func (r *run) hits(s step, limit int) ([]hit, error) {
 	})
 	slices.SortFunc(found, func(a, b hit) int { return cmp.Compare(b.event.Seq, a.event.Seq) })
 	return found[:min(len(found), limit)], err
+}
+
+// readAll reads the step's block with all columns; nil when it cannot be read.
+func (r *run) readAll(s step) *segment.Block {
+	b, err := s.part.unit.read(s.index, segment.AllColumns)
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 // A cursor is the number of the last record that was looked at, and its gateway.

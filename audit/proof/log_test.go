@@ -286,7 +286,6 @@ func TestInterruptedRotation(t *testing.T) {
 	if err := s.log.beginRotation(); err != nil {
 		t.Fatal(err)
 	}
-	next := s.log.secret.Next.Public
 	s.kill()
 	s.start().statements(1).signed()
 	if s.log.Key() != old || s.log.secret.Next != nil {
@@ -295,7 +294,7 @@ func TestInterruptedRotation(t *testing.T) {
 	if err := s.log.beginRotation(); err != nil {
 		t.Fatal(err)
 	}
-	next = s.log.secret.Next.Public
+	next := s.log.secret.Next.Public
 	sealed := readFile(t, s.key)
 	s.append(&audit.Event{Type: audit.AdminAct, Action: ActionRotate, Before: old, After: next, Target: "sallyport/gw-1"})
 	s.kill()

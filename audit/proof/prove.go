@@ -217,7 +217,7 @@ func scanResult(ctx context.Context, dir string, from uint64, id string, enough 
 
 // recordAt finds, by bisection over the numbers from low on, a record that is not later than t, if there is one.
 func recordAt(dir string, low uint64, t time.Time) (uint64, error) {
-	high := low
+	var high uint64
 	for step := uint64(1024); ; step *= 4 {
 		at, ok, err := timeAt(dir, low+step)
 		if err != nil {

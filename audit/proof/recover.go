@@ -93,10 +93,10 @@ func (l *Log) recover(ctx context.Context) error {
 		}
 	}
 	for _, trust := range []bool{true, false} {
-		t, roots, err := l.compute(ctx, cp.Size, trust, false)
+		t, _, err := l.compute(ctx, cp.Size, trust, false)
 		if errors.Is(err, errNoRecords) {
 			if err = l.rebase(ctx); err == nil {
-				t, roots, err = l.compute(ctx, cp.Size, trust, false)
+				t, _, err = l.compute(ctx, cp.Size, trust, false)
 			}
 		}
 		if err != nil {
@@ -106,7 +106,8 @@ func (l *Log) recover(ctx context.Context) error {
 			continue
 		}
 		// Only now, that they are known to be right, are hashes written: what stands there may be evidence.
-		if t, roots, err = l.compute(ctx, cp.Size, trust, true); err != nil {
+		t, roots, err := l.compute(ctx, cp.Size, trust, true)
+		if err != nil {
 			return err
 		}
 		l.mu.Lock()

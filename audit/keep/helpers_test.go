@@ -76,10 +76,10 @@ func (r *record) fill(t *testing.T, n int) {
 	t.Helper()
 	for i := range n {
 		text := fmt.Sprintf("select %d /* %s */", i, strings.Repeat("x", 400))
-		switch {
-		case i%40 == 7:
+		switch i % 40 {
+		case 7:
 			text = "shared " + strings.Repeat("s", 3000)
-		case i%40 == 9:
+		case 9:
 			text = fmt.Sprintf("own %d %d %s", r.journal.Written(), i, strings.Repeat("o", 3000))
 		}
 		e := &audit.Event{Type: audit.StatementBegin, Statement: audit.Text{Bytes: []byte(text)}}

@@ -37,6 +37,7 @@ export function ExportMenu({ search }: { search: AuditSearch }) {
         <Matching search={search} />
         <SegmentedControl
           fullWidth
+          mb={8}
           size="xs"
           aria-label="Format"
           value={format}

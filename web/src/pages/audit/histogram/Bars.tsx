@@ -7,6 +7,8 @@ import { partsOf, SERIES, type Slot, type Split, summary, ticksOf } from './slot
 
 // GAP is the space between bars, as a part of a slot's width.
 const GAP = 0.14;
+// LAST_TICK is how far along the axis a label may begin.
+const LAST_TICK = 0.93;
 
 // Bars draws a bar for each slot, and the times below. The drawing is as wide as its place: a slot is one unit wide,
 // and heights are percent.
@@ -14,6 +16,8 @@ export const Bars = memo(function Bars({ slots, split }: { slots: Slot[]; split:
   const max = slots.reduce((most, slot) => Math.max(most, slot.count), 0);
   const start = slots[0]?.start ?? 0;
   const end = slots.at(-1)?.end ?? 1;
+  // A label at the very end would be cut off.
+  const ticks = ticksOf(slots, new Date(start).getTimezoneOffset()).filter((tick) => (tick - start) / (end - start) < LAST_TICK);
   return (
     <>
       <svg
@@ -38,7 +42,7 @@ export const Bars = memo(function Bars({ slots, split }: { slots: Slot[]; split:
       </svg>
       {max > 0 && <span className={classes.max}>{count(max)}</span>}
       <div className={classes.axis} aria-hidden>
-        {ticksOf(slots, new Date(start).getTimezoneOffset()).map((tick) => (
+        {ticks.map((tick) => (
           <span key={tick} style={{ left: `${((tick - start) / (end - start)) * 100}%` }}>
             {axisTime(tick, end - start)}
           </span>

@@ -34,16 +34,6 @@ func niladic(word string) bool {
 	return false
 }
 
-// joinsWords says whether a word stands between two operands like an operator.
-func joinsWords(word string) bool {
-	switch word {
-	case "like", "ilike", "similar", "in", "is", "isnull", "notnull", "overlaps", "not", "and", "or", "collate", "at",
-		"between", "operator":
-		return true
-	}
-	return false
-}
-
 // typeWords says whether a word begins the name of a type of several words, or of one that takes a constant behind it.
 func typeWords(word string) bool {
 	switch word {

@@ -111,8 +111,10 @@ func (p *parser) infix(between int) (again bool, opened int) {
 
 // endsPostfix says whether an operator had nothing behind it, as before PostgreSQL 14: 5 !.
 func (p *parser) endsPostfix() bool {
-	return p.boundary() && !p.isAny("any", "all", "some", "case", "array", "cast", "default") &&
-		!(p.isAny("left", "right") && p.markAt(1, "("))
+	if p.isAny("left", "right") {
+		return !p.markAt(1, "(")
+	}
+	return p.boundary() && !p.isAny("any", "all", "some", "case", "array", "cast", "default")
 }
 
 // testsKind takes what IS may ask for; what is left is IS DISTINCT FROM, which an operand follows.

@@ -50,7 +50,7 @@ func (p *parser) modify(nested bool) {
 }
 
 // target takes the table that is changed; WITH's names do not count there.
-func (p *parser) target() string {
+func (p *parser) target() {
 	parens := p.word("only") && p.mark("(")
 	table := join(p.path())
 	if parens {
@@ -58,7 +58,7 @@ func (p *parser) target() string {
 	}
 	p.op("*")
 	if p.failed {
-		return ""
+		return
 	}
 	p.table(table)
 	s := source{table: table}
@@ -66,7 +66,6 @@ func (p *parser) target() string {
 		s.alias = p.name()
 	}
 	p.addSource(s)
-	return table
 }
 
 // columnList takes (a, b.c, d[1]).

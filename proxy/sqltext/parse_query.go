@@ -11,10 +11,8 @@ func (p *parser) queryInParens() bool {
 	for p.markAt(n, "(") {
 		n++
 	}
-	if n == 0 || !(p.isAt(n, "select") || p.isAt(n, "with") || p.isAt(n, "values") || p.isAt(n, "table")) {
-		return false
-	}
-	return n == 1 || p.closesTogether(n)
+	begins := p.isAt(n, "select") || p.isAt(n, "with") || p.isAt(n, "values") || p.isAt(n, "table")
+	return n > 0 && begins && (n == 1 || p.closesTogether(n))
 }
 
 // closesTogether says whether what n parentheses hold is a query as a whole: ((select 1) union select 2), and not
@@ -346,11 +344,10 @@ func (p *parser) queryTail() {
 // harmless reads an expression whose constants can only be numbers of rows.
 func (p *parser) harmless() {
 	was := p.group
-	g := p.newGroup()
+	p.newGroup()
 	p.mention(ref{column: "", silent: true})
 	p.refs[len(p.refs)-1].scope = nil
 	p.within()
-	_ = g
 	p.group = was
 }
 

@@ -49,18 +49,14 @@ func (p *parser) addSource(s source) {
 }
 
 // push opens a scope within the current one.
-func (p *parser) push() *scope {
-	p.scope = &scope{outer: p.scope}
-	return p.scope
-}
+func (p *parser) push() { p.scope = &scope{outer: p.scope} }
 
 func (p *parser) pop() { p.scope = p.scope.outer }
 
 // newGroup opens a group for what comes.
-func (p *parser) newGroup() int {
+func (p *parser) newGroup() {
 	p.groups = append(p.groups, group{into: -1})
 	p.group = len(p.groups) - 1
-	return p.group
 }
 
 // current is the group that refs and slots go to.

@@ -21,6 +21,7 @@ for (const scheme of ['light', 'dark'] as const) {
     });
 
     test('audit has no finding of axe', async ({ admin }) => {
+      test.slow(); // axe looks at all of a large page, several times
       await expect(rows(admin)).not.toHaveCount(0);
       expect(await findings(admin)).toEqual([]);
       await rows(admin).filter({ hasText: 'no_such_table' }).first().click();
@@ -35,6 +36,7 @@ for (const scheme of ['light', 'dark'] as const) {
     });
 
     test('what stands around the events has no finding of axe', async ({ admin }) => {
+      test.slow();
       await expect(rows(admin)).not.toHaveCount(0);
       await admin.getByRole('button', { name: 'Saved searches' }).click();
       await expect(admin.getByRole('link', { name: 'DDL this week' })).toBeVisible();

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -34,7 +35,7 @@ func (r eventRecord) Values(f Field, yield func([]byte) bool) {
 		r.params(nonEmpty(yield))
 		return
 	case Account:
-		yieldAll([]string{e.Account, e.Login}, yield)
+		yieldAll(slices.Compact([]string{e.Account, e.Login}), yield)
 		return
 	case Error:
 		if e.ErrorCode == "" {

@@ -87,7 +87,7 @@ var scopes = []audit.Scope{
 	{User: "ALICE@acme.com", Groups: []string{"dev"}, Resource: "Orders-DB", ClientAddr: "[::1]:80", Application: `my "tool"`,
 		Session: "0199b1de-0000-7000-8000-000000000002", Entrance: "native"},
 	{User: "Ärger@acme.com", Groups: []string{"übung", "a*b?c\\d"}, Resource: "prod*1", ClientAddr: "10.0.0.50:1",
-		Application: "nightly, job (x)", Account: "root", Session: "0199b1de-0000-7000-8000-000000000003"},
+		Application: "nightly, job (x)", Account: "root", Login: "root", Session: "0199b1de-0000-7000-8000-000000000003"},
 	{User: "etl", Resource: "orders", ClientAddr: "fe80::1", Application: "\u212aelvin ſ", Database: "İstanbul",
 		Session: "0199b1de-0000-7000-8000-000000000004", Role: "\ufffd"},
 	{},

@@ -82,8 +82,12 @@ func (r *record) Values(f query.Field, yield func([]byte) bool) {
 	case query.Param:
 		r.params(nonEmpty(yield))
 	case query.Account:
-		if v := stringMember(r.own, `,"account":`, r.scratch); len(v) == 0 || yield(v) {
-			nonEmpty(yield)(stringMember(r.own, `,"login":`, r.scratch))
+		account := string(stringMember(r.own, `,"account":`, r.scratch))
+		if account != "" && !yield([]byte(account)) {
+			return
+		}
+		if login := stringMember(r.own, `,"login":`, r.scratch); string(login) != account {
+			nonEmpty(yield)(login)
 		}
 	case query.Verdict:
 		v := stringMember(r.own, `,"verdict":`, r.scratch)

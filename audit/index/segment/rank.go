@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -44,7 +45,7 @@ func (b *Block) eachValue(f query.Field, rows Bitmap, meet func(value []byte) fu
 	case query.Account:
 		meet = once(meet)
 		b.eachCoded(colAccount, rows, meet)
-		b.eachCoded(colLogin, rows, meet)
+		b.eachCoded(colLogin, b.withOwnLogin(rows), meet)
 		return
 	case query.Error:
 		meet = once(meet)
@@ -68,6 +69,17 @@ func (b *Block) eachValue(f query.Field, rows Bitmap, meet func(value []byte) fu
 		return
 	}
 	b.eachCoded(columnOf(f), rows, meet)
+}
+
+// withOwnLogin are the rows whose login is not their account's name, so that it is a value of its own.
+func (b *Block) withOwnLogin(rows Bitmap) Bitmap {
+	own := NewBitmap(b.Len())
+	for row := range rows.All() {
+		if !bytes.Equal(b.bytesOf(colAccount, row), b.bytesOf(colLogin, row)) {
+			own.Set(row)
+		}
+	}
+	return own
 }
 
 // once remembers what meet gave for a value.

@@ -30,8 +30,9 @@ func (r record) Values(f query.Field, yield func([]byte) bool) {
 	case query.Group, query.Table, query.Column, query.Redacted:
 		eachListItem(r.block.bytesOf(columnOf(f), r.row), nonEmpty(yield))
 	case query.Account:
-		if v := r.block.bytesOf(colAccount, r.row); len(v) == 0 || yield(v) {
-			nonEmpty(yield)(r.block.bytesOf(colLogin, r.row))
+		account, login := r.block.bytesOf(colAccount, r.row), r.block.bytesOf(colLogin, r.row)
+		if (len(account) == 0 || yield(account)) && !bytes.Equal(account, login) {
+			nonEmpty(yield)(login)
 		}
 	case query.Error:
 		v := r.block.bytesOf(colErrorCode, r.row)

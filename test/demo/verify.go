@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ func (w *world) verify(ctx context.Context) error {
 		check func(context.Context) error
 	}{
 		{"every statement of Alice's is on the record with rows, duration and parameters", w.checkRecord},
+		{"the record verifies, and a statement's proof is checked with the public key alone", w.checkProof},
 		{"a person without a role is refused, told what to do, and recorded", w.checkDenied},
 		{"a wrong token is refused", w.checkWrongToken},
 		{"a suspended person is refused", w.checkSuspended},
@@ -43,6 +45,30 @@ func (w *world) verify(ctx context.Context) error {
 		return fmt.Errorf("%d checks did not hold: %w", len(failures), errors.Join(failures...))
 	}
 	say("\nAll checks passed.")
+	return nil
+}
+
+// checkProof proves the newest statement, checks the proof offline, and verifies the whole log.
+func (w *world) checkProof(ctx context.Context) error {
+	events, err := w.search(ctx, "type:statement user:"+alice)
+	if err != nil {
+		return err
+	}
+	if len(events) == 0 {
+		return errors.New("there is no statement to prove")
+	}
+	journal := filepath.Join(w.sally.DataDir, "journal")
+	file := filepath.Join(w.sally.DataDir, "proof.json")
+	key := filepath.Join(journal, "proof", "key.pub")
+	for _, args := range [][]string{
+		{"audit", "prove", events[0].ID, "-o", file},
+		{"audit", "check", file, "--key", key},
+		{"audit", "verify", journal, "--key", key},
+	} {
+		if _, err := w.sally.Run(ctx, nil, args...); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -28,8 +28,8 @@ type lab struct {
 	index   *embedded.Index
 	events  *generate.Generator
 	random  *rand.Rand
-	samples []audit.Event // some of the statements, evenly over all
-	put     int
+	samples []audit.Event // some of the statements
+	seen    int           // statements that could have been among them
 }
 
 func newLab(o options) (*lab, error) {
@@ -47,22 +47,39 @@ func newLab(o options) (*lab, error) {
 	return &lab{o: o, journal: j, index: ix, events: generate.New(seed, start, perSecond), random: rand.New(rand.NewPCG(seed, 1))}, nil
 }
 
-// one puts the next event and its result into the journal.
-func (l *lab) one() error {
-	statement, result := l.events.Pair()
-	if err := l.journal.Append(&statement); err != nil {
+// pair is a statement with its result.
+type pair struct{ statement, result audit.Event }
+
+func (l *lab) next() pair {
+	var p pair
+	p.statement, p.result = l.events.Pair()
+	return p
+}
+
+// one puts an event and its result into the journal, as of its own time, or as of now.
+func (l *lab) one(p pair, now bool) error {
+	if now { // the journal gives them times, and IDs to match
+		p.statement.ID, p.statement.Time, p.result.ID, p.result.Time = "", time.Time{}, "", time.Time{}
+	}
+	if err := l.journal.Append(&p.statement); err != nil {
 		return err
 	}
+	p.result.Of = p.statement.ID
+	return l.journal.Post(&p.result)
+}
+
+// sample keeps some of the statements that a search can look for, evenly over all.
+func (l *lab) sample(statement audit.Event) {
 	const samples, shortest = 4096, 12
 	if len(rare(&statement)) < shortest {
-		// nothing that a search could look for
-	} else if len(l.samples) < samples {
+		return
+	}
+	l.seen++
+	if len(l.samples) < samples {
 		l.samples = append(l.samples, statement)
-	} else if i := l.random.IntN(l.put + 1); i < samples {
+	} else if i := l.random.IntN(l.seen); i < samples {
 		l.samples[i] = statement
 	}
-	l.put++
-	return l.journal.Post(&result)
 }
 
 // filling is what it cost to take the events in.
@@ -80,11 +97,13 @@ func (l *lab) fill(ctx context.Context) (filling, error) {
 		return filling{}, err
 	}
 	began, cpu := time.Now(), cpuTime()
-	for l.put < l.o.events {
-		for range min(chunk, l.o.events-l.put) {
-			if err := l.one(); err != nil {
+	for put := 0; put < l.o.events; put += chunk {
+		for range min(chunk, l.o.events-put) {
+			p := l.next()
+			if err := l.one(p, false); err != nil {
 				return filling{}, err
 			}
+			l.sample(p.statement)
 		}
 		if err := l.caughtUp(ctx); err != nil {
 			return filling{}, err
@@ -170,16 +189,16 @@ func (l *lab) trim() error {
 	return nil
 }
 
-// pace puts events at a rate until ctx ends; put is called after each.
-func (l *lab) pace(ctx context.Context, perSecond int) error {
+// pace puts what next gives at a rate, a hundred times a second, until ctx ends.
+func (l *lab) pace(ctx context.Context, perSecond int, next func() pair) error {
 	began, n := time.Now(), 0
 	for ctx.Err() == nil {
 		for due := int(time.Since(began).Seconds() * float64(perSecond)); n < due; n++ {
-			if err := l.one(); err != nil {
+			if err := l.one(next(), true); err != nil {
 				return err
 			}
 		}
-		if wait(ctx, time.Millisecond) != nil {
+		if wait(ctx, 10*time.Millisecond) != nil {
 			return nil
 		}
 	}

@@ -77,6 +77,9 @@ func printOne(ctx context.Context, o options) error {
 	if err := l.busy(ctx, &s, subjects); err != nil {
 		return err
 	}
+	if err := l.settled(ctx); err != nil {
+		return err
+	}
 	if s.SeedShare, err = l.seedShare(ctx); err != nil {
 		return err
 	}
@@ -90,7 +93,7 @@ func printOne(ctx context.Context, o options) error {
 func (l *lab) busy(ctx context.Context, s *size, subjects []audit.Event) error {
 	running, stop := context.WithCancel(ctx)
 	paced := make(chan error, 1)
-	go func() { paced <- l.pace(running, l.o.perSecond) }()
+	go func() { paced <- l.pace(running, l.o.perSecond, l.next) }()
 	var err error
 	s.Busy, err = l.search(ctx, subjects)
 	if err == nil {
@@ -100,20 +103,28 @@ func (l *lab) busy(ctx context.Context, s *size, subjects []audit.Event) error {
 	return errors.Join(err, <-paced)
 }
 
-// seedShare is the part of one core that 200 000 events a minute take: recorded, indexed, files merged.
+// seedShare is the part of one core that 200 000 events a minute take: recorded, indexed, files merged. They are made
+// before, since making them costs as much as recording them.
 func (l *lab) seedShare(ctx context.Context) (float64, error) {
-	const perSecond, length = 200_000 / 60, 30 * time.Second
-	running, stop := context.WithTimeout(ctx, length)
+	const perSecond, seconds = 200_000 / 60, 40
+	made := make([]pair, perSecond*seconds)
+	for i := range made {
+		made[i] = l.next()
+	}
+	running, stop := context.WithTimeout(ctx, seconds*time.Second)
 	defer stop()
-	cpu, began := cpuTime(), time.Now()
-	err := l.pace(running, perSecond)
+	cpu, began, n := cpuTime(), time.Now(), 0
+	err := l.pace(running, perSecond, func() pair {
+		n++
+		return made[(n-1)%len(made)]
+	})
 	return float64(int(float64(cpuTime()-cpu)/float64(time.Since(began))*1000)) / 1000, err
 }
 
 // die puts events as fast as it can, says how many were acknowledged, and is gone.
 func (l *lab) die(ctx context.Context, s size) error {
 	for range 50_000 {
-		if err := l.one(); err != nil {
+		if err := l.one(l.next(), true); err != nil {
 			return err
 		}
 	}

@@ -34,7 +34,7 @@ var kinds = []kind{
 	{"common substring", page(func(*audit.Event) string { return quoted("updated_a") }, 1)},
 	{"count of a substring, to 1000", func(ctx context.Context, l *lab, e *audit.Event) (audit.Coverage, error) {
 		r := rare(e)
-		c, err := l.index.Count(ctx, audit.Query{Text: quoted(r[:6])}, 1000)
+		c, err := l.index.Count(ctx, audit.Query{Text: quoted(r[:min(len(r), 10)])}, 1000)
 		return c.Coverage, err
 	}},
 	{"histogram, two filters", func(ctx context.Context, l *lab, e *audit.Event) (audit.Coverage, error) {

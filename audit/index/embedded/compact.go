@@ -76,10 +76,11 @@ func (ix *Index) merge(ctx context.Context, run []*unit, late lates, saved uint6
 				if err := out.add(b, late.within(first, last+1)); err != nil {
 					return err
 				}
-				if err := ix.cutIfDue(ctx); err != nil {
+				if err := rest.rest(ctx); err != nil {
 					return err
 				}
-				return rest.rest(ctx)
+				defer rest.resume() // a cut is urgent: its time does not count
+				return ix.cutIfDue(ctx)
 			})
 			if err != nil {
 				return err
@@ -181,7 +182,7 @@ func (ix *Index) share() float64 {
 			small++
 		}
 	}
-	if ix.eager || small > 4*maxFanout {
+	if ix.eager || small > 2*maxFanout {
 		return 1
 	}
 	return ix.o.Share

@@ -105,8 +105,11 @@ func (p *pace) rest(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	p.begun = time.Now()
+	p.resume()
 	return ctx.Err()
 }
+
+// resume begins to count the work's time anew.
+func (p *pace) resume() { p.begun = time.Now() }
 
 var errChanged = errors.New("the segments have changed meanwhile")

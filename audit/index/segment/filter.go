@@ -17,6 +17,8 @@ import (
 //
 //   - every four bytes in a row of a folded text, but for those with a decimal digit within a word of hexadecimal digits
 //     alone: a block's random identifiers have nearly all of these, and fill the filter without telling anything;
+//   - of every six bytes in a row that are hexadecimal digits and dashes, one of them decimal, every other one by its hash:
+//     parts of identifiers and numbers, which these tell apart;
 //   - words, which are runs of ASCII letters, digits and underscores: a short one whole, a longer one by its first six
 //     and its last six bytes;
 //   - values of fields, folded, and the short forms that people may type.
@@ -25,11 +27,12 @@ import (
 // something that is no ASCII letter, digit or underscore either way.
 
 const (
-	filterBits   = 1 << 18 // positions while a block is added; halved as long as the filter stays sparse
+	filterBits   = 1 << 19 // positions while a block is added; halved as long as the filter stays sparse
 	leastBits    = 1 << 10
 	filterGroup  = 512 // blocks that one row judges
 	fullest      = 0.30
 	gramBytes    = 4
+	partBytes    = 6
 	wordEnd      = 6 // bytes of a longer word's beginning and end
 	filterPage   = 4096
 	checksumSize = 4
@@ -40,17 +43,20 @@ const (
 	isWordByte = 1 << iota
 	isHexByte
 	isDigitByte
+	isPartByte // of an identifier: a hexadecimal digit or a dash
 )
 
 var byteClasses = func() (classes [256]uint8) {
 	for c := range classes {
 		switch b := byte(c); {
 		case b-'0' <= 9:
-			classes[c] = isWordByte | isHexByte | isDigitByte
+			classes[c] = isWordByte | isHexByte | isDigitByte | isPartByte
 		case b-'a' <= 'f'-'a':
-			classes[c] = isWordByte | isHexByte
+			classes[c] = isWordByte | isHexByte | isPartByte
 		case b-'a' <= 'z'-'a' || b == '_' || b-'A' <= 'Z'-'A':
 			classes[c] = isWordByte
+		case b == '-':
+			classes[c] = isPartByte
 		}
 	}
 	return classes
@@ -70,6 +76,7 @@ const (
 	wholeWord = 1 + iota
 	wordBeginning
 	wordEnding
+	identifierPart
 )
 
 func wordPart(part []byte, what uint64) key {
@@ -146,6 +153,29 @@ func (f *blockFilter) addText(text []byte) {
 		}
 	}
 	f.addWord(f.folded[word:])
+	eachPart(f.folded, f.set)
+}
+
+// eachPart calls add with the keys of the parts of identifiers in a folded text. Which of them are left out depends on
+// the part alone, so that a needle has the same ones.
+func eachPart(folded []byte, add func(key)) {
+	run, digit := 0, -partBytes
+	for i, c := range folded {
+		class := byteClasses[c]
+		if class&isPartByte == 0 {
+			run = 0
+			continue
+		}
+		if class&isDigitByte != 0 {
+			digit = i
+		}
+		if run++; run < partBytes || i-digit >= partBytes {
+			continue
+		}
+		if k := wordPart(folded[i+1-partBytes:i+1], identifierPart); k>>31 == 0 {
+			add(k)
+		}
+	}
 }
 
 // addWord adds the keys of a word and of what is within it.
@@ -217,6 +247,7 @@ func needleKeys(needle []byte, start, end bool) []key {
 		}
 		word = to + 1
 	}
+	eachPart(needle, func(k key) { keys = append(keys, k) })
 	return keys[:min(len(keys), maxKeys)]
 }
 

@@ -68,7 +68,11 @@ func (p *auditProve) run(ctx context.Context, id string, out, notes io.Writer) e
 	if err := os.WriteFile(p.output, b, 0o600); err != nil {
 		return fmt.Errorf("write proof: %w", err)
 	}
-	fmt.Fprintf(notes, "Proof of %d records written to %s; check it with: sally audit check %s --key KEY\n", len(made.Inclusions), p.output, p.output)
+	what := "the event"
+	if len(made.Inclusions) > 1 {
+		what = "the event and its result"
+	}
+	fmt.Fprintf(notes, "Proof of %s written to %s; check it with: sally audit check %s --key KEY\n", what, p.output, p.output)
 	return nil
 }
 
@@ -184,7 +188,7 @@ prove that nothing before it was changed: sally audit verify --since FILE.`,
 }
 
 func (f *auditFlags) printCheckpoint(ctx context.Context, out io.Writer) error {
-	signed := ""
+	var signed string
 	if f.journal != "" {
 		var err error
 		if signed, err = auditproof.LatestCheckpoint(f.journal); err != nil {

@@ -102,7 +102,7 @@ func verifierKey(given string) (string, error) {
 	}
 	key := strings.TrimSpace(string(b))
 	if key == "" || strings.ContainsAny(key, " \n") {
-		return "", fmt.Errorf("%s holds no verifier key; it is one line such as sallyport/gw-1+0123abcd+AQID...", given)
+		return "", fmt.Errorf("%s holds no verifier key; it is one line that begins with the log's name, such as sallyport/gw-1+0123abcd+AQID", given)
 	}
 	return key, nil
 }

@@ -42,7 +42,6 @@ func main() {
 	flag.BoolVar(&o.reopen, "reopen", false, "open what is there, and print how long it took as JSON")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	var err error
 	switch {
 	case o.reopen:
@@ -52,9 +51,9 @@ func main() {
 	default:
 		err = all(ctx, *sizes, *out, o)
 	}
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "auditbench:", err)
-		stop()
 		os.Exit(1)
 	}
 }

@@ -18,6 +18,10 @@ type Prover interface {
 	Checkpoint() string
 	// Key is the public key that checkpoints are verified with, in the form of sumdb/note.
 	Key() string
+	// Trouble is why nothing is signed at present; empty when nothing is wrong.
+	Trouble() string
+	// Witnesses says how those do who keep checkpoints elsewhere.
+	Witnesses() []proof.WitnessStatus
 }
 
 type histogramQuery struct {
@@ -44,6 +48,9 @@ type auditStatus struct {
 	// Checkpoint and Key are empty when the server proves nothing.
 	Checkpoint string `json:"checkpoint,omitempty" doc:"The latest signed checkpoint (a signed note)"`
 	Key        string `json:"key,omitempty" doc:"The public key that checkpoints are verified with"`
+	// Trouble is a sentence: why nothing is signed at present.
+	Trouble   string                `json:"trouble,omitempty" doc:"Why nothing is signed at present"`
+	Witnesses []proof.WitnessStatus `json:"witnesses,omitempty" doc:"How those do who keep checkpoints elsewhere"`
 }
 
 func (s *Service) registerAuditSums(a *api) {
@@ -76,6 +83,7 @@ func (s *Service) registerAuditSums(a *api) {
 			st := auditStatus{Index: s.searcher.Progress()}
 			if s.prover != nil {
 				st.Checkpoint, st.Key = s.prover.Checkpoint(), s.prover.Key()
+				st.Trouble, st.Witnesses = s.prover.Trouble(), s.prover.Witnesses()
 			}
 			return &answer[auditStatus]{Body: st}, nil
 		})

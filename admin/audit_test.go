@@ -192,6 +192,11 @@ func (s *signer) Prove(_ context.Context, id string) (proof.Proof, error) {
 
 func (s *signer) Checkpoint() string { return "gw-1\n12\n" }
 func (s *signer) Key() string        { return "gw-1+key" }
+func (s *signer) Trouble() string    { return "the key is lost" }
+
+func (s *signer) Witnesses() []proof.WitnessStatus {
+	return []proof.WitnessStatus{{Name: "file /mnt/w", Trouble: "it is full"}}
+}
 
 func (s *signer) Rotate(_ context.Context, by audit.Scope) (before, after string, err error) {
 	s.rotated = by
@@ -209,9 +214,13 @@ func TestProofAndRotation(t *testing.T) {
 		t.Errorf("proof %+v", p)
 	}
 	r.must(auditor, "GET", "/audit/events/nothing/proof", nil, 404)
-	var st struct{ Checkpoint, Key string }
+	var st struct {
+		Checkpoint, Key, Trouble string
+		Witnesses                []proof.WitnessStatus
+	}
 	r.must(auditor, "GET", "/audit/status", nil, 200).decode(t, &st)
-	if st.Checkpoint != "gw-1\n12\n" || st.Key != "gw-1+key" {
+	if st.Checkpoint != "gw-1\n12\n" || st.Key != "gw-1+key" || st.Trouble == "" ||
+		len(st.Witnesses) != 1 || st.Witnesses[0].Trouble != "it is full" {
 		t.Errorf("status %+v", st)
 	}
 	r.must(auditor, "POST", "/audit/key/rotate", nil, 403)

@@ -63,10 +63,25 @@ func (s *Service) gauges(m Measured) []prometheus.Collector {
 		all = append(all, counter("sallyport_statements_total", "Statements since the start.",
 			func() float64 { return float64(m.Statements()) }))
 	}
+	if s.prover != nil {
+		all = append(all, gauge("sallyport_proof_troubled", "1 while checkpoints cannot be signed, or a witness does not get them.",
+			s.proofTroubled))
+	}
 	if m.Checkpoint != nil {
 		all = append(all, &checkpointCollector{latest: m.Checkpoint, now: s.now})
 	}
 	return all
+}
+
+func (s *Service) proofTroubled() float64 {
+	troubled := s.prover.Trouble() != ""
+	for _, w := range s.prover.Witnesses() {
+		troubled = troubled || w.Trouble != ""
+	}
+	if troubled {
+		return 1
+	}
+	return 0
 }
 
 func counter(name, help string, value func() float64) prometheus.Collector {

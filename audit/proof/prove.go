@@ -54,6 +54,12 @@ func (p Prover) Checkpoint() string { return p.Log.Checkpoint() }
 // Key is the verifier key that signs at present.
 func (p Prover) Key() string { return p.Log.Key() }
 
+// Trouble is why nothing is signed at present; empty when nothing is wrong.
+func (p Prover) Trouble() string { return p.Log.Trouble() }
+
+// Witnesses says how the witnesses do.
+func (p Prover) Witnesses() []WitnessStatus { return p.Log.Witnesses() }
+
 // ProveOffline proves an event from the files of a journal, which another process may have open, with its newest
 // checkpoint.
 func ProveOffline(ctx context.Context, journalDir string, searcher audit.Searcher, id string) (Proof, error) {

@@ -20,6 +20,11 @@ type recordStatus struct {
 	Index      audit.Progress `json:"index"`
 	Checkpoint string         `json:"checkpoint,omitempty"`
 	Key        string         `json:"key,omitempty"`
+	Trouble    string         `json:"trouble,omitempty"` // with signing
+	Witnesses  []struct {
+		Name    string `json:"name"`
+		Trouble string `json:"trouble,omitempty"`
+	} `json:"witnesses,omitempty"`
 }
 
 func newAuditStatusCommand() *cobra.Command {
@@ -54,10 +59,15 @@ func (s *auditSum) status(ctx context.Context, out io.Writer) error {
 	if asJSON {
 		return printJSON(out, st)
 	}
-	return printPairs(out, []string{"index", "records", "behind", "lag", "trouble", "checkpoint", "key"}, []string{
+	keys := []string{"index", "records", "behind", "lag", "trouble", "checkpoint", "key", "not signed"}
+	values := []string{
 		st.Index.Index, strconv.FormatUint(st.Index.Records, 10), strconv.FormatUint(st.Index.Behind, 10),
-		shortDuration(time.Duration(st.Index.Lag)), st.Index.Trouble, checkpointText(st.Checkpoint), st.Key,
-	})
+		shortDuration(time.Duration(st.Index.Lag)), st.Index.Trouble, checkpointText(st.Checkpoint), st.Key, st.Trouble,
+	}
+	for _, w := range st.Witnesses {
+		keys, values = append(keys, "witness"), append(values, strings.TrimSuffix(w.Name+": "+w.Trouble, ": "))
+	}
+	return printPairs(out, keys, values)
 }
 
 func (s *auditSum) serverStatus(ctx context.Context, st *recordStatus) error {

@@ -644,6 +644,10 @@ export interface components {
             index: components["schemas"]["Progress"];
             /** @description The public key that checkpoints are verified with */
             key?: string;
+            /** @description Why nothing is signed at present */
+            trouble?: string;
+            /** @description How those do who keep checkpoints elsewhere */
+            witnesses?: components["schemas"]["WitnessStatus"][];
         };
         Authority: {
             /** @description PEM of what gateways' certificates chain to */
@@ -1112,6 +1116,10 @@ export interface components {
             roles?: string[];
             /** @description Changed by suspend and reinstate alone */
             readonly suspended?: boolean;
+        };
+        WitnessStatus: {
+            name: string;
+            trouble?: string;
         };
     };
     responses: never;

@@ -12,7 +12,25 @@ export function IndexState() {
   const status = useQuery(auditStatus);
   if (status.isPending) return null;
   if (status.isError) return <span className="warn">Whether the index is up to date is not known: {status.error.message}</span>;
-  return <Told index={status.data.index} />;
+  return (
+    <>
+      <Told index={status.data.index} />
+      <Signing status={status.data} />
+    </>
+  );
+}
+
+// Signing says when the record is not being proven as it should be.
+function Signing({ status }: { status: AuditStatus }) {
+  const lost = status.witnesses?.filter((witness) => witness.trouble) ?? [];
+  if (!status.trouble && lost.length === 0) return null;
+  return (
+    <span className="bad" role="alert">
+      {status.trouble
+        ? `Nothing is signed at present: ${status.trouble}`
+        : `${plural(lost.length, 'witness', 'witnesses')} got no checkpoint: ${lost[0]?.trouble ?? ''}`}
+    </span>
+  );
 }
 
 function Told({ index }: { index: AuditStatus['index'] }) {

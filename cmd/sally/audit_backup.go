@@ -45,7 +45,7 @@ It appears when it is complete and on disk, or not at all.
 
 The index is not in it: it is built again from the record. Neither are keys and credentials: see docs/retention.md.`,
 		Example: `  sally audit backup /mnt/backup/sallyport
-  sally audit backup --data-dir /var/lib/sallyport /mnt/backup/sallyport-$(date +%F).tar.zst`,
+  sally audit backup --data-dir /var/lib/sallyport /mnt/backup/sallyport.tar.zst`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkOutput(output); err != nil {

@@ -29,20 +29,22 @@ audit:
     max_bytes: 1048576
 `
 
-// stages are the places where the gateway is killed: at a system call, when it is entered, on a file of that name.
+// stages are the places where the gateway is killed: when a thread enters a system call for the n-th time, if the call
+// is about the path in the data directory, or about any when that is empty.
 var stages = []struct {
-	name  string
-	calls string         // of strace's -e trace
-	file  *regexp.Regexp // of the last line that strace wrote; nil is any
+	name string
+	call string
+	path string
+	file *regexp.Regexp // of the call that ended it
 }{
-	{"append", "pwrite64", regexp.MustCompile(`/journal/\d+\.journal`)},
-	{"sync", "fdatasync", regexp.MustCompile(`/journal/\d+\.journal`)},
-	{"journal cut", "renameat,rename", regexp.MustCompile(`/journal/\d+\.journal`)},
-	{"checkpoint", "write,pwrite64", regexp.MustCompile(`checkpoint`)},
-	{"index cut", "renameat,rename", regexp.MustCompile(`/index/.*(parquet|manifest)`)},
-	{"index sync", "fsync,fdatasync", regexp.MustCompile(`/index/`)},
-	{"retention", "unlinkat,unlink", regexp.MustCompile(`/journal/`)},
-	{"compaction", "unlinkat,unlink", regexp.MustCompile(`/index/`)},
+	{"append", "pwrite64", "", regexp.MustCompile(`/journal/\d+\.journal`)},
+	{"sync", "fdatasync", "", regexp.MustCompile(`/journal/\d+\.journal`)},
+	{"journal cut", "fsync", "journal", regexp.MustCompile(`/journal>`)},
+	{"checkpoint", "renameat", "journal/proof/checkpoint", regexp.MustCompile(`/proof/checkpoint`)},
+	{"index cut", "renameat", "index/manifest", regexp.MustCompile(`/index/manifest`)},
+	{"index sync", "fsync", "index", regexp.MustCompile(`/index>`)},
+	{"retention", "unlinkat", "", regexp.MustCompile(`/journal/`)},
+	{"compaction", "unlinkat", "", regexp.MustCompile(`/index/`)},
 }
 
 // TestKilledInEveryStage kills the program at the n-th system call of a kind, so that it dies in the middle of
@@ -67,12 +69,17 @@ func TestKilledInEveryStage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for round, stage := range stages {
-		const attempts = 6
+		const attempts = 12
 		hit := ""
 		for attempt := range attempts {
 			trace := filepath.Join(t.TempDir(), "trace")
-			wrapper := []string{strace, "-f", "-qq", "-y", "-o", trace, "-e", "trace=" + stage.calls,
-				"-e", fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", stage.calls, 20<<attempt>>1)}
+			wrapper := []string{strace, "-f", "-qq", "-y", "-o", trace, "-e", "trace=" + stage.call}
+			when := 10 + 7*attempt
+			if stage.path != "" {
+				wrapper = append(wrapper, "-P", filepath.Join(dir, stage.path))
+				when = 1 + attempt
+			}
+			wrapper = append(wrapper, "-e", fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", stage.call, when))
 			sally, err := servers.RunSallyUnder(ctx, wrapper, bin, dir, "--config", config)
 			if err == nil {
 				loadUntilDead(ctx, t, sally, token, 100*round+attempt)
@@ -148,10 +155,21 @@ func check(ctx context.Context, t *testing.T, bin, dir, config string) {
 		}
 	}
 	for _, query := range []string{"type:statement until:" + time.Now().UTC().Format(time.RFC3339), "mark-1*", "class:read rows:1"} {
+		compareCounts(ctx, t, sally, query)
+	}
+}
+
+// compareCounts wants the index to find what the journal holds, once retention lets it.
+func compareCounts(ctx context.Context, t *testing.T, sally *servers.Sally, query string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		indexed := run(ctx, t, sally, "audit", "count", query)
-		scanned := run(ctx, t, sally, "audit", "count", query, "--journal", filepath.Join(dir, "journal"))
-		if indexed != scanned {
-			t.Errorf("%s: the index finds %s, the journal holds %s", query, indexed, scanned)
+		scanned := run(ctx, t, sally, "audit", "count", query, "--journal", filepath.Join(sally.DataDir, "journal"))
+		if indexed == scanned {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: the index finds %s, the journal holds %s", query, indexed, scanned)
 		}
 	}
 }

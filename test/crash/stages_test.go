@@ -19,6 +19,7 @@ import (
 
 // smallFiles makes journal, index and retention work at their files all the time.
 const smallFiles = `
+drain_timeout: 200ms
 audit:
   segment_bytes: 131072
   index:

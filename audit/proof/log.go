@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/audit/background"
 	"github.com/sallyport/sallyport/audit/journal"
 )
 
@@ -114,7 +115,7 @@ func Open(o Options) (*Log, error) {
 	for _, w := range o.Witnesses {
 		l.senders = append(l.senders, newSender(w, l.log))
 	}
-	go l.run(ctx, following)
+	go background.Run(func() { l.run(ctx, following) })
 	return l, nil
 }
 

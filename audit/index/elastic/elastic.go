@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/audit/background"
 	"github.com/sallyport/sallyport/audit/index"
 	"github.com/sallyport/sallyport/audit/journal"
 )
@@ -74,7 +75,7 @@ func Open(c Config, j *journal.Journal, log *slog.Logger) (*Index, error) {
 	ix.follower = &index.Follower{Journal: j, Sink: ix, Name: kind, Log: log}
 	ctx, stop := context.WithCancel(context.Background())
 	ix.stop = stop
-	ix.running.Go(func() { ix.follow(ctx) })
+	ix.running.Go(func() { background.Run(func() { ix.follow(ctx) }) })
 	if c.Retention > 0 {
 		ix.running.Go(func() { ix.keepRetention(ctx) })
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/audit/background"
 	"github.com/sallyport/sallyport/audit/index"
 	"github.com/sallyport/sallyport/audit/index/scan"
 	"github.com/sallyport/sallyport/audit/index/segment"
@@ -76,8 +77,8 @@ func Open(dir string, j *journal.Journal, o Options) (*Index, error) {
 	ix.tail.Notifier = j
 	ctx, cancel := context.WithCancel(context.Background())
 	ix.cancel = cancel
-	ix.running.Go(func() { ix.follow(ctx) })
-	ix.running.Go(func() { ix.upkeep(ctx) })
+	ix.running.Go(func() { background.Run(func() { ix.follow(ctx) }) })
+	ix.running.Go(func() { background.Run(func() { ix.upkeep(ctx) }) })
 	return ix, nil
 }
 

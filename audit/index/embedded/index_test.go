@@ -11,7 +11,7 @@ import (
 	"github.com/sallyport/sallyport/audit/journal"
 )
 
-func background() context.Context { return context.Background() }
+func forever() context.Context { return context.Background() }
 
 // TestAnswersAreThoseOfTheScan drives an index through a random life (cuts, merges, restarts, crashes, drops) and
 // compares its answers with those of the journal itself.

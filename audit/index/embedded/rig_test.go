@@ -107,7 +107,7 @@ func (g *rig) take() {
 		if g.index.frozen != nil && g.index.full(g.index.active) {
 			g.cut(false) // nobody else makes room
 		}
-		if err := g.index.Take(background(), []journal.Record{rec}); err != nil {
+		if err := g.index.Take(forever(), []journal.Record{rec}); err != nil {
 			g.Fatal(err)
 		}
 	}
@@ -116,14 +116,14 @@ func (g *rig) take() {
 // upkeep does all that there is to do.
 func (g *rig) upkeep() {
 	g.Helper()
-	if err := g.index.upkeepOnce(background()); err != nil {
+	if err := g.index.upkeepOnce(forever()); err != nil {
 		g.Fatal(err)
 	}
 }
 
 func (g *rig) cut(all bool) {
 	g.Helper()
-	if err := g.index.cut(background(), all); err != nil {
+	if err := g.index.cut(forever(), all); err != nil {
 		g.Fatal(err)
 	}
 }
@@ -145,7 +145,7 @@ func searchAll(t tb, s audit.Searcher, q audit.Query) ([]audit.Event, audit.Cove
 	var rows []audit.Event
 	var all audit.Coverage
 	for range 100_000 {
-		page, err := s.Search(background(), q)
+		page, err := s.Search(forever(), q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,15 +168,15 @@ func (g *rig) mustAgree(q audit.Query, field string, step time.Duration, by audi
 		q := q
 		q.Text = text
 		rows, coverage := searchAll(g, s, q)
-		h, err := s.Histogram(background(), audit.HistogramQuery{Query: q, Step: step, By: field})
+		h, err := s.Histogram(forever(), audit.HistogramQuery{Query: q, Step: step, By: field})
 		if err != nil {
 			g.Fatal(err)
 		}
-		top, err := s.Top(background(), audit.TopQuery{Query: q, Field: field, N: 3, By: by})
+		top, err := s.Top(forever(), audit.TopQuery{Query: q, Field: field, N: 3, By: by})
 		if err != nil {
 			g.Fatal(err)
 		}
-		n, err := s.Count(background(), q, limit)
+		n, err := s.Count(forever(), q, limit)
 		if err != nil {
 			g.Fatal(err)
 		}

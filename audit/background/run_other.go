@@ -1,0 +1,6 @@
+//go:build !linux
+
+package background
+
+// Run calls work.
+func Run(work func()) { work() }

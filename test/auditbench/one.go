@@ -33,8 +33,8 @@ type size struct {
 	BusyRate      int       `json:"busy_per_s"` // so many
 	Fresh         timing    `json:"fresh"`      // while they come in
 	SeedShare     float64   `json:"seed_share"` // of one core, for 200 000 events a minute recorded and indexed
-	PeakMB        float64   `json:"peak_mb"`    // of memory, with everything above
-	SearchMB      float64   `json:"search_mb"`  // after the searches
+	PeakMB        float64   `json:"peak_mb"`    // of memory, with everything above but seed_share
+	SearchMB      float64   `json:"search_mb"`  // after the quiet searches
 	Acknowledged  uint64    `json:"acknowledged"`
 	Reopening     reopening `json:"reopening"`
 }
@@ -77,13 +77,13 @@ func printOne(ctx context.Context, o options) error {
 	if err := l.busy(ctx, &s, subjects); err != nil {
 		return err
 	}
+	if s.PeakMB, err = statusMB("VmHWM"); err != nil {
+		return err
+	}
 	if err := l.settled(ctx); err != nil {
 		return err
 	}
 	if s.SeedShare, err = l.seedShare(ctx); err != nil {
-		return err
-	}
-	if s.PeakMB, err = statusMB("VmHWM"); err != nil {
 		return err
 	}
 	return l.die(ctx, s)

@@ -17,7 +17,7 @@ type Options struct {
 	SegmentRows int64
 	// Budget bounds the events that one search decodes before its answer is partial; 0 means 100 million.
 	Budget int64
-	// MemoryBytes bounds what is kept of segments to answer faster; 0 means 192 MiB.
+	// MemoryBytes bounds what is kept of segments to answer faster; 0 means 96 MiB.
 	MemoryBytes int64
 	// Share is the part of one core that merging segments may take, from 0 to 1, unless it falls behind; 0 means 0.25.
 	Share float64
@@ -32,7 +32,7 @@ const (
 	defaultCutAfter    = 5 * time.Minute
 	defaultSegmentRows = 2 << 20
 	defaultBudget      = 100_000_000
-	defaultMemoryBytes = 192 << 20
+	defaultMemoryBytes = 96 << 20
 	defaultShare       = 0.25
 	defaultWorkers     = 2
 )

@@ -17,8 +17,8 @@ import (
 //
 //   - every four bytes in a row of a folded text, but for those with a decimal digit within a word of hexadecimal digits
 //     alone: a block's random identifiers have nearly all of these, and fill the filter without telling anything;
-//   - of every six bytes in a row that are hexadecimal digits and dashes, one of them decimal, every other one by its hash:
-//     parts of identifiers and numbers, which these tell apart;
+//   - of every six bytes in a row of an identifier, a number or an address (letters, digits, _ - . @) with a decimal digit
+//     among them, every other one by its hash: their grams are all common, and these tell them apart;
 //   - words, which are runs of ASCII letters, digits and underscores: a short one whole, a longer one by its first six
 //     and its last six bytes;
 //   - values of fields, folded, and the short forms that people may type.
@@ -43,7 +43,7 @@ const (
 	isWordByte = 1 << iota
 	isHexByte
 	isDigitByte
-	isPartByte // of an identifier: a hexadecimal digit or a dash
+	isPartByte // of an identifier, a number or an address
 )
 
 var byteClasses = func() (classes [256]uint8) {
@@ -54,8 +54,8 @@ var byteClasses = func() (classes [256]uint8) {
 		case b-'a' <= 'f'-'a':
 			classes[c] = isWordByte | isHexByte | isPartByte
 		case b-'a' <= 'z'-'a' || b == '_' || b-'A' <= 'Z'-'A':
-			classes[c] = isWordByte
-		case b == '-':
+			classes[c] = isWordByte | isPartByte
+		case b == '-', b == '.', b == '@':
 			classes[c] = isPartByte
 		}
 	}

@@ -18,7 +18,7 @@ import (
 //   - every four bytes in a row of a folded text, but for those with a decimal digit within a word of hexadecimal digits
 //     alone: a block's random identifiers have nearly all of these, and fill the filter without telling anything;
 //   - of every six bytes in a row of an identifier, a number or an address (letters, digits, _ - . @) with a decimal digit
-//     among them, every other one by its hash: their grams are all common, and these tell them apart;
+//     among them: their grams are all common, and these tell them apart;
 //   - words, which are runs of ASCII letters, digits and underscores: a short one whole, a longer one by its first six
 //     and its last six bytes;
 //   - values of fields, folded, and the short forms that people may type.
@@ -156,8 +156,8 @@ func (f *blockFilter) addText(text []byte) {
 	eachPart(f.folded, f.set)
 }
 
-// eachPart calls add with the keys of the parts of identifiers in a folded text. Which of them are left out depends on
-// the part alone, so that a needle has the same ones.
+// eachPart calls add with the keys of the parts of identifiers in a folded text. What is a part depends on its own bytes
+// alone, so that a needle has the same ones.
 func eachPart(folded []byte, add func(key)) {
 	run, digit := 0, -partBytes
 	for i, c := range folded {
@@ -172,9 +172,7 @@ func eachPart(folded []byte, add func(key)) {
 		if run++; run < partBytes || i-digit >= partBytes {
 			continue
 		}
-		if k := wordPart(folded[i+1-partBytes:i+1], identifierPart); k>>31 == 0 {
-			add(k)
-		}
+		add(wordPart(folded[i+1-partBytes:i+1], identifierPart))
 	}
 }
 

@@ -48,6 +48,21 @@ func (ix *Index) cut(ctx context.Context, all bool) error {
 	return nil
 }
 
+// cutAll cuts until nothing is in memory: beside the active rows there may be some of a cut that was broken off.
+func (ix *Index) cutAll(ctx context.Context) error {
+	for {
+		ix.mu.RLock()
+		empty := ix.frozen == nil && ix.active.rows == 0
+		ix.mu.RUnlock()
+		if empty {
+			return nil
+		}
+		if err := ix.cut(ctx, true); err != nil {
+			return err
+		}
+	}
+}
+
 // freeze sets rows aside that become a segment; those that wait since an earlier attempt first. taken is the number of
 // records whose results may stand in them. nil means that there are none.
 func (ix *Index) freeze(all bool) (m *memory, taken uint64) {

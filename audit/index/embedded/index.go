@@ -187,7 +187,7 @@ func (ix *Index) Close() error {
 	ix.running.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
-	err := ix.cut(ctx, true)
+	err := ix.cutAll(ctx)
 	ix.mu.Lock()
 	units := ix.units
 	ix.units = nil

@@ -30,7 +30,7 @@ func Reindex(ctx context.Context, dir, journalDir string, o Options, report func
 	ix.eager = true
 	err = ix.followToEnd(ctx, report)
 	if err == nil {
-		err = ix.cut(ctx, true)
+		err = ix.cutAll(ctx)
 	}
 	for merged := err == nil; merged && err == nil; {
 		merged, err = ix.compact(ctx)

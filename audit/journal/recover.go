@@ -118,7 +118,7 @@ func keepCut(f *os.File, offset, size int64) error {
 	cut := make([]byte, size)
 	_, err := f.ReadAt(cut, offset)
 	if err == nil {
-		err = writeThenRename(fmt.Sprintf("%s.cut-%d", f.Name(), offset), cut)
+		err = WriteFile(fmt.Sprintf("%s.cut-%d", f.Name(), offset), cut)
 	}
 	if err != nil {
 		return fmt.Errorf("keep what is cut: %w", err)

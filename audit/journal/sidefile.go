@@ -91,7 +91,7 @@ func (j *Journal) writeSideFile(b []byte) (*audit.SideFile, error) {
 	if err := j.makeBlobDir(dir); err != nil {
 		return nil, err
 	}
-	if err := writeThenRename(path, b); err != nil {
+	if err := WriteFile(path, b); err != nil {
 		return nil, fmt.Errorf("write side file: %w", err)
 	}
 	return file, nil
@@ -110,8 +110,9 @@ func (j *Journal) makeBlobDir(dir string) error {
 	return errors.Join(syncDir(filepath.Dir(dir)), syncDir(j.dir))
 }
 
-// writeThenRename makes path hold exactly b, on disk, or leaves it as it was.
-func writeThenRename(path string, b []byte) error {
+// WriteFile makes path, which lies within a journal's directory, hold exactly b, name and all on disk, or leaves it as it
+// was. What a crash leaves of it is removed when the journal is opened.
+func WriteFile(path string, b []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), tempPrefix)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/sallyport/sallyport/audit/journal"
 	"github.com/sallyport/sallyport/audit/proof"
 )
 
@@ -70,7 +71,7 @@ func (p plan) write(dir string) error {
 	if err != nil {
 		return fmt.Errorf("write retention plan: %w", err)
 	}
-	if err := writeFile(filepath.Join(dir, planFile), b); err != nil {
+	if err := journal.WriteFile(filepath.Join(dir, planFile), b); err != nil {
 		return fmt.Errorf("write retention plan: %w", err)
 	}
 	return nil
@@ -81,27 +82,6 @@ func (p plan) finish(dir string) error {
 		return fmt.Errorf("finish retention plan: %w", err)
 	}
 	return syncDir(dir)
-}
-
-// writeFile makes path hold exactly b, on disk, or leaves it as it was.
-func writeFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), tempPrefix)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name()) // the first error is the one to tell
-		return err
-	}
-	return syncDir(filepath.Dir(path))
 }
 
 // tempPrefix is the journal's own: what a crash leaves is removed when the journal is opened.

@@ -59,7 +59,7 @@ func (k *Keeper) eachReference(s journal.Segment, sealed bool, emit func(sum str
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("keep references: %w", err)
 	}
-	if err := writeFile(path, list.Bytes()); err != nil {
+	if err := journal.WriteFile(path, list.Bytes()); err != nil {
 		return fmt.Errorf("keep references: %w", err)
 	}
 	return nil

@@ -131,7 +131,7 @@ func (ix *Index) loadTexts(en *entry) {
 		if left -= file.Size; left < 0 {
 			return
 		}
-		text, err := readSideFile(ix.journal.Dir(), file)
+		text, err := journal.ReadSideFile(ix.journal.Dir(), file, file.Size)
 		if err != nil {
 			ix.log.Error("a side file cannot be read for indexing", "index", kind, "id", en.event.ID, "err", err)
 			continue

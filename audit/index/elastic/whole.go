@@ -13,9 +13,6 @@ import (
 	"github.com/sallyport/sallyport/audit/journal"
 )
 
-// maxSideFiles bounds what is read of the side files of one event, in bytes.
-const maxSideFiles = 256 << 20
-
 // sideFiles are those that an event refers to.
 func sideFiles(e *audit.Event) iter.Seq[*audit.SideFile] {
 	return func(yield func(*audit.SideFile) bool) {
@@ -28,19 +25,6 @@ func sideFiles(e *audit.Event) iter.Seq[*audit.SideFile] {
 			}
 		}
 	}
-}
-
-func readSideFile(dir string, file *audit.SideFile) ([]byte, error) {
-	f, err := journal.OpenSideFile(dir, file.SHA256)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b := make([]byte, max(0, file.Size))
-	if n, err := io.ReadFull(f, b); err != nil {
-		return nil, fmt.Errorf("read side file: %d of %d bytes: %w", n, len(b), err)
-	}
-	return b, nil
 }
 
 // asRecorded is a stored event with all that its record has; false when the document does not have it all and its journal
@@ -85,10 +69,10 @@ func (ix *Index) record(seq uint64) (audit.Event, bool, error) {
 	return e, true, nil
 }
 
-// withSideFiles replaces references to side files by their bytes, as far as they fit into maxSideFiles together; false
+// withSideFiles replaces references to side files by their bytes, as far as they fit into journal.MaxSideFile together; false
 // when some of them cannot be read here.
 func (ix *Index) withSideFiles(gateway string, e *audit.Event) bool {
-	left, all := int64(maxSideFiles), true
+	left, all := int64(journal.MaxSideFile), true
 	take := func(file *audit.SideFile) []byte {
 		if file == nil {
 			return nil
@@ -97,7 +81,7 @@ func (ix *Index) withSideFiles(gateway string, e *audit.Event) bool {
 			all = false
 			return nil
 		}
-		b, err := readSideFile(ix.journal.Dir(), file)
+		b, err := journal.ReadSideFile(ix.journal.Dir(), file, file.Size)
 		if err != nil {
 			all = false
 			return nil

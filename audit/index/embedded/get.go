@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/audit/index/segment"
+	"github.com/sallyport/sallyport/audit/journal"
 )
 
 // Get implements audit.Searcher. The event comes with its result, and with the bytes of its side files up to 256 MiB;
@@ -17,7 +18,7 @@ func (ix *Index) Get(ctx context.Context, id string) (audit.Event, error) {
 	if err != nil {
 		return audit.Event{}, err
 	}
-	if err := ix.makeWhole(&e); err != nil {
+	if err := journal.MakeWhole(ix.source.Dir(), &e); err != nil {
 		return audit.Event{}, err
 	}
 	return e, nil

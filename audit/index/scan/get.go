@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/audit/journal"
 )
 
 // Get implements audit.Searcher. The event comes with its result, and with the bytes of its side files up to 256 MiB;
@@ -19,7 +20,7 @@ func (s *Scan) Get(ctx context.Context, id string) (audit.Event, error) {
 	if err != nil {
 		return audit.Event{}, err
 	}
-	if err := makeWhole(s.dir, &e); err != nil {
+	if err := journal.MakeWhole(s.dir, &e); err != nil {
 		return audit.Event{}, err
 	}
 	return e, nil

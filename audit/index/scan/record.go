@@ -1,10 +1,7 @@
 package scan
 
 import (
-	"fmt"
-	"io"
 	"time"
-	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/audit/journal"
@@ -174,7 +171,7 @@ func (r *record) done() bool {
 	return done
 }
 
-// Texts reads side files as far as maxSideFile; a file that is missing leaves what the record itself holds.
+// Texts reads side files as far as journal.MaxSideFile; a file that is missing leaves what the record itself holds.
 func (r *record) Texts(yield func([]byte) bool) {
 	if r.block.table.flags[r.at]&isOpaque != 0 {
 		e, err := decode(r.own)
@@ -228,7 +225,7 @@ func (r *record) whole(own []byte, file *audit.SideFile) []byte {
 	if file == nil {
 		return own
 	}
-	b, err := readSideFile(r.run.scan.dir, file, maxSideFile)
+	b, err := journal.ReadSideFile(r.run.scan.dir, file, journal.MaxSideFile)
 	if err != nil {
 		return own
 	}
@@ -251,54 +248,4 @@ func (r *record) event() (audit.Event, error) {
 	}
 	e.Merge(&res)
 	return e, nil
-}
-
-// maxSideFile bounds what is read of the side files of one event, in bytes.
-const maxSideFile = 256 << 20
-
-// readSideFile reads up to limit bytes.
-func readSideFile(dir string, file *audit.SideFile, limit int64) ([]byte, error) {
-	f, err := journal.OpenSideFile(dir, file.SHA256)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b := make([]byte, max(0, min(file.Size, limit)))
-	if n, err := io.ReadFull(f, b); err != nil {
-		return nil, fmt.Errorf("read side file: %d of %d bytes: %w", n, len(b), err)
-	}
-	return b, nil
-}
-
-// makeWhole replaces references to side files by their bytes, as long as they fit into maxSideFile together.
-func makeWhole(dir string, e *audit.Event) error {
-	left := int64(maxSideFile)
-	take := func(file *audit.SideFile) ([]byte, error) {
-		if file == nil || file.Size > left {
-			return nil, nil
-		}
-		left -= file.Size
-		return readSideFile(dir, file, file.Size)
-	}
-	whole, err := take(e.Statement.File)
-	if err != nil {
-		return err
-	}
-	if whole != nil {
-		e.Statement = audit.Text{Bytes: whole}
-	}
-	for i := range e.Params {
-		whole, err := take(e.Params[i].File)
-		if err != nil {
-			return err
-		}
-		if whole == nil {
-			continue
-		}
-		e.Params[i] = audit.Param{Value: whole, Form: audit.ParamHex}
-		if utf8.Valid(whole) {
-			e.Params[i].Form = audit.ParamText
-		}
-	}
-	return nil
 }

@@ -79,7 +79,7 @@ func naive(t testing.TB, dir string, q audit.Query, now time.Time) []audit.Event
 		}
 		whole := e
 		whole.Params = slices.Clone(e.Params)
-		if err := makeWhole(dir, &whole); err != nil {
+		if err := journal.MakeWhole(dir, &whole); err != nil {
 			t.Fatal(err)
 		}
 		if m.MatchEvent(&whole) && !e.Time.Before(q.From) && (q.To.IsZero() || e.Time.Before(q.To)) {

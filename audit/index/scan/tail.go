@@ -117,7 +117,7 @@ func (t *tail) take(ctx context.Context, e audit.Event) error {
 	whole := e
 	if hasSideFile(&e) {
 		whole.Params = append([]audit.Param(nil), e.Params...)
-		if err := makeWhole(t.scan.dir, &whole); err != nil {
+		if err := journal.MakeWhole(t.scan.dir, &whole); err != nil {
 			whole = e
 		}
 	}

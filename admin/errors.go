@@ -86,6 +86,9 @@ func problemOf(err error) (p *Problem, known bool) {
 		return problem(http.StatusNotFound, "the record holds no event of this ID"), true
 	case errors.Is(err, audit.ErrUnavailable):
 		return problem(http.StatusServiceUnavailable, "the audit journal cannot be written, so nothing was done; see the server's log"), false
+	case errors.Is(err, audit.ErrSearchUnavailable):
+		return problem(http.StatusServiceUnavailable, "the index of the record does not answer just now; "+
+			"statements are recorded all the same; try again, and see sally audit status"), false
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return problem(http.StatusServiceUnavailable, "this took too long; try again"), false
 	case errors.As(err, &status) && status.GetStatus() < http.StatusInternalServerError:

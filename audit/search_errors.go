@@ -11,6 +11,10 @@ var ErrCursor = errors.New("not a cursor of this search")
 // ErrField says that a field or a measure does not exist, or cannot be asked for like this.
 var ErrField = errors.New("not a field to rank by")
 
+// ErrSearchUnavailable says that the index cannot be asked just now. The record itself is not concerned: statements are
+// recorded, and found once the index answers again.
+var ErrSearchUnavailable = errors.New("audit index unavailable")
+
 // SyntaxError says where and why a search text cannot be understood. Its Message is meant for the person who
 // typed the text.
 type SyntaxError struct {

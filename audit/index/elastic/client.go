@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -111,6 +112,16 @@ func (c Config) authorization() (string, error) {
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }
+
+// unavailable says that err is about a cluster that is away, starting or overloaded, and not about the request.
+func unavailable(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return false
+	}
+	var answer *statusError
+	var network net.Error
+	return errors.As(err, &answer) && (answer.ofProxy() || answer.status == http.StatusTooManyRequests) || errors.As(err, &network)
+}
 
 // ask sends body, as JSON unless it is bytes already, and decodes the answer into into, which may be nil. An answer that
 // is no success is a *statusError.

@@ -55,12 +55,19 @@ func (ix *Index) ask(ctx context.Context, body dsl, coverage *audit.Coverage) (*
 	path := "/" + ix.config.allDays() + "/_search?ignore_unavailable=true&allow_no_indices=true"
 	a := &answer{}
 	if err := ix.client.ask(ctx, http.MethodPost, path, body, a); err != nil {
-		return nil, fmt.Errorf("search: %w", err)
+		return nil, searchError("search", err)
 	}
 	if a.TimedOut || a.Shards.Failed > 0 {
 		coverage.Partial = true
 	}
 	return a, nil
+}
+
+func searchError(what string, err error) error {
+	if unavailable(err) {
+		return fmt.Errorf("%s: %w: %w", what, audit.ErrSearchUnavailable, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // finish turns the end of a deadline into a partial answer.
@@ -206,7 +213,7 @@ func (ix *Index) Get(ctx context.Context, id string) (audit.Event, error) {
 		return audit.Event{}, audit.ErrNotFound
 	}
 	if err != nil {
-		return audit.Event{}, fmt.Errorf("get event: %w", err)
+		return audit.Event{}, searchError("get event", err)
 	}
 	e, _, err := ix.asRecorded(&found.Source)
 	if err != nil {

@@ -3,7 +3,6 @@
 package access
 
 import (
-	"slices"
 	"time"
 )
 
@@ -23,6 +22,20 @@ type Identity struct {
 	Groups  []string  `json:"groups,omitempty"`
 	Roles   []string  `json:"roles,omitempty"`  // names of the roles held, groups' roles included
 	Expires time.Time `json:"expires,omitzero"` // when the proof ends; zero: it does not end by itself
+	// MFA is when the person last proved themselves with a passkey; zero: never in this sign-in.
+	MFA time.Time `json:"mfa,omitzero"`
+	// Token is the ID of the access token that proved it; empty for other proofs.
+	Token string `json:"token,omitempty"`
+	// Scope narrows what the proof opens; nil: it opens all that the user may.
+	Scope *Scope `json:"scope,omitempty"`
+}
+
+// Scope narrows what an access token opens. An empty list narrows nothing.
+type Scope struct {
+	Resources  []string `json:"resources,omitempty" doc:"Names of resources that it opens" maxItems:"1000"`
+	Accounts   []string `json:"accounts,omitempty" doc:"Accounts that it opens them as" maxItems:"100"`
+	Statements []string `json:"statements,omitempty" doc:"Classes of statements that it may run" maxItems:"20"`
+	From       []string `json:"from,omitempty" doc:"Networks (CIDR) from which it may be used" maxItems:"100"`
 }
 
 // Durability says when a statement may go on and when its answer may be shown, seen from the record.
@@ -60,6 +73,8 @@ type Resource struct {
 	Durability Durability `json:"durability,omitempty"`
 	// Accounts maps an account's name at the store to the name of the credential that opens it.
 	Accounts map[string]string `json:"accounts"`
+	// Gateways that can reach the store; empty: every one can.
+	Gateways []string `json:"gateways,omitempty"`
 }
 
 // Credential says where a credential is kept; never its value.
@@ -72,31 +87,6 @@ type Credential struct {
 	Path   string `json:"path,omitempty"`  // kv: the secret's path below the mount; database: the role's name
 	// Username is the login at the store where the source holds the password alone.
 	Username string `json:"username,omitempty"`
-}
-
-// Role gives its holders access to resources as accounts.
-type Role struct {
-	Name string `json:"name"`
-	// Resources names resources; "*" names all. Labels selects those that carry every given label. A resource is
-	// covered by either.
-	Resources []string          `json:"resources,omitempty"`
-	Labels    map[string]string `json:"labels,omitempty"`
-	// Accounts at the store that holders may use; "*" is all. The first that the resource has is the default.
-	Accounts []string `json:"accounts"`
-	// Groups whose members hold this role without being named.
-	Groups []string `json:"groups,omitempty"`
-	// Admin lets holders use the control plane; Auditor lets them read the record there.
-	Admin   bool `json:"admin,omitempty"`
-	Auditor bool `json:"auditor,omitempty"`
-}
-
-// Grant is a decision that lets an identity through: everything the gateway needs for the session.
-type Grant struct {
-	Identity   Identity
-	Role       string // the role that decided
-	Resource   Resource
-	Account    string
-	Credential Credential
 }
 
 // LiveSession is one connection that is open now, as the control plane lists it.
@@ -112,20 +102,4 @@ type LiveSession struct {
 	Entrance   string    `json:"entrance"`
 	Started    time.Time `json:"started"`
 	Statements int64     `json:"statements"`
-}
-
-// Covers says whether the role reaches the resource.
-func (r *Role) Covers(res *Resource) bool {
-	if slices.Contains(r.Resources, res.Name) || slices.Contains(r.Resources, "*") {
-		return true
-	}
-	if len(r.Labels) == 0 {
-		return false
-	}
-	for k, v := range r.Labels {
-		if res.Labels[k] != v {
-			return false
-		}
-	}
-	return true
 }

@@ -21,9 +21,9 @@ func HeldRoles(named, groups []string, roles []Role) []string {
 
 // Decide says whether the identity may open the resource as the account, and by which role. An empty account asks
 // for the default: the first account that the first role which gives any lists. Roles are tried in the order given;
-// those that the identity does not hold count for nothing. The grant's Credential has only its name set. Every
+// those that the identity does not hold count for nothing. The permit's Credential has only its name set. Every
 // error is a *Denial.
-func Decide(id Identity, roles []Role, res Resource, account string) (Grant, error) {
+func Decide(id Identity, roles []Role, res Resource, account string) (Permit, error) {
 	covered := false
 	for i := range roles {
 		r := &roles[i]
@@ -39,7 +39,7 @@ func Decide(id Identity, roles []Role, res Resource, account string) (Grant, err
 		if chosen == "" || !slices.Contains(open, chosen) {
 			continue
 		}
-		return Grant{
+		return Permit{
 			Identity:   id,
 			Role:       r.Name,
 			Resource:   res,
@@ -48,10 +48,10 @@ func Decide(id Identity, roles []Role, res Resource, account string) (Grant, err
 		}, nil
 	}
 	if !covered {
-		return Grant{}, &Denial{Cause: NoAccess, Sentence: fmt.Sprintf(
+		return Permit{}, &Denial{Cause: NoAccess, Sentence: fmt.Sprintf(
 			"you have no access to %s; ask an admin for a role that covers it", res.Name)}
 	}
-	return Grant{}, noAccount(Accounts(id, roles, res), res.Name, account)
+	return Permit{}, noAccount(Accounts(id, roles, res), res.Name, account)
 }
 
 // Accounts lists the accounts at the resource that the identity may use, the default first, each once.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/sallyport/sallyport/access"
@@ -80,9 +81,9 @@ func TestDecide(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := access.Grant{Identity: id, Role: tt.role, Resource: orders(), Account: tt.granted,
+			want := access.Permit{Identity: id, Role: tt.role, Resource: orders(), Account: tt.granted,
 				Credential: access.Credential{Name: orders().Accounts[tt.granted]}}
-			if diff := cmp.Diff(want, g); diff != "" {
+			if diff := cmp.Diff(want, g, cmpopts.IgnoreUnexported(access.Permit{})); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -78,19 +78,19 @@ func (s *Service) scopeOf(c *caller) audit.Scope {
 	return audit.Scope{Gateway: s.gateway, User: c.name, Groups: c.identity.Groups, ClientAddr: c.addr, Entrance: "api"}
 }
 
-// change records the act, applies it and reloads. Its callers hold s.mu. Once recorded it is carried through even if
+// change records the act, applies it and reloads, which cuts the sessions that it returns. Its callers hold s.mu. Once recorded it is carried through even if
 // the caller goes away; an act that was recorded and then could not be applied is recorded as such too.
-func (s *Service) change(ctx context.Context, a act, apply func(context.Context) error) error {
+func (s *Service) change(ctx context.Context, a act, apply func(context.Context) error) ([]access.Cut, error) {
 	if err := s.record(ctx, a); err != nil {
-		return err
+		return nil, err
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err := apply(ctx); err != nil {
 		a.denied = "recorded, but it could not be applied"
 		if rerr := s.record(ctx, a); rerr != nil {
-			return fmt.Errorf("apply %s: %w (and not recorded: %w)", a.action, err, rerr)
+			return nil, fmt.Errorf("apply %s: %w (and not recorded: %w)", a.action, err, rerr)
 		}
-		return fmt.Errorf("apply %s: %w", a.action, err)
+		return nil, fmt.Errorf("apply %s: %w", a.action, err)
 	}
 	return s.reload(ctx)
 }

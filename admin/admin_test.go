@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -25,6 +26,7 @@ import (
 	"github.com/sallyport/sallyport/admin/store"
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/creds"
+	"github.com/sallyport/sallyport/gateway"
 )
 
 // record is a journal and a searcher in memory.
@@ -144,40 +146,56 @@ func (r *record) Tail(ctx context.Context, _ string, emit func(audit.Event) erro
 	}
 }
 
-// gateway is a gateway's sessions.
-type gateway struct {
+// sessions are those of a gateway.
+type sessions struct {
 	mu   sync.Mutex
 	open []access.LiveSession
 	said []string // id: reason
 }
 
-func (g *gateway) Sessions() []access.LiveSession {
+func (g *sessions) Sessions() []access.LiveSession {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.open)
 }
 
-func (g *gateway) Kill(id, reason string) bool {
-	return g.kill(reason, func(l access.LiveSession) bool { return l.ID == id }) > 0
+func (g *sessions) Kill(id, reason string) (access.Cut, bool) {
+	cuts := g.cut(func(l access.LiveSession) string {
+		if l.ID == id {
+			return reason
+		}
+		return ""
+	})
+	if len(cuts) == 0 {
+		return access.Cut{}, false
+	}
+	return cuts[0], true
 }
 
-func (g *gateway) KillUser(user, reason string) int {
-	return g.kill(reason, func(l access.LiveSession) bool { return l.User == user })
+func (g *sessions) Review(judge func(access.Permit, netip.Addr) (access.Permit, error)) []access.Cut {
+	return g.cut(func(l access.LiveSession) string {
+		_, err := judge(access.Permit{Identity: access.Identity{User: l.User}, Resource: access.Resource{Name: l.Resource}, Account: l.Account}, netip.Addr{})
+		var denial *access.Denial
+		if errors.As(err, &denial) {
+			return denial.Sentence
+		}
+		return ""
+	})
 }
 
-func (g *gateway) kill(reason string, match func(access.LiveSession) bool) int {
+// cut ends the sessions for which there is a reason.
+func (g *sessions) cut(reason func(access.LiveSession) string) (cuts []access.Cut) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := 0
 	g.open = slices.DeleteFunc(g.open, func(l access.LiveSession) bool {
-		if !match(l) {
-			return false
+		why := reason(l)
+		if why != "" {
+			g.said = append(g.said, l.ID+": "+why)
+			cuts = append(cuts, access.Cut{Session: l.ID, User: l.User, Resource: l.Resource, Account: l.Account, Reason: why})
 		}
-		n++
-		g.said = append(g.said, l.ID+": "+reason)
-		return true
+		return why != ""
 	})
-	return n
+	return cuts
 }
 
 // secrets is a store of sealed credentials.
@@ -202,13 +220,14 @@ func (s *secrets) Delete(name string) error {
 
 // plane is a control plane under test, with a server in front.
 type plane struct {
-	t       *testing.T
-	service *admin.Service
-	record  *record
-	gateway *gateway
-	secrets *secrets
-	server  *httptest.Server
-	log     *bytes.Buffer
+	t         *testing.T
+	service   *admin.Service
+	record    *record
+	gateway   *sessions
+	directory *gateway.Directory
+	secrets   *secrets
+	server    *httptest.Server
+	log       *bytes.Buffer
 
 	mu    sync.Mutex
 	clock time.Time
@@ -236,7 +255,7 @@ func newPlane(t *testing.T) *plane {
 // newPlaneWith lets the test change what the service is made of.
 func newPlaneWith(t *testing.T, change func(*admin.Config)) *plane {
 	t.Helper()
-	p := &plane{t: t, record: newRecord(), gateway: &gateway{}, secrets: &secrets{values: map[string]creds.Secret{}},
+	p := &plane{t: t, record: newRecord(), gateway: &sessions{}, secrets: &secrets{values: map[string]creds.Secret{}},
 		log: &bytes.Buffer{}, clock: time.Now()}
 	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "state.db"))
 	if err != nil {
@@ -256,12 +275,14 @@ func newPlaneWith(t *testing.T, change func(*admin.Config)) *plane {
 		Log:     slog.New(slog.NewTextHandler(p.log, nil)),
 		Gateway: "gw-1", Tunnel: func() string { return "gw.acme.com:7443" }, Now: p.now,
 	}
+	p.directory = gateway.NewDirectory(gateway.Options{Now: p.now, Used: func(id string, at time.Time) { p.service.NoteTokenUse(id, at) }})
+	p.directory.SetSessions(p.gateway)
+	config.Sessions = p.directory
 	change(&config)
 	p.service, err = admin.New(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.service.SetSessions(p.gateway)
 	p.server = httptest.NewServer(p.service.Handler())
 	t.Cleanup(func() {
 		p.server.Close()
@@ -404,7 +425,7 @@ func (p *plane) addOrders(w who) {
 }
 
 func (p *plane) identify(user, token string) error {
-	_, err := p.service.IdentifyToken(p.t.Context(), user, token)
+	_, err := p.directory.IdentifyToken(p.t.Context(), user, token)
 	return err
 }
 
@@ -424,11 +445,11 @@ func TestFirstStartThenEveryday(t *testing.T) {
 		t.Errorf("a second first start: %v %v", created, err)
 	}
 	alice := p.issue(w, "alice@acme.com")
-	id, err := p.service.IdentifyToken(t.Context(), "alice@acme.com", alice)
+	id, err := p.directory.IdentifyToken(t.Context(), "alice@acme.com", alice)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := p.service.Authorize(t.Context(), id, "orders-db", "")
+	g, err := p.directory.Authorize(t.Context(), access.Ask{Identity: id, Resource: "orders-db", Account: ""})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -80,25 +81,26 @@ func (s *Service) authenticate(r *http.Request) (*caller, error) {
 		return s.bearer(snap, r, token)
 	}
 	if cookie, err := r.Cookie(cookieName(r)); err == nil {
-		return s.cookieCaller(r.Context(), snap, r, hashSecret(cookie.Value))
+		return s.cookieCaller(r.Context(), snap, r, access.HashSecret(cookie.Value))
 	}
 	return nil, unauthenticated()
 }
 
 func (s *Service) bearer(snap *snapshot, r *http.Request, token string) (*caller, error) {
 	now, from := s.now(), hostOf(r.RemoteAddr)
-	t, ok := snap.token(token)
+	t, ok := snap.ProveToken(token)
 	if !ok {
-		if wait := s.addrFailures.blocked(from, now); wait > 0 {
+		if wait := s.addrFailures.Blocked(from, now); wait > 0 {
 			return nil, rateLimited(wait)
 		}
-		s.addrFailures.note(from, now)
+		s.addrFailures.Note(from, now)
 		return nil, &access.Denial{Cause: access.BadCredentials, Sentence: "the access token is wrong"}
 	}
-	id, err := s.admitToken(snap, t, now)
+	id, err := snap.AdmitToken(t, now)
 	if err != nil {
 		return nil, err
 	}
+	s.usage.note(t.ID, now)
 	return snap.caller(id, r), nil
 }
 
@@ -110,11 +112,11 @@ func (s *Service) cookieCaller(ctx context.Context, snap *snapshot, r *http.Requ
 	if err != nil {
 		return nil, err
 	}
-	id, err := snap.identity(ws.User)
+	id, err := snap.Known(ws.User)
 	if err != nil {
 		return nil, err
 	}
-	id.Expires = ws.Expires
+	id.Expires, id.MFA = ws.Expires, ws.MFA
 	c := snap.caller(id, r)
 	c.cookie = hash
 	return c, nil
@@ -123,8 +125,8 @@ func (s *Service) cookieCaller(ctx context.Context, snap *snapshot, r *http.Requ
 func (s *snapshot) caller(id access.Identity, r *http.Request) *caller {
 	return &caller{
 		name: id.User, identity: id, addr: r.RemoteAddr,
-		admin:   s.holds(id, func(r *access.Role) bool { return r.Admin }),
-		auditor: s.holds(id, func(r *access.Role) bool { return r.Auditor }),
+		admin:   s.Holds(id, func(r *access.Role) bool { return r.Admin }),
+		auditor: s.Holds(id, func(r *access.Role) bool { return r.Auditor }),
 	}
 }
 
@@ -177,4 +179,9 @@ func hostOf(addr string) string {
 		return addr
 	}
 	return host
+}
+
+func rateLimited(wait time.Duration) *access.Denial {
+	return &access.Denial{Cause: access.RateLimited,
+		Sentence: fmt.Sprintf("too many failed sign-ins; try again in %s", wait.Round(time.Second))}
 }

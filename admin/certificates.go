@@ -58,7 +58,7 @@ func (s *Service) issueCertificate(ctx context.Context, publicKey string) (newCe
 	if end := c.identity.Expires; c.cookie == "" && !end.IsZero() {
 		lifetime = min(lifetime, end.Sub(now))
 	}
-	certificate, expires, err := s.authority.IssueUser(c.name, public, now, lifetime)
+	certificate, expires, err := s.authority.IssueUser(c.name, c.identity.MFA, public, now, lifetime)
 	if err != nil {
 		return newCertificate{}, err
 	}

@@ -114,7 +114,8 @@ func (s *Service) putSecret(ctx context.Context, name string, in secretInput) er
 		secret.Username = c.Username
 	}
 	a := act{action: "credentials.secret", target: name, after: map[string][]string{"set": in.set()}}
-	return s.change(ctx, a, func(context.Context) error { return s.secrets.Put(name, secret) })
+	_, err = s.change(ctx, a, func(context.Context) error { return s.secrets.Put(name, secret) })
+	return err
 }
 
 func (in secretInput) check() error {

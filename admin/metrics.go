@@ -53,7 +53,7 @@ func (s *Service) gauges(m Measured) []prometheus.Collector {
 	all := []prometheus.Collector{
 		counter("sallyport_journal_durable_records_total", "Records of the journal that are on disk.",
 			func() float64 { return float64(s.journal.Durable()) }),
-		gauge("sallyport_sessions", "Sessions that are open now.", func() float64 { return float64(len(s.live().Sessions())) }),
+		gauge("sallyport_sessions", "Sessions that are open now.", func() float64 { return float64(len(s.sessions.Sessions())) }),
 	}
 	if m.Written != nil {
 		all = append(all, counter("sallyport_journal_records_total", "Records in the journal.",

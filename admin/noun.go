@@ -19,8 +19,6 @@ type noun[T any] struct {
 	remove  func(context.Context, string) error
 	// inUse refuses a removal that would leave others pointing nowhere; nil: nothing points here.
 	inUse func(*snapshot, string) error
-	// removed follows a removal; nil: nothing does.
-	removed func(name string)
 }
 
 // written is the answer to PUT: 201 when the object is new, else 200.
@@ -110,10 +108,9 @@ func (n *noun[T]) save(ctx context.Context, s *Service, object T, fresh bool) (s
 		return object, false, nil
 	}
 	a.after = object
-	if err := s.change(ctx, a, func(ctx context.Context) error { return n.put(ctx, object) }); err != nil {
+	if _, err := s.change(ctx, a, func(ctx context.Context) error { return n.put(ctx, object) }); err != nil {
 		return object, false, err
 	}
-	s.cutUnauthorized(ctx)
 	return object, old == nil, nil
 }
 
@@ -134,12 +131,6 @@ func (n *noun[T]) drop(ctx context.Context, s *Service, name string) error {
 		}
 	}
 	a := act{action: n.many + ".delete", target: name, before: object}
-	if err := s.change(ctx, a, func(ctx context.Context) error { return n.remove(ctx, name) }); err != nil {
-		return err
-	}
-	if n.removed != nil {
-		n.removed(name)
-	}
-	s.cutUnauthorized(ctx)
-	return nil
+	_, err = s.change(ctx, a, func(ctx context.Context) error { return n.remove(ctx, name) })
+	return err
 }

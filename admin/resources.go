@@ -108,10 +108,10 @@ func (s *Service) ownResources(ctx context.Context, in *paging) (*answer[list[ow
 		return nil, err
 	}
 	id := callerOf(ctx).identity
-	return &answer[list[ownResource]]{Body: page(*in, snap.open(id), func(name string) ownResource {
+	return &answer[list[ownResource]]{Body: page(*in, snap.Open(id, s.now()), func(name string) ownResource {
 		r := snap.Resources[name]
 		return ownResource{Name: r.Name, Protocol: r.Protocol, Database: r.Database, Labels: r.Labels,
-			Accounts: access.Accounts(id, snap.roles, r), Tunnel: s.tunnel()}
+			Accounts: snap.Accounts(id, name, s.now()), Tunnel: s.tunnel()}
 	})}, nil
 }
 

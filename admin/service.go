@@ -20,14 +20,15 @@ import (
 	"github.com/sallyport/sallyport/creds"
 )
 
-// Sessions is what the control plane needs of the gateway.
+// Sessions is what the control plane needs of those who serve sessions.
 type Sessions interface {
 	// Sessions lists the sessions that are open now.
 	Sessions() []access.LiveSession
 	// Kill ends a session, telling its client the reason, and says whether there was one.
-	Kill(id, reason string) bool
-	// KillUser ends all of a user's sessions and says how many there were.
-	KillUser(user, reason string) int
+	Kill(id, reason string) (access.Cut, bool)
+	// Apply lets decisions be made by e from here on, and ends the sessions that would not be let in any more. A nil e
+	// refuses everybody new.
+	Apply(e *access.Engine) []access.Cut
 }
 
 // SecretStore keeps the values of credentials whose source is "sealed". They go in and are never read back here.
@@ -41,6 +42,7 @@ type Config struct {
 	Store    *store.Store
 	Journal  audit.Appender
 	Searcher audit.Index
+	Sessions Sessions   // nil: none are served
 	Prover   Prover     // nil: events cannot be proved here
 	Rotator  KeyRotator // nil: there is no key to rotate
 	Secrets  SecretStore
@@ -73,14 +75,13 @@ type Service struct {
 	now      func() time.Time
 
 	authority *ca.Authority
-	sessions  atomic.Pointer[Sessions]
+	sessions  Sessions
 
 	mu      sync.Mutex // held over each change: check, record, apply, reload
 	current atomic.Pointer[snapshot]
 
-	exports      chan struct{} // holds one for each export that runs
-	userFailures *limiter      // wrong tokens, by user
-	addrFailures *limiter      // wrong sign-ins at the API, by address
+	exports      chan struct{}   // holds one for each export that runs
+	addrFailures *access.Limiter // wrong sign-ins at the API, by address
 	usage        *tokenUsage
 }
 
@@ -90,8 +91,10 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		store: c.Store, journal: c.Journal, searcher: c.Searcher, prover: c.Prover, rotator: c.Rotator, metrics: c.Metrics,
 		secrets: c.Secrets, ui: c.UI, log: c.Log, gateway: c.Gateway, tunnel: c.Tunnel, health: c.Health, now: c.Now,
 		exports:      make(chan struct{}, maxExports),
-		userFailures: newLimiter(10, 6*time.Second),
-		addrFailures: newLimiter(20, 3*time.Second),
+		addrFailures: access.NewLimiter(20, 3*time.Second),
+	}
+	if s.sessions = c.Sessions; s.sessions == nil {
+		s.sessions = noSessions{}
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -108,7 +111,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if err := s.openAuthority(ctx, c.Sealer); err != nil {
 		return nil, fmt.Errorf("open certificate authority: %w", err)
 	}
-	if err := s.reload(ctx); err != nil {
+	if _, err := s.reload(ctx); err != nil {
 		return nil, err
 	}
 	s.usage = startTokenUsage(s.store, s.log)
@@ -118,22 +121,14 @@ func New(ctx context.Context, c Config) (*Service, error) {
 // Close writes down what is still in memory. The store stays open.
 func (s *Service) Close() { s.usage.stop() }
 
-// SetSessions tells the service which gateway it governs. Until then no session is listed or killed.
-func (s *Service) SetSessions(sessions Sessions) { s.sessions.Store(&sessions) }
-
-// live gives the gateway's sessions; an idle stand-in when there is none yet.
-func (s *Service) live() Sessions {
-	if p := s.sessions.Load(); p != nil {
-		return *p
-	}
-	return noSessions{}
-}
-
 type noSessions struct{}
 
-func (noSessions) Sessions() []access.LiveSession { return nil }
-func (noSessions) Kill(_, _ string) bool          { return false }
-func (noSessions) KillUser(_, _ string) int       { return 0 }
+func (noSessions) Sessions() []access.LiveSession      { return nil }
+func (noSessions) Kill(_, _ string) (access.Cut, bool) { return access.Cut{}, false }
+func (noSessions) Apply(_ *access.Engine) []access.Cut { return nil }
+
+// NoteTokenUse remembers when an access token was used.
+func (s *Service) NoteTokenUse(id string, at time.Time) { s.usage.note(id, at) }
 
 const authorityName = "root"
 

@@ -39,7 +39,7 @@ func (s *Service) FirstStart(ctx context.Context) (link string, created bool, er
 			return "", false, err
 		}
 	}
-	if _, _, err := users.save(ctx, s, store.User{Name: FirstAdmin, Roles: []string{adminsRole}}, true); err != nil {
+	if _, _, err := users.save(ctx, s, access.User{Name: FirstAdmin, Roles: []string{adminsRole}}, true); err != nil {
 		return "", false, err
 	}
 	link, _, err = s.SignInLink(ctx, FirstAdmin)
@@ -71,7 +71,8 @@ func (s *Service) SignInLink(ctx context.Context, user string) (path string, exp
 	if err := s.record(ctx, act{action: "sign_in_links.create", target: user, after: map[string]time.Time{"expires": expires}}); err != nil {
 		return "", time.Time{}, err
 	}
-	if err := s.store.PutLink(context.WithoutCancel(ctx), hashSecret(token), user, now, expires); err != nil {
+	if err := s.store.PutOneTime(context.WithoutCancel(ctx),
+		store.OneTime{Hash: access.HashSecret(token), Purpose: store.SignInLink, User: user, Expires: expires}, now); err != nil {
 		return "", time.Time{}, err
 	}
 	return "/sign-in#" + token, expires, nil
@@ -157,11 +158,11 @@ type signInRequest struct {
 
 func (s *Service) signIn(ctx context.Context, in *signInRequest) (*signInAnswer, error) {
 	now, from := s.now(), hostOf(callerOf(ctx).addr)
-	if wait := s.addrFailures.blocked(from, now); wait > 0 {
+	if wait := s.addrFailures.Blocked(from, now); wait > 0 {
 		return nil, rateLimited(wait)
 	}
-	hash := hashSecret(in.Body.Token)
-	user, err := s.store.LinkUser(ctx, hash, now)
+	hash := access.HashSecret(in.Body.Token)
+	link, err := s.store.OneTime(ctx, store.SignInLink, hash, now)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, s.refuseSignIn(ctx, from, now)
 	}
@@ -172,7 +173,8 @@ func (s *Service) signIn(ctx context.Context, in *signInRequest) (*signInAnswer,
 	if err != nil {
 		return nil, err
 	}
-	id, err := snap.identity(user)
+	user := link.User
+	id, err := snap.Known(user)
 	if err != nil {
 		return nil, err
 	}
@@ -181,22 +183,23 @@ func (s *Service) signIn(ctx context.Context, in *signInRequest) (*signInAnswer,
 		return nil, err
 	}
 	secret := newSecret(32)
-	ws := store.WebSession{Hash: hashSecret(secret), User: user, Created: now, Expires: now.Add(webSessionLifetime)}
+	ws := store.WebSession{Hash: access.HashSecret(secret), Kind: store.BrowserSession, User: user, Created: now,
+		Expires: now.Add(webSessionLifetime), LastUsed: now}
 	if err := s.store.SpendLink(context.WithoutCancel(ctx), hash, ws); err != nil {
 		if errors.Is(err, store.ErrNotFound) { // another was faster, or the user was suspended meanwhile
 			return nil, s.refuseSignIn(withCaller(ctx, c), from, now)
 		}
 		return nil, err
 	}
-	c.admin = snap.holds(id, func(r *access.Role) bool { return r.Admin })
-	c.auditor = snap.holds(id, func(r *access.Role) bool { return r.Auditor })
+	c.admin = snap.Holds(id, func(r *access.Role) bool { return r.Admin })
+	c.auditor = snap.Holds(id, func(r *access.Role) bool { return r.Auditor })
 	c.identity.Expires = ws.Expires.UTC().Truncate(time.Second)
 	return &signInAnswer{SetCookie: in.Terms.cookie(secret, ws.Expires), Body: c.me()}, nil
 }
 
 // refuseSignIn counts and records a link that opens nothing.
 func (s *Service) refuseSignIn(ctx context.Context, from string, now time.Time) error {
-	s.addrFailures.note(from, now)
+	s.addrFailures.Note(from, now)
 	c := *callerOf(ctx)
 	if err := s.record(ctx, act{action: "sign_in", target: c.name, denied: "the sign-in link is unknown, used or expired"}); err != nil {
 		return err
@@ -234,5 +237,6 @@ func (s *Service) endWebSession(ctx context.Context, hash string) error {
 	if err := s.store.DeleteWebSession(ctx, hash); err != nil {
 		return err
 	}
-	return s.reload(ctx)
+	_, err := s.reload(ctx)
+	return err
 }

@@ -47,7 +47,7 @@ func (p *plane) certify(w who) *x509.Certificate {
 }
 
 func (p *plane) certificateCause(cert *x509.Certificate) access.Cause {
-	_, err := p.service.IdentifyCertificate(p.t.Context(), cert)
+	_, err := p.directory.IdentifyCertificate(p.t.Context(), cert)
 	if err != nil && causeOf(err) == "" {
 		p.t.Fatal(err)
 	}
@@ -70,10 +70,11 @@ func TestSuspendCutsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := p.service.IdentifyCertificate(t.Context(), cert)
+	id, err := p.directory.IdentifyCertificate(t.Context(), cert)
 	if err != nil || id.User != alice || !slices.Equal(id.Roles, []string{"developers"}) || !id.Expires.Equal(cert.NotAfter) {
 		t.Fatalf("identity %+v, %v", id, err)
 	}
+	p.must(root, "POST", "/users", object{"name": "bob", "roles": []string{"developers"}}, 201)
 	p.gateway.open = []access.LiveSession{
 		{ID: "s1", User: alice, Resource: "orders-db", Account: "app"},
 		{ID: "s2", User: "bob", Resource: "orders-db", Account: "app"},
@@ -89,7 +90,7 @@ func TestSuspendCutsEverything(t *testing.T) {
 	if answer.Name != alice || !answer.Suspended || answer.Killed != 2 {
 		t.Errorf("answer %+v", answer)
 	}
-	if want := []string{"s1: alice@acme.com was suspended", "s3: alice@acme.com was suspended"}; !slices.Equal(p.gateway.said, want) {
+	if want := []string{"s1: alice@acme.com is suspended; an admin can reinstate them", "s3: alice@acme.com is suspended; an admin can reinstate them"}; !slices.Equal(p.gateway.said, want) {
 		t.Errorf("killed %q", p.gateway.said)
 	}
 	if got := causeOf(p.identify(alice, token)); got != access.Suspended {
@@ -98,7 +99,7 @@ func TestSuspendCutsEverything(t *testing.T) {
 	if got := p.certificateCause(cert); got != access.Suspended {
 		t.Errorf("certificate: %q", got)
 	}
-	if _, err := p.service.Authorize(t.Context(), id, "orders-db", ""); causeOf(err) != access.Suspended {
+	if _, err := p.directory.Authorize(t.Context(), access.Ask{Identity: id, Resource: "orders-db", Account: ""}); causeOf(err) != access.Suspended {
 		t.Errorf("an identity proven before: %v", err)
 	}
 	p.must(who{cookie: cookie}, "GET", "/me", nil, 401)

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sallyport/sallyport/admin/store"
+	"github.com/sallyport/sallyport/access"
 )
 
 const (
@@ -17,7 +17,7 @@ const (
 
 // newToken is the only answer that ever holds a token's value.
 type newToken struct {
-	store.Token
+	access.Token
 	Value string `json:"token" doc:"The access token. It is shown this once."`
 }
 
@@ -44,7 +44,7 @@ type byID struct {
 func (s *Service) registerTokens(a *api) {
 	add(a, route{method: http.MethodGet, path: "/tokens", id: "list-tokens", summary: "List access tokens", level: reader}, s.listTokens)
 	add(a, route{method: http.MethodGet, path: "/tokens/{id}", id: "get-token", summary: "Show an access token", level: reader},
-		func(ctx context.Context, in *byID) (*answer[store.Token], error) {
+		func(ctx context.Context, in *byID) (*answer[access.Token], error) {
 			snap, err := s.snapshot(ctx)
 			if err != nil {
 				return nil, err
@@ -53,7 +53,7 @@ func (s *Service) registerTokens(a *api) {
 			if !ok {
 				return nil, notFound("token", in.ID)
 			}
-			return &answer[store.Token]{Body: s.describeToken(t)}, nil
+			return &answer[access.Token]{Body: s.describeToken(t)}, nil
 		})
 	add(a, route{method: http.MethodPost, path: "/tokens", id: "create-token", summary: "Issue an access token", level: adminOnly,
 		status: http.StatusCreated, description: "The answer holds the token, this once."},
@@ -62,9 +62,9 @@ func (s *Service) registerTokens(a *api) {
 			return &answer[newToken]{Body: t}, err
 		})
 	add(a, route{method: http.MethodPut, path: "/tokens/{id}", id: "put-token", summary: "Change an access token's label and expiry", level: adminOnly},
-		func(ctx context.Context, in *tokenReplacement) (*answer[store.Token], error) {
+		func(ctx context.Context, in *tokenReplacement) (*answer[access.Token], error) {
 			t, err := s.changeToken(ctx, in.ID, in.Body)
-			return &answer[store.Token]{Body: t}, err
+			return &answer[access.Token]{Body: t}, err
 		})
 	add(a, route{method: http.MethodDelete, path: "/tokens/{id}", id: "delete-token", summary: "Revoke an access token", level: adminOnly,
 		description: "It opens nothing more at once. Sessions that it opened live on; cut them with DELETE /sessions/{id}."},
@@ -78,7 +78,7 @@ type tokenFilter struct {
 	Cursor string `query:"cursor" maxLength:"256" doc:"The previous page's next"`
 }
 
-func (s *Service) listTokens(ctx context.Context, in *tokenFilter) (*answer[list[store.Token]], error) {
+func (s *Service) listTokens(ctx context.Context, in *tokenFilter) (*answer[list[access.Token]], error) {
 	snap, err := s.snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -89,12 +89,12 @@ func (s *Service) listTokens(ctx context.Context, in *tokenFilter) (*answer[list
 			ids = append(ids, id)
 		}
 	}
-	return &answer[list[store.Token]]{Body: page(paging{Limit: in.Limit, Cursor: in.Cursor}, ids, func(id string) store.Token {
+	return &answer[list[access.Token]]{Body: page(paging{Limit: in.Limit, Cursor: in.Cursor}, ids, func(id string) access.Token {
 		return s.describeToken(snap.Tokens[id])
 	})}, nil
 }
 
-func (s *Service) describeToken(t store.Token) store.Token {
+func (s *Service) describeToken(t access.Token) access.Token {
 	t.LastUsed = s.usage.last(t)
 	return t
 }
@@ -117,39 +117,40 @@ func (s *Service) issueToken(ctx context.Context, in tokenInput) (newToken, erro
 		return newToken{}, err
 	}
 	secret := newSecret(32)
-	t := store.Token{ID: newSecret(10), User: in.User, Label: in.Label, Created: now,
-		Expires: in.Expires.UTC().Truncate(time.Microsecond), SecretHash: hashSecret(secret)}
-	err = s.change(ctx, act{action: "tokens.create", target: t.ID, after: t}, func(ctx context.Context) error {
-		return s.store.PutToken(ctx, t)
+	t := access.Token{ID: newSecret(10), User: in.User, Label: in.Label, Created: now,
+		Expires: in.Expires.UTC().Truncate(time.Microsecond)}
+	hash := access.HashSecret(secret)
+	_, err = s.change(ctx, act{action: "tokens.create", target: t.ID, after: t}, func(ctx context.Context) error {
+		return s.store.PutToken(ctx, t, hash)
 	})
 	if err != nil {
 		return newToken{}, err
 	}
-	return newToken{Token: t, Value: formatToken(t.ID, secret)}, nil
+	return newToken{Token: t, Value: access.FormatToken(t.ID, secret)}, nil
 }
 
-func (s *Service) changeToken(ctx context.Context, id string, in tokenChange) (store.Token, error) {
+func (s *Service) changeToken(ctx context.Context, id string, in tokenChange) (access.Token, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
-		return store.Token{}, err
+		return access.Token{}, err
 	}
 	before, ok := snap.Tokens[id]
 	if !ok {
-		return store.Token{}, notFound("token", id)
+		return access.Token{}, notFound("token", id)
 	}
 	after := before
 	after.Label = in.Label
 	if !in.Expires.IsZero() {
 		after.Expires = in.Expires.UTC().Truncate(time.Microsecond)
 		if err := checkExpiry(s.now(), after.Expires); err != nil {
-			return store.Token{}, err
+			return access.Token{}, err
 		}
 	}
 	if after != before {
-		err = s.change(ctx, act{action: "tokens.update", target: id, before: before, after: after}, func(ctx context.Context) error {
-			return s.store.PutToken(ctx, after)
+		_, err = s.change(ctx, act{action: "tokens.update", target: id, before: before, after: after}, func(ctx context.Context) error {
+			return s.store.PutToken(ctx, after, snap.TokenHashes[id])
 		})
 	}
 	return s.describeToken(after), err
@@ -166,9 +167,10 @@ func (s *Service) revokeToken(ctx context.Context, id string) error {
 	if !ok {
 		return notFound("token", id)
 	}
-	return s.change(ctx, act{action: "tokens.delete", target: id, before: t}, func(ctx context.Context) error {
+	_, err = s.change(ctx, act{action: "tokens.delete", target: id, before: t}, func(ctx context.Context) error {
 		return s.store.DeleteToken(ctx, id)
 	})
+	return err
 }
 
 func checkExpiry(now, expires time.Time) error {

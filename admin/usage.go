@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/admin/store"
 )
 
@@ -45,7 +46,7 @@ func (u *tokenUsage) note(id string, at time.Time) {
 }
 
 // last is the newest use that is known of, in the store or not yet.
-func (u *tokenUsage) last(t store.Token) time.Time {
+func (u *tokenUsage) last(t access.Token) time.Time {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if at, ok := u.used[t.ID]; ok {

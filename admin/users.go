@@ -2,30 +2,27 @@ package admin
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/access"
-	"github.com/sallyport/sallyport/admin/store"
 )
 
-func (s *Service) userNoun() noun[store.User] {
-	return noun[store.User]{
+func (s *Service) userNoun() noun[access.User] {
+	return noun[access.User]{
 		one: "user", many: "users",
-		all:     func(snap *snapshot) map[string]store.User { return snap.Users },
-		name:    func(u *store.User) *string { return &u.Name },
+		all:     func(snap *snapshot) map[string]access.User { return snap.Users },
+		name:    func(u *access.User) *string { return &u.Name },
 		prepare: s.prepareUser,
 		put:     s.store.PutUser,
 		remove:  s.store.DeleteUser,
-		removed: func(name string) { s.live().KillUser(name, "your user was removed") },
 	}
 }
 
 // prepareUser keeps what only Sallyport itself may set. Certificates from before a user's creation are refused, so
 // that a name given anew does not inherit its former holder's.
-func (s *Service) prepareUser(snap *snapshot, u, old *store.User) error {
+func (s *Service) prepareUser(snap *snapshot, u, old *access.User) error {
 	if err := checkUserName(u.Name); err != nil {
 		return err
 	}
@@ -46,16 +43,17 @@ func (s *Service) prepareUser(snap *snapshot, u, old *store.User) error {
 	}
 	if old != nil {
 		u.Suspended, u.Created, u.CertificatesValidFrom = old.Suspended, old.Created, old.CertificatesValidFrom
+		u.ClaimedGroups, u.Source = old.ClaimedGroups, old.Source
 		return nil
 	}
 	u.Created = s.now().UTC().Truncate(time.Microsecond)
-	u.Suspended, u.CertificatesValidFrom = false, u.Created
+	u.Suspended, u.CertificatesValidFrom, u.ClaimedGroups, u.Source = false, u.Created, nil, ""
 	return nil
 }
 
 // suspension is the answer to a suspension: the user, and how many sessions were cut.
 type suspension struct {
-	store.User
+	access.User
 	SessionsKilled int `json:"sessions_killed"`
 }
 
@@ -67,14 +65,14 @@ func (s *Service) registerSuspension(a *api) {
 			return &answer[suspension]{Body: suspension{User: u, SessionsKilled: killed}}, err
 		})
 	add(a, route{method: http.MethodPost, path: "/users/{name}/reinstate", id: "reinstate-user", summary: "Reinstate a suspended user", level: adminOnly},
-		func(ctx context.Context, in *byName) (*answer[store.User], error) {
+		func(ctx context.Context, in *byName) (*answer[access.User], error) {
 			u, err := s.reinstate(ctx, in.Name)
-			return &answer[store.User]{Body: u}, err
+			return &answer[access.User]{Body: u}, err
 		})
 }
 
 // suspend refuses all of the user's proofs from here on, then cuts their sessions.
-func (s *Service) suspend(ctx context.Context, name string) (killed int, u store.User, err error) {
+func (s *Service) suspend(ctx context.Context, name string) (killed int, u access.User, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	snap, err := s.snapshotLocked(ctx)
@@ -87,22 +85,23 @@ func (s *Service) suspend(ctx context.Context, name string) (killed int, u store
 	}
 	before := u
 	u.Suspended = true
-	err = s.change(ctx, act{action: "users.suspend", target: name, before: before, after: u}, func(ctx context.Context) error {
+	cuts, err := s.change(ctx, act{action: "users.suspend", target: name, before: before, after: u}, func(ctx context.Context) error {
 		return s.store.Suspend(ctx, name, s.now())
 	})
-	// Even when the reload failed the store refuses the user, so the sessions must go.
-	if err == nil || s.current.Load() == nil {
-		killed = s.live().KillUser(name, fmt.Sprintf("%s was suspended", name))
+	for _, c := range cuts {
+		if c.User == name {
+			killed++
+		}
 	}
 	return killed, u, err
 }
 
-func (s *Service) reinstate(ctx context.Context, name string) (store.User, error) {
+func (s *Service) reinstate(ctx context.Context, name string) (access.User, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
-		return store.User{}, err
+		return access.User{}, err
 	}
 	u, ok := snap.Users[name]
 	if !ok {
@@ -113,9 +112,10 @@ func (s *Service) reinstate(ctx context.Context, name string) (store.User, error
 	}
 	before := u
 	u.Suspended = false
-	return u, s.change(ctx, act{action: "users.reinstate", target: name, before: before, after: u}, func(ctx context.Context) error {
+	_, err = s.change(ctx, act{action: "users.reinstate", target: name, before: before, after: u}, func(ctx context.Context) error {
 		return s.store.PutUser(ctx, u)
 	})
+	return u, err
 }
 
 // holdersOf names users whom a role is given by name, at most three, and how many there are.

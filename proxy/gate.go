@@ -17,6 +17,9 @@ type Gate struct {
 	redactor   Redactor
 	durability access.Durability
 
+	permit atomic.Pointer[access.Permit]
+	ended  atomic.Pointer[Ended] // set once the session is cut: nothing passes any more
+
 	begin  audit.Event // reused for each statement
 	result audit.Event // reused for each result
 
@@ -48,23 +51,33 @@ type Redactor interface {
 }
 
 // NewGate makes the gate of one session. The server does; a protocol's own tests may.
-func NewGate(journal audit.Appender, scope audit.Scope, grant *access.Grant, redactor Redactor) *Gate {
+func NewGate(journal audit.Appender, scope audit.Scope, permit *access.Permit, redactor Redactor) *Gate {
 	scope.Freeze()
-	g := &Gate{journal: journal, redactor: redactor, durability: grant.Resource.Durability}
+	g := &Gate{journal: journal, redactor: redactor, durability: permit.Resource.Durability}
 	if g.durability == "" {
 		g.durability = access.Hold
 	}
-	g.begin = audit.Event{Type: audit.StatementBegin, Scope: scope, Verdict: audit.Allow, Policy: grant.Role}
+	g.permit.Store(permit)
+	g.begin = audit.Event{Type: audit.StatementBegin, Scope: scope, Verdict: audit.Allow, Policy: permit.Role}
 	// A result stands on its statement's scope: repeating it would be half of what is written.
 	g.result = audit.Event{Type: audit.StatementResult, Scope: audit.Scope{Gateway: scope.Gateway, Session: scope.Session}, Done: true}
 	g.result.Freeze()
 	return g
 }
 
+// setPermit lets statements from here on be judged by p.
+func (g *Gate) setPermit(p *access.Permit) { g.permit.Store(p) }
+
+// shut lets nothing pass any more.
+func (g *Gate) shut(cause *Ended) { g.ended.Store(cause) }
+
 // Begin records the statement. Only when it returns without an error may the statement's first byte go upstream;
 // else the store must never see it, and the client gets the error in its protocol's own form (Explain has the
 // words).
 func (g *Gate) Begin(ctx context.Context, s *Statement) (Op, error) {
+	if ended := g.ended.Load(); ended != nil {
+		return Op{}, ended
+	}
 	e := &g.begin
 	private := g.describe(e, s)
 	if err := g.journal.Append(e); err != nil {

@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"context"
+	"errors"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -31,6 +33,9 @@ func (l *live) relaying(s *session, gate *Gate) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s.gate = gate
+	if s.reviewed != nil {
+		gate.setPermit(s.reviewed)
+	}
 }
 
 // drained waits until no session is left or ctx ends.
@@ -61,24 +66,50 @@ func (s *Server) Sessions() []access.LiveSession {
 }
 
 // Kill ends a session; its client reads reason. It says whether there was such a session.
-func (s *Server) Kill(id, reason string) bool {
-	return s.killWhere(reason, func(one *session) bool { return one.id == id }) > 0
-}
-
-// KillUser ends all sessions of a user and says how many there were.
-func (s *Server) KillUser(user, reason string) int {
-	return s.killWhere(reason, func(one *session) bool { return one.scope.User == user })
-}
-
-func (s *Server) killWhere(reason string, match func(*session) bool) int {
-	n := 0
+func (s *Server) Kill(id, reason string) (cut access.Cut, ok bool) {
 	s.live.each(func(one *session) {
-		if match(one) {
-			one.kill(&Ended{Sentence: reason})
-			n++
+		if one.id == id {
+			cut, ok = one.cut(reason), true
 		}
 	})
-	return n
+	return cut, ok
+}
+
+// Review asks judge about the permit of every open session: the session goes on under the permit that it returns, or
+// ends with its error's sentence. Once Review has returned, no statement passes under an old permit.
+func (s *Server) Review(judge func(p access.Permit, from netip.Addr) (access.Permit, error)) []access.Cut {
+	var cuts []access.Cut
+	s.live.each(func(one *session) {
+		if one.ending {
+			return
+		}
+		permit, err := judge(one.permit, one.from) // the session's own is never changed, and so read without a lock
+		var denial *access.Denial
+		switch {
+		case errors.As(err, &denial):
+			cuts = append(cuts, one.cut(denial.Sentence))
+		case err != nil:
+			cuts = append(cuts, one.cut("your access could not be checked again; connect again"))
+		default:
+			one.reviewed = &permit
+			if one.gate != nil {
+				one.gate.setPermit(&permit)
+			}
+		}
+	})
+	return cuts
+}
+
+// cut ends the session and closes its gate. Its callers hold live's lock.
+func (s *session) cut(reason string) access.Cut {
+	s.ending = true
+	ended := &Ended{Sentence: reason}
+	if s.gate != nil {
+		s.gate.shut(ended)
+	}
+	s.kill(ended)
+	return access.Cut{Session: s.id, Gateway: s.scope.Gateway, User: s.scope.User, Resource: s.scope.Resource, Account: s.scope.Account,
+		At: time.Now().UTC(), Reason: reason}
 }
 
 func (s *session) describeLive() access.LiveSession {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -23,8 +24,8 @@ type Directory interface {
 	IdentifyToken(ctx context.Context, user, token string) (access.Identity, error)
 	// IdentifyCertificate names the user of a certificate whose chain and time were verified.
 	IdentifyCertificate(ctx context.Context, cert *x509.Certificate) (access.Identity, error)
-	// Authorize decides whether the identity may open the resource as the account; "" is the default account.
-	Authorize(ctx context.Context, id access.Identity, resource, account string) (access.Grant, error)
+	// Authorize decides whether somebody may open a resource; it sets the ask's time itself.
+	Authorize(ctx context.Context, ask access.Ask) (access.Permit, error)
 	// ResourceProtocol names the protocol that a resource speaks; false when there is no such resource.
 	ResourceProtocol(ctx context.Context, resource string) (string, bool)
 }
@@ -211,10 +212,18 @@ func (s *Server) newConn(conn net.Conn, e Entrance) *Conn {
 func (s *Server) newSession(conn *Conn, name string, protocol Protocol) *session {
 	id := newSessionID()
 	return &session{
-		server: s, protocol: protocol, conn: conn, id: id, started: time.Now(), log: s.log.With("session", id),
+		server: s, protocol: protocol, conn: conn, id: id, from: addrOf(conn.RemoteAddr()), started: time.Now(), log: s.log.With("session", id),
 		scope: audit.Scope{Gateway: s.gateway, Session: id, Protocol: name, Entrance: string(conn.entrance),
 			ClientAddr: conn.RemoteAddr().String()},
 	}
+}
+
+// addrOf is the address alone; invalid for what is no TCP address.
+func addrOf(a net.Addr) netip.Addr {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
 }
 
 func isLoopback(conn net.Conn) bool {

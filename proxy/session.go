@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,11 +24,15 @@ type session struct {
 	refusal  error // why the entrance already knows that the client may not pass; nil when it may
 
 	id      string
+	from    netip.Addr // where the client comes from; invalid for a Unix socket
 	started time.Time
 	scope   audit.Scope
-	grant   access.Grant
+	permit  access.Permit
 	gate    *Gate
-	cancel  context.CancelCauseFunc
+
+	ending   bool           // it was cut; guarded by live's lock
+	reviewed *access.Permit // what it goes on under; nil: permit; guarded by live's lock
+	cancel   context.CancelCauseFunc
 }
 
 // run is the whole story of a session. Whatever ends it, the deferred block tells the client, the record and the
@@ -55,7 +60,7 @@ func (s *session) run(ctx context.Context, admitted func()) {
 	leave := s.server.live.enter(s)
 	defer leave()
 	// A suspension from before this could not see the session, one from here on kills it.
-	if _, err = s.server.directory.Authorize(ctx, s.grant.Identity, s.scope.Resource, s.scope.Account); err != nil {
+	if _, err = s.server.directory.Authorize(ctx, s.ask(s.permit.Identity, s.scope.Account)); err != nil {
 		return
 	}
 
@@ -102,20 +107,24 @@ func (s *session) authorize(ctx context.Context, login Login) error {
 	if s.scope.Resource == "" {
 		return &access.Denial{Cause: access.UnknownResource, Sentence: "name the resource: connect as USER#RESOURCE, or to the database RESOURCE/DATABASE"}
 	}
-	grant, err := s.server.directory.Authorize(ctx, identity, s.scope.Resource, login.Account)
+	permit, err := s.server.directory.Authorize(ctx, s.ask(identity, login.Account))
 	if err != nil {
 		return fmt.Errorf("authorize: %w", err)
 	}
-	if grant.Resource.Protocol != s.scope.Protocol {
+	if permit.Resource.Protocol != s.scope.Protocol {
 		return &access.Denial{Cause: access.UnknownResource, Sentence: fmt.Sprintf("%s is not a %s resource; connect to it with a client for %s",
-			grant.Resource.Name, s.scope.Protocol, grant.Resource.Protocol)}
+			permit.Resource.Name, s.scope.Protocol, permit.Resource.Protocol)}
 	}
-	s.grant = grant
-	s.scope.Role, s.scope.Account, s.scope.Credential = grant.Role, grant.Account, grant.Credential.Name
+	s.permit = permit
+	s.scope.Role, s.scope.Account, s.scope.Credential = permit.Role, permit.Account, permit.Credential.Name
 	if s.scope.Database == "" {
-		s.scope.Database = grant.Resource.Database
+		s.scope.Database = permit.Resource.Database
 	}
 	return nil
+}
+
+func (s *session) ask(id access.Identity, account string) access.Ask {
+	return access.Ask{Identity: id, Resource: s.scope.Resource, Account: account, Addr: s.from}
 }
 
 func (s *session) describe(login Login) {
@@ -150,12 +159,12 @@ func (s *session) open(ctx context.Context, client Client) (*creds.Lease, Link, 
 	ctx, cancel := context.WithTimeout(ctx, s.server.limits.ConnectTimeout)
 	defer cancel()
 	for fresh := false; ; fresh = true {
-		lease, err := s.server.credentials.Fetch(ctx, creds.Request{Credential: s.grant.Credential, Session: s.id, User: s.scope.User,
+		lease, err := s.server.credentials.Fetch(ctx, creds.Request{Credential: s.permit.Credential, Session: s.id, User: s.scope.User,
 			Resource: s.scope.Resource, Account: s.scope.Account, Fresh: fresh})
 		if err != nil {
 			return nil, nil, fmt.Errorf("fetch credential: %w", err)
 		}
-		link, err := connect(ctx, client, s.grant.Resource, lease.Secret)
+		link, err := connect(ctx, client, s.permit.Resource, lease.Secret)
 		if err == nil {
 			s.scope.Login = lease.Secret.Username
 			return lease, link, nil
@@ -174,7 +183,7 @@ func connect(ctx context.Context, client Client, store access.Resource, secret c
 
 func (s *session) relay(ctx context.Context, link Link) (err error) {
 	defer Recover(&err)
-	gate := NewGate(s.server.journal, s.scope, &s.grant, s.server.redactor)
+	gate := NewGate(s.server.journal, s.scope, &s.permit, s.server.redactor)
 	s.conn.beginRelay(func() error { return gate.hold(ctx) })
 	defer s.conn.endRelay()
 	s.server.live.relaying(s, gate) // from here on the sweep looks at the connection
@@ -221,7 +230,7 @@ func (s *session) logEnd(level slog.Level, message string, err error) {
 }
 
 func (s *session) recordStart() error {
-	e := audit.Event{Type: audit.SessionStart, Scope: s.scope, Verdict: audit.Allow, Policy: s.grant.Role}
+	e := audit.Event{Type: audit.SessionStart, Scope: s.scope, Verdict: audit.Allow, Policy: s.permit.Role}
 	if err := s.server.journal.Append(&e); err != nil {
 		return fmt.Errorf("record session start: %w", err)
 	}

@@ -87,7 +87,11 @@ func allowed(from, to string) bool {
 		}
 		return to == "proxy" || within(to, from) || within(from, to) && to != "proxy" || within(to, "access", "creds") || to == "audit"
 	case "admin":
-		return within(to, "admin", "access", "audit", "creds", "web")
+		return within(to, "admin", "access", "audit", "creds", "link", "web")
+	case "gateway":
+		return within(to, "gateway", "access", "audit", "creds", "link")
+	case "link":
+		return within(to, "link", "access")
 	case "client":
 		return within(to, "client")
 	case "web":

@@ -114,17 +114,7 @@ func (a *Authority) Pool() *x509.CertPool {
 	return pool
 }
 
-// IssuedAt reads from the serial number when a certificate of an Authority was issued, to the microsecond; NotBefore
-// lies earlier, and holds whole seconds only.
-func IssuedAt(cert *x509.Certificate) time.Time {
-	us := new(big.Int).Rsh(cert.SerialNumber, 64)
-	if !us.IsInt64() {
-		return time.Time{}
-	}
-	return time.UnixMicro(us.Int64()).UTC()
-}
-
-// newSerial is the time of issue in microseconds, followed by 64 random bits.
+// newSerial, which access.IssuedAt reads, is the time of issue in microseconds, followed by 64 random bits.
 func newSerial(now time.Time) (*big.Int, error) {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMicro()))

@@ -16,6 +16,7 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/admin/ca"
 )
 
@@ -71,7 +72,7 @@ func parse(t *testing.T, text string) *x509.Certificate {
 func TestUserCertificateOpensTheClientDoorOnly(t *testing.T) {
 	a := newAuthority(t)
 	now := time.Now()
-	text, expires, err := a.IssueUser("alice+ops@acme.com", newKey(t).Public(), now, 0)
+	text, expires, err := a.IssueUser("alice+ops@acme.com", time.Time{}, newKey(t).Public(), now, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,16 +87,16 @@ func TestUserCertificateOpensTheClientDoorOnly(t *testing.T) {
 	if err := verify(x509.ExtKeyUsageServerAuth); err == nil {
 		t.Error("a user certificate passes for a server's")
 	}
-	if user, err := ca.UserOf(cert); err != nil || user != "alice+ops@acme.com" {
+	if user, err := access.UserOf(cert); err != nil || user != "alice+ops@acme.com" {
 		t.Errorf("user %q, %v", user, err)
 	}
-	if got := ca.IssuedAt(cert); !got.Equal(now.Truncate(time.Microsecond)) {
+	if got := access.IssuedAt(cert); !got.Equal(now.Truncate(time.Microsecond)) {
 		t.Errorf("issued at %s, want %s", got, now)
 	}
 	if !cert.NotAfter.Equal(expires) || expires.Sub(now) > ca.DefaultUserLifetime || expires.Sub(now) < ca.DefaultUserLifetime-time.Second {
 		t.Errorf("expires %s (certificate %s), want %s after %s", expires, cert.NotAfter, ca.DefaultUserLifetime, now)
 	}
-	if _, _, err := a.IssueUser("alice", newKey(t).Public(), now, ca.MaxUserLifetime+time.Second); err == nil {
+	if _, _, err := a.IssueUser("alice", time.Time{}, newKey(t).Public(), now, ca.MaxUserLifetime+time.Second); err == nil {
 		t.Error("a certificate longer than the maximum was issued")
 	}
 }
@@ -115,7 +116,7 @@ func TestServerCertificateIsForItsNamesOnly(t *testing.T) {
 	if _, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: a.Pool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err == nil {
 		t.Error("a server certificate passes for a client's")
 	}
-	if _, err := ca.UserOf(pair.Leaf); err == nil {
+	if _, err := access.UserOf(pair.Leaf); err == nil {
 		t.Error("a server certificate names a user")
 	}
 	if _, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: newAuthority(t).Pool(), DNSName: "127.0.0.1"}); err == nil {

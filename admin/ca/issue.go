@@ -14,9 +14,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
-	"strings"
 	"time"
+
+	"github.com/sallyport/sallyport/access"
 )
 
 // The lifetimes of what is issued.
@@ -27,9 +27,9 @@ const (
 )
 
 // IssueUser certifies the public key for the user until now+lifetime, for TLS client authentication alone. The user
-// stands in the URI sallyport://user/NAME and in the common name. lifetime is at most MaxUserLifetime; 0 means
-// DefaultUserLifetime.
-func (a *Authority) IssueUser(user string, public crypto.PublicKey, now time.Time, lifetime time.Duration) (certificate string, expires time.Time, err error) {
+// stands in the URI sallyport://user/NAME and in the common name; mfa is when they last used a passkey, zero for never.
+// lifetime is at most MaxUserLifetime; 0 means DefaultUserLifetime.
+func (a *Authority) IssueUser(user string, mfa time.Time, public crypto.PublicKey, now time.Time, lifetime time.Duration) (certificate string, expires time.Time, err error) {
 	if lifetime == 0 {
 		lifetime = DefaultUserLifetime
 	}
@@ -43,7 +43,7 @@ func (a *Authority) IssueUser(user string, public crypto.PublicKey, now time.Tim
 	template := &x509.Certificate{
 		SerialNumber:          serial,
 		Subject:               pkix.Name{CommonName: user},
-		URIs:                  []*url.URL{userURI(user)},
+		URIs:                  access.UserURIs(user, mfa),
 		NotBefore:             now.Add(-skew),
 		NotAfter:              now.Add(lifetime).Truncate(time.Second),
 		KeyUsage:              x509.KeyUsageDigitalSignature,
@@ -93,23 +93,6 @@ func (a *Authority) IssueServer(names []string, now time.Time) (*tls.Certificate
 		return nil, fmt.Errorf("parse server certificate: %w", err)
 	}
 	return &tls.Certificate{Certificate: [][]byte{der, a.certificate.Raw}, PrivateKey: key, Leaf: leaf}, nil
-}
-
-// UserOf names the user of a certificate that IssueUser made; its chain must have been verified.
-func UserOf(cert *x509.Certificate) (string, error) {
-	for _, u := range cert.URIs {
-		if u.Scheme != "sallyport" || u.Host != "user" {
-			continue
-		}
-		if name := strings.TrimPrefix(u.Path, "/"); name != "" {
-			return name, nil
-		}
-	}
-	return "", errors.New("the certificate names no user")
-}
-
-func userURI(user string) *url.URL {
-	return &url.URL{Scheme: "sallyport", Host: "user", Path: "/" + user}
 }
 
 const minRSABits = 2048

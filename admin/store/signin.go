@@ -8,72 +8,142 @@ import (
 	"time"
 )
 
-// WebSession is a browser that is signed in. Hash is the SHA-256 of its cookie, in hex.
-type WebSession struct {
+// Purposes of one-time secrets.
+const (
+	SignInLink   = "sign_in_link"
+	JoinToken    = "join_token"
+	SignInState  = "sign_in_state"
+	ClientCode   = "client_code"
+	DeviceCode   = "device_code"
+	Challenge    = "challenge"
+	ApprovalLink = "approval_link"
+)
+
+// OneTime is a secret that is good for one use. Hash is its SHA-256, in hex.
+type OneTime struct {
 	Hash    string
-	User    string
-	Created time.Time
+	Purpose string
+	User    string // whose it is; empty for nobody's
+	Data    string // JSON of the purpose's own
 	Expires time.Time
 }
 
-// PutLink keeps a one-time sign-in link for the user, and drops links that have expired.
-func (s *Store) PutLink(ctx context.Context, hash, user string, now, expires time.Time) error {
-	return wrap("put sign-in link", s.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM sign_in_links WHERE expires <= $1", micros(now)); err != nil {
+// PutOneTime keeps a one-time secret, and drops those that have expired.
+func (s *Store) PutOneTime(ctx context.Context, o OneTime, now time.Time) error {
+	return wrap("put one-time secret", s.inTx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM one_time_secrets WHERE expires <= $1", micros(now)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO sign_in_links (hash, user_name, expires) VALUES ($1, $2, $3)",
-			hash, user, micros(expires))
+		_, err := tx.ExecContext(ctx, "INSERT INTO one_time_secrets (hash, purpose, user_name, data, expires) VALUES ($1, $2, $3, $4, $5)",
+			o.Hash, o.Purpose, sql.NullString{String: o.User, Valid: o.User != ""}, o.Data, micros(o.Expires))
 		return err
 	}))
 }
 
-// LinkUser says whose link it is without using it up; ErrNotFound when it is unknown, used or expired.
-func (s *Store) LinkUser(ctx context.Context, hash string, now time.Time) (string, error) {
-	var user string
-	err := s.db.QueryRowContext(ctx, "SELECT user_name FROM sign_in_links WHERE hash = $1 AND expires > $2",
-		hash, micros(now)).Scan(&user)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", ErrNotFound
-	}
-	return user, wrap("read sign-in link", err)
+// OneTime looks at a secret without using it up; ErrNotFound when it is unknown, used, of another purpose or expired.
+func (s *Store) OneTime(ctx context.Context, purpose, hash string, now time.Time) (OneTime, error) {
+	return oneTime(s.db.QueryRowContext(ctx, oneTimeQuery, hash, purpose, micros(now)))
 }
 
-// SpendLink turns the link into the web session in one transaction, so that of two who hold the link one gets in;
+const oneTimeQuery = "SELECT hash, purpose, user_name, data, expires FROM one_time_secrets WHERE hash = $1 AND purpose = $2 AND expires > $3"
+
+func oneTime(row *sql.Row) (OneTime, error) {
+	var o OneTime
+	var user sql.NullString
+	var expires int64
+	err := row.Scan(&o.Hash, &o.Purpose, &user, &o.Data, &expires)
+	if errors.Is(err, sql.ErrNoRows) {
+		return OneTime{}, ErrNotFound
+	}
+	o.User, o.Expires = user.String, fromMicros(expires)
+	return o, wrap("read one-time secret", err)
+}
+
+// SpendOneTime uses the secret up: of several who hold it one gets it, the others get ErrNotFound.
+func (s *Store) SpendOneTime(ctx context.Context, purpose, hash string, now time.Time) (o OneTime, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		o, err = spend(ctx, tx, purpose, hash, now)
+		return err
+	})
+	return o, err
+}
+
+func spend(ctx context.Context, tx *sql.Tx, purpose, hash string, now time.Time) (OneTime, error) {
+	o, err := oneTime(tx.QueryRowContext(ctx, oneTimeQuery, hash, purpose, micros(now)))
+	if err != nil {
+		return OneTime{}, err
+	}
+	res, err := tx.ExecContext(ctx, "DELETE FROM one_time_secrets WHERE hash = $1", hash)
+	if err != nil {
+		return OneTime{}, fmt.Errorf("spend one-time secret: %w", err)
+	}
+	n, err := res.RowsAffected()
+	if err == nil && n == 0 {
+		return OneTime{}, ErrNotFound
+	}
+	return o, wrap("spend one-time secret", err)
+}
+
+// Kinds of WebSession.
+const (
+	BrowserSession = "web"    // a browser's cookie
+	ClientSession  = "client" // a local client's refresh secret
+)
+
+// WebSession is a browser or a local client that is signed in. Hash is the SHA-256 of its secret, in hex.
+type WebSession struct {
+	Hash       string
+	HashBefore string // of the secret that was rotated away last; empty: none
+	Kind       string
+	User       string
+	Created    time.Time
+	Expires    time.Time
+	LastUsed   time.Time
+	MFA        time.Time // when a passkey was used in it last; zero: never
+	Provider   string    // the identity provider's refresh token, sealed; empty: none
+}
+
+// PutWebSession keeps a new session, and drops those that have expired.
+func (s *Store) PutWebSession(ctx context.Context, ws WebSession) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error { return putWebSession(ctx, tx, ws) })
+}
+
+func putWebSession(ctx context.Context, tx *sql.Tx, ws WebSession) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM web_sessions WHERE expires <= $1", micros(ws.Created)); err != nil {
+		return fmt.Errorf("drop expired web sessions: %w", err)
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO web_sessions (hash, hash_before, kind, user_name, created, expires, last_used, mfa, provider)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, ws.Hash, ws.HashBefore, ws.Kind, ws.User, micros(ws.Created), micros(ws.Expires),
+		micros(ws.LastUsed), micros(ws.MFA), ws.Provider)
+	return wrap("put web session", err)
+}
+
+// SpendLink turns a sign-in link into the web session in one transaction, so that of two who hold the link one gets in;
 // the other gets ErrNotFound.
 func (s *Store) SpendLink(ctx context.Context, hash string, ws WebSession) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, "DELETE FROM sign_in_links WHERE hash = $1 AND user_name = $2 AND expires > $3",
-			hash, ws.User, micros(ws.Created))
+		o, err := spend(ctx, tx, SignInLink, hash, ws.Created)
+		if err == nil && o.User != ws.User {
+			err = ErrNotFound
+		}
 		if err != nil {
-			return fmt.Errorf("spend sign-in link: %w", err)
+			return err
 		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return fmt.Errorf("spend sign-in link: %w", err)
-		}
-		if n == 0 {
-			return ErrNotFound
-		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM web_sessions WHERE expires <= $1", micros(ws.Created)); err != nil {
-			return fmt.Errorf("drop expired web sessions: %w", err)
-		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO web_sessions (hash, user_name, created, expires) VALUES ($1, $2, $3, $4)",
-			ws.Hash, ws.User, micros(ws.Created), micros(ws.Expires))
-		return wrap("put web session", err)
+		return putWebSession(ctx, tx, ws)
 	})
 }
 
-// WebSession finds the session of a cookie; ErrNotFound when there is none.
+// WebSession finds the session of a secret; ErrNotFound when there is none.
 func (s *Store) WebSession(ctx context.Context, hash string) (WebSession, error) {
 	ws := WebSession{Hash: hash}
-	var created, expires int64
-	err := s.db.QueryRowContext(ctx, "SELECT user_name, created, expires FROM web_sessions WHERE hash = $1", hash).
-		Scan(&ws.User, &created, &expires)
+	var created, expires, used, mfa int64
+	err := s.db.QueryRowContext(ctx, `SELECT hash_before, kind, user_name, created, expires, last_used, mfa, provider
+		FROM web_sessions WHERE hash = $1`, hash).
+		Scan(&ws.HashBefore, &ws.Kind, &ws.User, &created, &expires, &used, &mfa, &ws.Provider)
 	if errors.Is(err, sql.ErrNoRows) {
 		return WebSession{}, ErrNotFound
 	}
-	ws.Created, ws.Expires = fromMicros(created), fromMicros(expires)
+	ws.Created, ws.Expires, ws.LastUsed, ws.MFA = fromMicros(created), fromMicros(expires), fromMicros(used), fromMicros(mfa)
 	return ws, wrap("read web session", err)
 }
 
@@ -83,17 +153,19 @@ func (s *Store) DeleteWebSession(ctx context.Context, hash string) error {
 	return wrap("delete web session", err)
 }
 
-// Suspend marks the user, refuses their certificates issued before now for good, and drops their links and web
-// sessions, all at once. Tokens stay, and are refused while the user is suspended.
+// Suspend marks the user, refuses their certificates issued before now for good, and drops their one-time secrets and
+// web sessions, all at once. Tokens stay, and are refused while the user is suspended.
 func (s *Store) Suspend(ctx context.Context, user string, now time.Time) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
-		for _, q := range []string{"DELETE FROM sign_in_links WHERE user_name = $1", "DELETE FROM web_sessions WHERE user_name = $1"} {
+		for _, q := range []string{"DELETE FROM one_time_secrets WHERE user_name = $1", "DELETE FROM web_sessions WHERE user_name = $1"} {
 			if _, err := tx.ExecContext(ctx, q, user); err != nil {
 				return fmt.Errorf("drop sign-ins: %w", err)
 			}
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE users SET suspended = TRUE, certificates_valid_from = $2 WHERE name = $1", user, micros(now))
-		return wrap("suspend user", err)
+		if _, err := tx.ExecContext(ctx, "UPDATE users SET suspended = TRUE, certificates_valid_from = $2 WHERE name = $1", user, micros(now)); err != nil {
+			return fmt.Errorf("suspend user: %w", err)
+		}
+		return moveOn(ctx, tx)
 	})
 }
 

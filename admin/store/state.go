@@ -5,57 +5,35 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/sallyport/sallyport/access"
 )
 
-// User is a person or a service account.
-type User struct {
-	Name      string      `json:"name" doc:"Unique, such as alice@acme.com" maxLength:"128"`
-	Kind      access.Kind `json:"kind,omitempty" enum:"user,service_account" doc:"Default: user"`
-	Groups    []string    `json:"groups,omitempty" doc:"Groups; roles may be given to these" maxItems:"1000"`
-	Roles     []string    `json:"roles,omitempty" doc:"Roles given by name" maxItems:"1000"`
-	Suspended bool        `json:"suspended,omitempty" readOnly:"true" doc:"Changed by suspend and reinstate alone"`
-	Created   time.Time   `json:"created,omitzero" readOnly:"true"`
-	// CertificatesValidFrom refuses certificates that were not issued after it.
-	CertificatesValidFrom time.Time `json:"-"`
-}
-
-// Token describes an access token; its secret is known to nobody but its holder.
-type Token struct {
-	ID       string    `json:"id" readOnly:"true"`
-	User     string    `json:"user" doc:"Whose token it is"`
-	Label    string    `json:"label,omitempty" maxLength:"200" doc:"What it is for"`
-	Created  time.Time `json:"created,omitzero" readOnly:"true"`
-	Expires  time.Time `json:"expires,omitzero"`
-	LastUsed time.Time `json:"last_used,omitzero" readOnly:"true" doc:"To the minute"`
-	// SecretHash is the SHA-256 of the secret, in hex.
-	SecretHash string `json:"-"`
-}
-
-// State is everything that decisions are made from, by name (tokens by ID).
-type State struct {
-	Users       map[string]User
-	Roles       map[string]access.Role
-	Resources   map[string]access.Resource
-	Credentials map[string]access.Credential
-	Tokens      map[string]Token
-}
-
 // Load reads the whole state in one transaction.
-func (s *Store) Load(ctx context.Context) (*State, error) {
-	st := &State{
-		Users:       map[string]User{},
+func (s *Store) Load(ctx context.Context) (*access.Snapshot, error) {
+	st := &access.Snapshot{
+		Users:       map[string]access.User{},
+		Groups:      map[string]access.Group{},
 		Roles:       map[string]access.Role{},
 		Resources:   map[string]access.Resource{},
 		Credentials: map[string]access.Credential{},
-		Tokens:      map[string]Token{},
+		Policies:    map[string]access.Policy{},
+		Grants:      map[string]access.Grant{},
+		Tokens:      map[string]access.Token{},
+		Gateways:    map[string]access.Gateway{},
+		TokenHashes: map[string]string{},
 	}
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
 		for _, load := range []func(context.Context, *sql.Tx) error{
-			st.loadUsers,
-			st.loadTokens,
+			func(ctx context.Context, tx *sql.Tx) error {
+				return tx.QueryRowContext(ctx, "SELECT n FROM generation").Scan(&st.Generation)
+			},
+			func(ctx context.Context, tx *sql.Tx) error { return loadUsers(ctx, tx, st.Users) },
+			func(ctx context.Context, tx *sql.Tx) error { return loadGroups(ctx, tx, st.Groups) },
+			func(ctx context.Context, tx *sql.Tx) error { return loadTokens(ctx, tx, st) },
+			func(ctx context.Context, tx *sql.Tx) error { return loadSpecs(ctx, tx, "policies", st.Policies) },
+			func(ctx context.Context, tx *sql.Tx) error { return loadSpecs(ctx, tx, "gateways", st.Gateways) },
+			func(ctx context.Context, tx *sql.Tx) error { return loadGrants(ctx, tx, st.Grants) },
 			func(ctx context.Context, tx *sql.Tx) error { return loadSpecs(ctx, tx, "roles", st.Roles) },
 			func(ctx context.Context, tx *sql.Tx) error { return loadSpecs(ctx, tx, "resources", st.Resources) },
 			func(ctx context.Context, tx *sql.Tx) error { return loadSpecs(ctx, tx, "credentials", st.Credentials) },
@@ -72,43 +50,74 @@ func (s *Store) Load(ctx context.Context) (*State, error) {
 	return st, nil
 }
 
-func (st *State) loadUsers(ctx context.Context, tx *sql.Tx) error {
-	return each(ctx, tx, `SELECT name, kind, groups, roles, suspended, created, certificates_valid_from FROM users`,
-		func(scan func(...any) error) error {
-			var u User
-			var groups, roles string
-			var created, validFrom int64
-			if err := scan(&u.Name, &u.Kind, &groups, &roles, &u.Suspended, &created, &validFrom); err != nil {
-				return err
+func loadUsers(ctx context.Context, tx *sql.Tx, into map[string]access.User) error {
+	return each(ctx, tx, `SELECT name, kind, title, email, groups, claimed_groups, roles, workloads, suspended, source, created,
+		certificates_valid_from FROM users`, func(scan func(...any) error) error {
+		var u access.User
+		var groups, claimed, roles, workloads string
+		var created, validFrom int64
+		err := scan(&u.Name, &u.Kind, &u.Title, &u.Email, &groups, &claimed, &roles, &workloads, &u.Suspended, &u.Source, &created, &validFrom)
+		if err != nil {
+			return err
+		}
+		for _, l := range []struct {
+			text string
+			into any
+		}{{groups, &u.Groups}, {claimed, &u.ClaimedGroups}, {roles, &u.Roles}, {workloads, &u.Workloads}} {
+			if err := json.Unmarshal([]byte(l.text), l.into); err != nil {
+				return fmt.Errorf("user %s: %w", u.Name, err)
 			}
-			if err := json.Unmarshal([]byte(groups), &u.Groups); err != nil {
-				return fmt.Errorf("groups of user %s: %w", u.Name, err)
-			}
-			if err := json.Unmarshal([]byte(roles), &u.Roles); err != nil {
-				return fmt.Errorf("roles of user %s: %w", u.Name, err)
-			}
-			if len(u.Groups) == 0 {
-				u.Groups = nil
-			}
-			if len(u.Roles) == 0 {
-				u.Roles = nil
-			}
-			u.Created, u.CertificatesValidFrom = fromMicros(created), fromMicros(validFrom)
-			st.Users[u.Name] = u
-			return nil
-		})
+		}
+		u.Created, u.CertificatesValidFrom = fromMicros(created), fromMicros(validFrom)
+		into[u.Name] = u
+		return nil
+	})
 }
 
-func (st *State) loadTokens(ctx context.Context, tx *sql.Tx) error {
-	return each(ctx, tx, `SELECT id, secret_hash, user_name, label, created, expires, last_used FROM tokens`,
+func loadGroups(ctx context.Context, tx *sql.Tx, into map[string]access.Group) error {
+	return each(ctx, tx, "SELECT name, source, created FROM groups", func(scan func(...any) error) error {
+		var g access.Group
+		var created int64
+		if err := scan(&g.Name, &g.Source, &created); err != nil {
+			return err
+		}
+		g.Created = fromMicros(created)
+		into[g.Name] = g
+		return nil
+	})
+}
+
+func loadGrants(ctx context.Context, tx *sql.Tx, into map[string]access.Grant) error {
+	return each(ctx, tx, "SELECT id, spec FROM grants", func(scan func(...any) error) error {
+		var id, spec string
+		if err := scan(&id, &spec); err != nil {
+			return err
+		}
+		var g access.Grant
+		if err := json.Unmarshal([]byte(spec), &g); err != nil {
+			return fmt.Errorf("grant %s: %w", id, err)
+		}
+		into[id] = g
+		return nil
+	})
+}
+
+func loadTokens(ctx context.Context, tx *sql.Tx, st *access.Snapshot) error {
+	return each(ctx, tx, `SELECT id, secret_hash, user_name, label, scope, created, expires, last_used FROM tokens`,
 		func(scan func(...any) error) error {
-			var t Token
+			var t access.Token
+			var hash, scope string
 			var created, expires, used int64
-			if err := scan(&t.ID, &t.SecretHash, &t.User, &t.Label, &created, &expires, &used); err != nil {
+			if err := scan(&t.ID, &hash, &t.User, &t.Label, &scope, &created, &expires, &used); err != nil {
 				return err
 			}
+			if scope != "" {
+				if err := json.Unmarshal([]byte(scope), &t.Scope); err != nil {
+					return fmt.Errorf("scope of token %s: %w", t.ID, err)
+				}
+			}
 			t.Created, t.Expires, t.LastUsed = fromMicros(created), fromMicros(expires), fromMicros(used)
-			st.Tokens[t.ID] = t
+			st.Tokens[t.ID], st.TokenHashes[t.ID] = t, hash
 			return nil
 		})
 }

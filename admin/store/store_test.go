@@ -21,16 +21,22 @@ func TestStateSurvivesReopening(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := time.UnixMicro(1_700_000_000_123_456).UTC()
-	want := &store.State{
-		Users:       map[string]store.User{"alice": {Name: "alice", Kind: access.Person, Groups: []string{"eng"}, Created: at, CertificatesValidFrom: at}},
+	want := &access.Snapshot{
+		Generation:  7,
+		Groups:      map[string]access.Group{"eng": {Name: "eng", Created: at}},
+		Policies:    map[string]access.Policy{},
+		Grants:      map[string]access.Grant{},
+		Gateways:    map[string]access.Gateway{},
+		TokenHashes: map[string]string{"t": "x"},
+		Users:       map[string]access.User{"alice": {Name: "alice", Kind: access.Person, Groups: []string{"eng"}, Created: at, CertificatesValidFrom: at}},
 		Roles:       map[string]access.Role{"r": {Name: "r", Accounts: []string{"b", "a"}}},
 		Resources:   map[string]access.Resource{"db": {Name: "db", Accounts: map[string]string{"a": "c"}}},
 		Credentials: map[string]access.Credential{"c": {Name: "c", Source: "sealed"}},
-		Tokens:      map[string]store.Token{"t": {ID: "t", User: "alice", Created: at, Expires: at, SecretHash: "x"}},
+		Tokens:      map[string]access.Token{"t": {ID: "t", User: "alice", Created: at, Expires: at}},
 	}
 	for _, err := range []error{
-		s.PutUser(ctx, want.Users["alice"]), s.PutRole(ctx, want.Roles["r"]), s.PutResource(ctx, want.Resources["db"]),
-		s.PutCredential(ctx, want.Credentials["c"]), s.PutToken(ctx, want.Tokens["t"]), s.Close(),
+		s.PutUser(ctx, want.Users["alice"]), s.PutGroup(ctx, want.Groups["eng"]), s.PutRole(ctx, want.Roles["r"]), s.PutResource(ctx, want.Resources["db"]),
+		s.PutCredential(ctx, want.Credentials["c"]), s.PutToken(ctx, want.Tokens["t"], "x"), s.Close(),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -59,7 +65,7 @@ func TestStateSurvivesReopening(t *testing.T) {
 	if err := s.DeleteUser(ctx, "alice"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("removed twice: %v", err)
 	}
-	if err := s.PutToken(ctx, want.Tokens["t"]); err == nil {
+	if err := s.PutToken(ctx, want.Tokens["t"], "x"); err == nil {
 		t.Error("a token of nobody was kept")
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -10,21 +11,24 @@ import (
 )
 
 // PutUser writes the user, new or not.
-func (s *Store) PutUser(ctx context.Context, u User) error {
-	groups, err := jsonList(u.Groups)
-	if err != nil {
-		return fmt.Errorf("encode groups: %w", err)
+func (s *Store) PutUser(ctx context.Context, u access.User) error {
+	var lists [4]string
+	for i, l := range []any{u.Groups, u.ClaimedGroups, u.Roles, u.Workloads} {
+		b, err := json.Marshal(l)
+		if err != nil {
+			return fmt.Errorf("encode user: %w", err)
+		}
+		lists[i] = string(b)
 	}
-	roles, err := jsonList(u.Roles)
-	if err != nil {
-		return fmt.Errorf("encode roles: %w", err)
-	}
-	_, err = s.exec(ctx, `INSERT INTO users (name, kind, groups, roles, suspended, created, certificates_valid_from)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, groups = excluded.groups, roles = excluded.roles,
-			suspended = excluded.suspended, certificates_valid_from = excluded.certificates_valid_from`,
-		u.Name, string(u.Kind), groups, roles, u.Suspended, micros(u.Created), micros(u.CertificatesValidFrom))
-	return wrap("put user", err)
+	return s.write(ctx, "put user", `INSERT INTO users (name, kind, title, email, groups, claimed_groups, roles, workloads,
+			suspended, source, created, certificates_valid_from)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+		ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, title = excluded.title, email = excluded.email,
+			groups = excluded.groups, claimed_groups = excluded.claimed_groups, roles = excluded.roles,
+			workloads = excluded.workloads, suspended = excluded.suspended, source = excluded.source,
+			certificates_valid_from = excluded.certificates_valid_from`,
+		u.Name, string(u.Kind), u.Title, u.Email, lists[0], lists[1], lists[2], lists[3], u.Suspended, u.Source,
+		micros(u.Created), micros(u.CertificatesValidFrom))
 }
 
 // DeleteUser removes the user with all of their tokens, links and web sessions.
@@ -62,13 +66,56 @@ func (s *Store) DeleteCredential(ctx context.Context, name string) error {
 	return s.deleteOne(ctx, "DELETE FROM credentials WHERE name = $1", name)
 }
 
-// PutToken writes the token; of one that exists, only label and expiry change.
-func (s *Store) PutToken(ctx context.Context, t Token) error {
-	_, err := s.exec(ctx, `INSERT INTO tokens (id, secret_hash, user_name, label, created, expires, last_used)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (id) DO UPDATE SET label = excluded.label, expires = excluded.expires`,
-		t.ID, t.SecretHash, t.User, t.Label, micros(t.Created), micros(t.Expires), micros(t.LastUsed))
-	return wrap("put token", err)
+// PutPolicy writes the policy, new or not.
+func (s *Store) PutPolicy(ctx context.Context, p access.Policy) error {
+	return s.putSpec(ctx, "policies", p.Name, p)
+}
+
+// DeletePolicy removes the policy.
+func (s *Store) DeletePolicy(ctx context.Context, name string) error {
+	return s.deleteOne(ctx, "DELETE FROM policies WHERE name = $1", name)
+}
+
+// PutGroup writes the group, new or not.
+func (s *Store) PutGroup(ctx context.Context, g access.Group) error {
+	return s.write(ctx, "put group", `INSERT INTO groups (name, source, created) VALUES ($1, $2, $3)
+		ON CONFLICT (name) DO UPDATE SET source = excluded.source`, g.Name, g.Source, micros(g.Created))
+}
+
+// DeleteGroup removes the group; who is in it stays a user of that group's name.
+func (s *Store) DeleteGroup(ctx context.Context, name string) error {
+	return s.deleteOne(ctx, "DELETE FROM groups WHERE name = $1", name)
+}
+
+// PutGrant writes the grant, new or not.
+func (s *Store) PutGrant(ctx context.Context, g access.Grant) error {
+	spec, err := json.Marshal(g)
+	if err != nil {
+		return fmt.Errorf("encode grant: %w", err)
+	}
+	return s.write(ctx, "put grant", `INSERT INTO grants (id, user_name, ends, spec) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (id) DO UPDATE SET ends = excluded.ends, spec = excluded.spec`, g.ID, g.User, micros(g.Until), string(spec))
+}
+
+// DeleteGrant removes the grant.
+func (s *Store) DeleteGrant(ctx context.Context, id string) error {
+	return s.deleteOne(ctx, "DELETE FROM grants WHERE id = $1", id)
+}
+
+// PutToken writes the token and its secret's hash; of one that exists, only label, scope and expiry change.
+func (s *Store) PutToken(ctx context.Context, t access.Token, hash string) error {
+	scope := ""
+	if t.Scope != nil {
+		b, err := json.Marshal(t.Scope)
+		if err != nil {
+			return fmt.Errorf("encode scope: %w", err)
+		}
+		scope = string(b)
+	}
+	return s.write(ctx, "put token", `INSERT INTO tokens (id, secret_hash, user_name, label, scope, created, expires, last_used)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (id) DO UPDATE SET label = excluded.label, scope = excluded.scope, expires = excluded.expires`,
+		t.ID, hash, t.User, t.Label, scope, micros(t.Created), micros(t.Expires), micros(t.LastUsed))
 }
 
 // DeleteToken removes the token.
@@ -87,29 +134,42 @@ func (s *Store) putSpec(ctx context.Context, table, name string, v any) error {
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", table, err)
 	}
-	_, err = s.exec(ctx, "INSERT INTO "+table+" (name, spec) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET spec = excluded.spec",
+	return s.write(ctx, "put "+table, "INSERT INTO "+table+" (name, spec) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET spec = excluded.spec",
 		name, string(spec))
-	return wrap("put "+table, err)
 }
 
-// deleteOne runs a DELETE by key; no row is ErrNotFound.
+// write runs one statement that changes what decisions are made from, and moves the generation on.
+func (s *Store) write(ctx context.Context, doing, query string, args ...any) error {
+	return wrap(doing, s.inTx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, query, args...); err != nil {
+			return err
+		}
+		return moveOn(ctx, tx)
+	}))
+}
+
+// moveOn makes a new generation.
+func moveOn(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, "UPDATE generation SET n = n + 1")
+	return err
+}
+
+// deleteOne runs a DELETE by key, and moves the generation on; no row is ErrNotFound.
 func (s *Store) deleteOne(ctx context.Context, query, key string) error {
-	n, err := s.exec(ctx, query, key)
-	if err != nil {
-		return fmt.Errorf("delete: %w", err)
-	}
-	if n == 0 {
-		return ErrNotFound
-	}
-	return nil
-}
-
-func jsonList(v []string) (string, error) {
-	if v == nil {
-		v = []string{}
-	}
-	b, err := json.Marshal(v)
-	return string(b), err
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, query, key)
+		if err != nil {
+			return fmt.Errorf("delete: %w", err)
+		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("delete: %w", err)
+		}
+		if n == 0 {
+			return ErrNotFound
+		}
+		return moveOn(ctx, tx)
+	})
 }
 
 func wrap(doing string, err error) error {

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sallyport/sallyport/access"
-	"github.com/sallyport/sallyport/admin/store"
 )
 
 func newAdminTokens(f *adminFlags) *cobra.Command {
@@ -39,7 +38,7 @@ func newTokenAdd(f *adminFlags) *cobra.Command {
 			}
 			in := map[string]any{"user": args[0], "label": label, "expires": time.Now().Add(expires).UTC()}
 			var t struct {
-				store.Token
+				access.Token
 				Value string `json:"token"`
 			}
 			if err := c.do(cmd.Context(), http.MethodPost, "/tokens", in, &t); err != nil {
@@ -71,11 +70,11 @@ func newTokenList(f *adminFlags) *cobra.Command {
 			if user != "" {
 				query.Set("user", user)
 			}
-			items, err := all[store.Token](cmd.Context(), c, "/tokens", query)
+			items, err := all[access.Token](cmd.Context(), c, "/tokens", query)
 			if err != nil {
 				return err
 			}
-			return printItems(cmd, f, []string{"ID", "USER", "LABEL", "CREATED", "EXPIRES", "LAST USED"}, items, func(t store.Token) []string {
+			return printItems(cmd, f, []string{"ID", "USER", "LABEL", "CREATED", "EXPIRES", "LAST USED"}, items, func(t access.Token) []string {
 				return []string{t.ID, t.User, t.Label, localTime(t.Created), localTime(t.Expires), localTime(t.LastUsed)}
 			})
 		},

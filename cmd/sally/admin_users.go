@@ -8,32 +8,31 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/sallyport/sallyport/access"
-	"github.com/sallyport/sallyport/admin/store"
 )
 
 func newAdminUsers(f *adminFlags) *cobra.Command {
-	n := &adminNoun[store.User]{
+	n := &adminNoun[access.User]{
 		one: "user", many: "users",
 		long: "Users are people and service accounts. They hold roles by name and by their groups.",
 		example: `  sally admin users add alice@acme.com --group eng
   sally admin users add bob@acme.com --role developers --role auditors
   sally admin users add etl --service-account --role loaders`,
 		head: []string{"NAME", "KIND", "ROLES", "GROUPS", "SUSPENDED", "CREATED"},
-		row: func(u store.User) []string {
+		row: func(u access.User) []string {
 			return []string{u.Name, string(u.Kind), joinList(u.Roles), joinList(u.Groups), yes(u.Suspended), localTime(u.Created)}
 		},
-		fresh: func(name string) store.User { return store.User{Name: name} },
+		fresh: func(name string) access.User { return access.User{Name: name} },
 		flags: userFlags,
 	}
 	return n.command(f, newUserState(f, "suspend", "Refuse a user at once and cut their sessions"),
 		newUserState(f, "reinstate", "Let a suspended user in again"))
 }
 
-func userFlags(fs *pflag.FlagSet) func(*store.User) error {
+func userFlags(fs *pflag.FlagSet) func(*access.User) error {
 	roles := fs.StringSlice("role", nil, "role given by name (repeat, or separate by commas)")
 	groups := fs.StringSlice("group", nil, "group (repeat, or separate by commas)")
 	service := fs.Bool("service-account", false, "this is a program, not a person")
-	return func(u *store.User) error {
+	return func(u *access.User) error {
 		takeList(fs, "role", *roles, true, &u.Roles)
 		takeList(fs, "group", *groups, true, &u.Groups)
 		if fs.Changed("service-account") {
@@ -55,7 +54,7 @@ func newUserState(f *adminFlags, verb, short string) *cobra.Command {
 				return err
 			}
 			var u struct {
-				store.User
+				access.User
 				SessionsKilled *int `json:"sessions_killed,omitempty"`
 			}
 			if err := c.do(cmd.Context(), http.MethodPost, "/users/"+escapeName(args[0])+"/"+verb, nil, &u); err != nil {

@@ -27,6 +27,7 @@ import (
 	"github.com/sallyport/sallyport/creds"
 	"github.com/sallyport/sallyport/creds/sealed"
 	"github.com/sallyport/sallyport/creds/vault"
+	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/proxy"
 	"github.com/sallyport/sallyport/proxy/postgres"
 	"github.com/sallyport/sallyport/proxy/redact"
@@ -100,6 +101,7 @@ type server struct {
 	sealed  *sealed.Store
 	vault   *vault.Source // nil when not configured
 	admin   *admin.Service
+	access  *gateway.Directory
 	gateway *proxy.Server
 	closing []func() error // in order of opening
 
@@ -208,8 +210,9 @@ func (s *server) openState(ctx context.Context) (err error) {
 }
 
 func (s *server) openAdmin(ctx context.Context) (err error) {
+	s.access = gateway.NewDirectory(gateway.Options{Used: func(token string, at time.Time) { s.admin.NoteTokenUse(token, at) }})
 	s.admin, err = admin.New(ctx, admin.Config{
-		Store: s.state, Journal: s.journal, Searcher: s.index,
+		Store: s.state, Journal: s.journal, Searcher: s.index, Sessions: s.access,
 		Prover: proof.Prover{Log: s.proof, Searcher: s.index}, Rotator: s.proof, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
 		UI: web.Files(), Log: s.log, Gateway: s.config.Gateway, Tunnel: func() string { return s.tunnelAddress },
 		Health: s.journal.Fault, Measured: s.measured(),
@@ -237,10 +240,10 @@ func (s *server) openGateway(context.Context) error {
 	s.gateway = proxy.NewServer(proxy.Config{
 		Gateway:   s.config.Gateway,
 		Protocols: map[string]proxy.Protocol{"postgres": postgres.New(s.config.Limits.StatementBytes)},
-		Directory: s.admin, Credentials: sources, Journal: s.journal, Certificate: certificate, ClientCAs: s.admin.ClientCAs(), Redactor: redactor,
+		Directory: s.access, Credentials: sources, Journal: s.journal, Certificate: certificate, ClientCAs: s.admin.ClientCAs(), Redactor: redactor,
 		PlainOutside: s.config.PlainOutside, Limits: s.config.limits(), Log: s.log,
 	})
-	s.admin.SetSessions(s.gateway)
+	s.access.SetSessions(s.gateway)
 	return nil
 }
 
@@ -263,6 +266,7 @@ func (s *server) serve(ctx context.Context, l listeners) error {
 		}
 		servers = append(servers, s.serveHTTP(run, s.admin.Server(), web))
 	}
+	run.Go(func() error { return s.access.Run(ctx) })
 	run.Go(func() error {
 		<-ctx.Done()
 		s.log.Info("stopping: no new connections", "sessions", len(s.gateway.Sessions()), "drain_timeout", s.config.DrainTimeout)

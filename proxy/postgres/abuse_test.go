@@ -267,7 +267,7 @@ func TestClientThatNeverReads(t *testing.T) {
 	if used := memory() - before; used > 8*mib {
 		t.Errorf("%d MiB in use", used/mib)
 	}
-	g.Server.KillUser(proxytest.User, "enough")
+	g.Cut("enough")
 	if events := recorded(t, g); len(events) != 1 {
 		t.Errorf("recorded %v", story(events))
 	}
@@ -299,7 +299,7 @@ func TestStoreThatNeverReads(t *testing.T) {
 	if used > 16*mib {
 		t.Errorf("%d MiB in use", used/mib)
 	}
-	g.Server.KillUser(proxytest.User, "enough")
+	g.Cut("enough")
 	g.Journal.Find(t.Context(), t, func(e audit.Event) bool { return e.Type == audit.SessionEnd })
 }
 

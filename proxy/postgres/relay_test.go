@@ -10,8 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgproto3"
-
-	"github.com/sallyport/sallyport/proxy/proxytest"
 )
 
 // exchange is a conversation, and what is to be recorded of it.
@@ -332,7 +330,7 @@ func TestKilledSessionStopsItsStatement(t *testing.T) {
 	g, w := newWire(t)
 	w.send(query("SELECT pg_sleep(25)"))
 	waitFor(t, g, "SELECT pg_sleep(25)")
-	g.Server.KillUser(proxytest.User, "your access was suspended")
+	g.Cut("your access was suspended")
 	e, ok := w.receive().(*pgproto3.ErrorResponse)
 	if !ok || e.Code != codeAdminShutdown || e.Message != "your access was suspended" {
 		t.Errorf("the client was told %+v", e)

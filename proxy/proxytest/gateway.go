@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -91,6 +92,13 @@ func Start(t testing.TB, o Options) *Gateway {
 	return g
 }
 
+// Cut ends every session of the gateway with the sentence, as a suspension does.
+func (g *Gateway) Cut(sentence string) []access.Cut {
+	return g.Server.Review(func(access.Permit, netip.Addr) (access.Permit, error) {
+		return access.Permit{}, &access.Denial{Cause: access.Suspended, Sentence: sentence}
+	})
+}
+
 // DialTunnel opens a tunnel to the gateway's store as user, as the local client would. ttl is the certificate's life;
 // negative means it has expired.
 func (g *Gateway) DialTunnel(t testing.TB, user string, ttl time.Duration) (net.Conn, error) {
@@ -125,20 +133,21 @@ func (d *directory) identify(user string) (access.Identity, error) {
 	return access.Identity{User: user, Kind: access.Person, Groups: []string{"eng"}}, nil
 }
 
-func (d *directory) Authorize(_ context.Context, id access.Identity, resource, account string) (access.Grant, error) {
+func (d *directory) Authorize(_ context.Context, a access.Ask) (access.Permit, error) {
+	id, resource, account := a.Identity, a.Resource, a.Account
 	if resource != d.store.Name {
-		return access.Grant{}, &access.Denial{Cause: access.UnknownResource, Sentence: "there is no resource " + resource}
+		return access.Permit{}, &access.Denial{Cause: access.UnknownResource, Sentence: "there is no resource " + resource}
 	}
 	if id.User != User {
-		return access.Grant{}, &access.Denial{Cause: access.NoAccess, Sentence: "you have no access to " + resource}
+		return access.Permit{}, &access.Denial{Cause: access.NoAccess, Sentence: "you have no access to " + resource}
 	}
 	for name, credential := range d.store.Accounts {
 		if account == "" || account == name {
-			return access.Grant{Identity: id, Role: "developers", Resource: *d.store, Account: name,
+			return access.Permit{Identity: id, Role: "developers", Resource: *d.store, Account: name,
 				Credential: access.Credential{Name: credential, Source: "test"}}, nil
 		}
 	}
-	return access.Grant{}, &access.Denial{Cause: access.NoAccount, Sentence: "you may not use the account " + account}
+	return access.Permit{}, &access.Denial{Cause: access.NoAccount, Sentence: "you may not use the account " + account}
 }
 
 func (d *directory) ResourceProtocol(_ context.Context, resource string) (string, bool) {

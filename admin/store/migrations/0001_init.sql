@@ -4,11 +4,36 @@
 CREATE TABLE users (
     name                    TEXT PRIMARY KEY,
     kind                    TEXT NOT NULL,
+    title                   TEXT NOT NULL,
+    email                   TEXT NOT NULL,
     groups                  TEXT NOT NULL,
+    claimed_groups          TEXT NOT NULL,
     roles                   TEXT NOT NULL,
+    workloads               TEXT NOT NULL,
     suspended               BOOLEAN NOT NULL,
+    source                  TEXT NOT NULL,
     created                 BIGINT NOT NULL,
     certificates_valid_from BIGINT NOT NULL
+);
+
+-- What a directory that pushes by SCIM calls a user or a group, and the attributes of its that are kept for it.
+-- Version counts changes and is the ETag.
+CREATE TABLE scim_objects (
+    id          TEXT PRIMARY KEY,
+    kind        TEXT NOT NULL, -- user or group
+    name        TEXT NOT NULL, -- of the user or group here
+    external_id TEXT NOT NULL,
+    attributes  TEXT NOT NULL,
+    version     BIGINT NOT NULL,
+    created     BIGINT NOT NULL,
+    changed     BIGINT NOT NULL,
+    UNIQUE (kind, name)
+);
+
+CREATE TABLE groups (
+    name    TEXT PRIMARY KEY,
+    source  TEXT NOT NULL,
+    created BIGINT NOT NULL
 );
 
 CREATE TABLE roles (
@@ -26,11 +51,34 @@ CREATE TABLE credentials (
     spec TEXT NOT NULL
 );
 
+CREATE TABLE policies (
+    name TEXT PRIMARY KEY,
+    spec TEXT NOT NULL
+);
+
+CREATE TABLE grants (
+    id         TEXT PRIMARY KEY,
+    user_name  TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    ends       BIGINT NOT NULL,
+    spec       TEXT NOT NULL
+);
+
+CREATE TABLE access_requests (
+    id        TEXT PRIMARY KEY,
+    user_name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    status    TEXT NOT NULL,
+    created   BIGINT NOT NULL,
+    spec      TEXT NOT NULL
+);
+
+CREATE INDEX access_requests_by_status ON access_requests (status, created);
+
 CREATE TABLE tokens (
     id          TEXT PRIMARY KEY,
     secret_hash TEXT NOT NULL,
     user_name   TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
     label       TEXT NOT NULL,
+    scope       TEXT NOT NULL, -- JSON, or empty
     created     BIGINT NOT NULL,
     expires     BIGINT NOT NULL,
     last_used   BIGINT NOT NULL
@@ -38,22 +86,87 @@ CREATE TABLE tokens (
 
 CREATE INDEX tokens_by_user ON tokens (user_name);
 
-CREATE TABLE sign_in_links (
+-- Secrets that are good for one use: sign-in links, join tokens of gateways, codes and states of sign-ins under way,
+-- links to approve by. Data is JSON of the purpose's own.
+CREATE TABLE one_time_secrets (
     hash      TEXT PRIMARY KEY,
-    user_name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    purpose   TEXT NOT NULL,
+    user_name TEXT REFERENCES users (name) ON DELETE CASCADE,
+    data      TEXT NOT NULL,
     expires   BIGINT NOT NULL
 );
 
-CREATE INDEX sign_in_links_by_user ON sign_in_links (user_name);
+CREATE INDEX one_time_secrets_by_user ON one_time_secrets (user_name);
 
+-- Sign-ins that are open: kind is web for a browser's cookie, client for a local client's refresh secret. The hash
+-- before is that of the refresh secret which the present one replaced: who shows it again has stolen it, or was stolen
+-- from, and the session ends. Provider holds the identity provider's refresh token, sealed.
 CREATE TABLE web_sessions (
-    hash      TEXT PRIMARY KEY,
-    user_name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
-    created   BIGINT NOT NULL,
-    expires   BIGINT NOT NULL
+    hash        TEXT PRIMARY KEY,
+    hash_before TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    user_name   TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    created     BIGINT NOT NULL,
+    expires     BIGINT NOT NULL,
+    last_used   BIGINT NOT NULL,
+    mfa         BIGINT NOT NULL,
+    provider    TEXT NOT NULL
 );
 
 CREATE INDEX web_sessions_by_user ON web_sessions (user_name);
+
+CREATE TABLE passkeys (
+    id        TEXT PRIMARY KEY,
+    user_name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    label     TEXT NOT NULL,
+    spec      TEXT NOT NULL,
+    created   BIGINT NOT NULL,
+    last_used BIGINT NOT NULL
+);
+
+CREATE INDEX passkeys_by_user ON passkeys (user_name);
+
+-- Hashes of passwords, argon2id in PHC form, of local accounts for break-glass.
+CREATE TABLE passwords (
+    user_name TEXT PRIMARY KEY REFERENCES users (name) ON DELETE CASCADE,
+    hash      TEXT NOT NULL,
+    created   BIGINT NOT NULL
+);
+
+-- Enrolled gateways. Serial is that of the certificate that counts; generation the newest that the gateway applied.
+CREATE TABLE gateways (
+    name       TEXT PRIMARY KEY,
+    spec       TEXT NOT NULL,
+    serial     TEXT NOT NULL,
+    created    BIGINT NOT NULL,
+    last_seen  BIGINT NOT NULL,
+    generation BIGINT NOT NULL,
+    sessions   TEXT NOT NULL -- JSON of those that are open
+);
+
+-- What gateways cut when they applied a generation.
+CREATE TABLE cuts (
+    gateway    TEXT NOT NULL REFERENCES gateways (name) ON DELETE CASCADE,
+    generation BIGINT NOT NULL,
+    at         BIGINT NOT NULL,
+    sessions   TEXT NOT NULL,
+    PRIMARY KEY (gateway, generation)
+);
+
+-- Signed receipts of what was cut when somebody was put out.
+CREATE TABLE receipts (
+    id        TEXT PRIMARY KEY,
+    user_name TEXT NOT NULL,
+    created   BIGINT NOT NULL,
+    document  TEXT NOT NULL
+);
+
+-- One row; it grows with every change, so that several control planes notice each other's.
+CREATE TABLE generation (
+    n BIGINT NOT NULL
+);
+
+INSERT INTO generation (n) VALUES (1);
 
 CREATE TABLE authorities (
     name        TEXT PRIMARY KEY,

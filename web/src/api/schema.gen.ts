@@ -857,7 +857,11 @@ export interface components {
             expires?: string;
             groups?: string[];
             kind: string;
+            /** Format: date-time */
+            mfa?: string;
             roles?: string[];
+            scope?: components["schemas"]["Scope"];
+            token?: string;
             user: string;
         };
         NewCertificate: {
@@ -894,6 +898,8 @@ export interface components {
              * @description To the minute
              */
             readonly last_used?: string;
+            /** @description Narrows what it opens */
+            scope?: components["schemas"]["Scope"];
             /** @description The access token. It is shown this once. */
             token: string;
             /** @description Whose token it is */
@@ -981,6 +987,12 @@ export interface components {
             origin: string;
             rotations?: components["schemas"]["Rotation"][];
         };
+        RequestRule: {
+            /** Format: int64 */
+            approvals?: number;
+            approvers?: string[];
+            max?: string;
+        };
         Resource: {
             accounts: {
                 [key: string]: string;
@@ -989,6 +1001,7 @@ export interface components {
             ca?: string;
             database?: string;
             durability?: string;
+            gateways?: string[];
             labels?: {
                 [key: string]: string;
             };
@@ -1000,12 +1013,18 @@ export interface components {
             accounts: string[];
             admin?: boolean;
             auditor?: boolean;
+            from?: string[];
             groups?: string[];
             labels?: {
                 [key: string]: string;
             };
+            max_session?: string;
+            mfa?: string;
             name: string;
+            request?: components["schemas"]["RequestRule"];
             resources?: string[];
+            statements?: components["schemas"]["StatementRules"];
+            when?: components["schemas"]["Window"][];
         };
         RotatedKey: {
             /** @description The one before, which has signed the change */
@@ -1017,6 +1036,16 @@ export interface components {
             checkpoint: string;
             inclusion: components["schemas"]["Inclusion"];
         };
+        Scope: {
+            /** @description Accounts that it opens them as */
+            accounts?: string[];
+            /** @description Networks (CIDR) from which it may be used */
+            from?: string[];
+            /** @description Names of resources that it opens */
+            resources?: string[];
+            /** @description Classes of statements that it may run */
+            statements?: string[];
+        };
         SecretInput: {
             /** @description PEM */
             certificate?: string;
@@ -1025,9 +1054,26 @@ export interface components {
             password?: string;
             username?: string;
         };
+        StatementRules: {
+            classes?: string[];
+            deny_columns?: string[];
+            deny_tables?: string[];
+            /** Format: int64 */
+            max_rows?: number;
+            require_where?: boolean;
+            tables?: string[];
+        };
         Suspension: {
+            /**
+             * Format: date-time
+             * @description Certificates issued before are refused
+             */
+            readonly certificates_valid_from?: string;
+            /** @description Groups that the identity provider named at the last sign-in */
+            readonly claimed_groups?: string[];
             /** Format: date-time */
             readonly created?: string;
+            email?: string;
             /** @description Groups; roles may be given to these */
             groups?: string[];
             /**
@@ -1041,8 +1087,13 @@ export interface components {
             roles?: string[];
             /** Format: int64 */
             sessions_killed: number;
+            readonly source?: string;
             /** @description Changed by suspend and reinstate alone */
             readonly suspended?: boolean;
+            /** @description The name that people read, such as Alice Jones */
+            title?: string;
+            /** @description For service accounts: OIDC tokens that prove it, such as those of a CI system */
+            workloads?: components["schemas"]["Workload"][];
         };
         Token: {
             /** Format: date-time */
@@ -1057,6 +1108,8 @@ export interface components {
              * @description To the minute
              */
             readonly last_used?: string;
+            /** @description Narrows what it opens */
+            scope?: components["schemas"]["Scope"];
             /** @description Whose token it is */
             user: string;
         };
@@ -1101,8 +1154,16 @@ export interface components {
             value: string;
         };
         User: {
+            /**
+             * Format: date-time
+             * @description Certificates issued before are refused
+             */
+            readonly certificates_valid_from?: string;
+            /** @description Groups that the identity provider named at the last sign-in */
+            readonly claimed_groups?: string[];
             /** Format: date-time */
             readonly created?: string;
+            email?: string;
             /** @description Groups; roles may be given to these */
             groups?: string[];
             /**
@@ -1114,12 +1175,33 @@ export interface components {
             name: string;
             /** @description Roles given by name */
             roles?: string[];
+            readonly source?: string;
             /** @description Changed by suspend and reinstate alone */
             readonly suspended?: boolean;
+            /** @description The name that people read, such as Alice Jones */
+            title?: string;
+            /** @description For service accounts: OIDC tokens that prove it, such as those of a CI system */
+            workloads?: components["schemas"]["Workload"][];
+        };
+        Window: {
+            days?: string[];
+            from: string;
+            to: string;
+            zone?: string;
         };
         WitnessStatus: {
             name: string;
             trouble?: string;
+        };
+        Workload: {
+            /** @description What the token must be made out to */
+            audience: string;
+            /** @description Claims and their values, such as sub: repo:acme/shop:*; * stands for any characters */
+            claims: {
+                [key: string]: string;
+            };
+            /** @description The issuer's URL, where its OpenID configuration is found */
+            issuer: string;
         };
     };
     responses: never;

@@ -1,4 +1,4 @@
-package admin
+package access
 
 import (
 	"sync"
@@ -8,8 +8,9 @@ import (
 // maxLimited bounds the keys that a limiter remembers.
 const maxLimited = 10_000
 
-// limiter counts failures by key: burst of them at once, and one more for each pause that passes.
-type limiter struct {
+// Limiter counts failures by key: burst of them at once, and one more for each pause that passes. It is safe for
+// concurrent use.
+type Limiter struct {
 	burst float64
 	pause time.Duration
 
@@ -23,12 +24,13 @@ type debt struct {
 	at       time.Time
 }
 
-func newLimiter(burst int, pause time.Duration) *limiter {
-	return &limiter{burst: float64(burst), pause: pause, keys: map[string]debt{}}
+// NewLimiter makes a limiter.
+func NewLimiter(burst int, pause time.Duration) *Limiter {
+	return &Limiter{burst: float64(burst), pause: pause, keys: map[string]debt{}}
 }
 
-// blocked says how long the key has to wait; 0 when it need not.
-func (l *limiter) blocked(key string, now time.Time) time.Duration {
+// Blocked says how long the key has to wait; 0 when it need not.
+func (l *Limiter) Blocked(key string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	over := l.present(key, now) + 1 - l.burst
@@ -38,8 +40,8 @@ func (l *limiter) blocked(key string, now time.Time) time.Duration {
 	return time.Duration(over * float64(l.pause))
 }
 
-// note counts a failure.
-func (l *limiter) note(key string, now time.Time) {
+// Note counts a failure.
+func (l *Limiter) Note(key string, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, known := l.keys[key]; !known && len(l.keys) >= maxLimited {
@@ -48,7 +50,7 @@ func (l *limiter) note(key string, now time.Time) {
 	l.keys[key] = debt{failures: l.present(key, now) + 1, at: now}
 }
 
-func (l *limiter) present(key string, now time.Time) float64 {
+func (l *Limiter) present(key string, now time.Time) float64 {
 	d, ok := l.keys[key]
 	if !ok {
 		return 0
@@ -57,7 +59,7 @@ func (l *limiter) present(key string, now time.Time) float64 {
 }
 
 // forget drops the keys that owe nothing; when all still owe, it drops some, since memory is bounded first.
-func (l *limiter) forget(now time.Time) {
+func (l *Limiter) forget(now time.Time) {
 	for key := range l.keys {
 		if l.present(key, now) == 0 {
 			delete(l.keys, key)

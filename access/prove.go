@@ -1,0 +1,87 @@
+package access
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// An access token is sally_<id>_<secret>.
+const tokenPrefix = "sally_"
+
+// FormatToken writes a token.
+func FormatToken(id, secret string) string { return tokenPrefix + id + "_" + secret }
+
+// ParseToken takes a token apart; what has not its form gives an empty id.
+func ParseToken(token string) (id, secret string) {
+	rest, ok := strings.CutPrefix(token, tokenPrefix)
+	if !ok {
+		return "", ""
+	}
+	id, secret, ok = strings.Cut(rest, "_")
+	if !ok {
+		return "", ""
+	}
+	return id, secret
+}
+
+// HashSecret is how a secret of 256 random bits is stored: a plain hash is enough for these.
+func HashSecret(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
+
+// SecretMatches compares in constant time.
+func SecretMatches(secret, hash string) bool {
+	return subtle.ConstantTimeCompare([]byte(HashSecret(secret)), []byte(hash)) == 1
+}
+
+// ProveToken finds the token whose secret this is, in the same time whether it is there or not. It looks at nothing
+// else: AdmitToken does.
+func (e *Engine) ProveToken(token string) (Token, bool) {
+	id, secret := ParseToken(token)
+	t, known := e.snapshot.Tokens[id]
+	return t, SecretMatches(secret, e.snapshot.TokenHashes[id]) && known
+}
+
+// AdmitToken gives the identity of a token that was proven, unless its time or its user's is over.
+func (e *Engine) AdmitToken(t Token, now time.Time) (Identity, error) {
+	id, err := e.Known(t.User)
+	if err != nil {
+		return Identity{}, err
+	}
+	if !t.Expires.IsZero() && !now.Before(t.Expires) {
+		return Identity{}, &Denial{Cause: Expired,
+			Sentence: fmt.Sprintf("your access token expired at %s; ask an admin for a new one", t.Expires.Format(time.RFC3339))}
+	}
+	id.Expires, id.Token, id.Scope = t.Expires, t.ID, t.Scope
+	return id, nil
+}
+
+// AdmitCertificate names the user of a certificate whose chain was verified.
+func (e *Engine) AdmitCertificate(cert *x509.Certificate, now time.Time) (Identity, error) {
+	name, err := UserOf(cert)
+	if err != nil {
+		return Identity{}, badCertificate()
+	}
+	id, err := e.Known(name)
+	if err != nil {
+		return Identity{}, err
+	}
+	if now.After(cert.NotAfter) || now.Before(cert.NotBefore) {
+		return Identity{}, &Denial{Cause: Expired, Sentence: "your certificate has expired; run: sally login"}
+	}
+	if !IssuedAt(cert).After(e.snapshot.Users[name].CertificatesValidFrom) {
+		return Identity{}, badCertificate()
+	}
+	id.Expires, id.MFA = cert.NotAfter, MFAOf(cert)
+	return id, nil
+}
+
+func badCertificate() *Denial {
+	return &Denial{Cause: BadCredentials, Sentence: "your certificate is no longer valid; run: sally login"}
+}

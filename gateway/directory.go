@@ -1,0 +1,194 @@
+// Package gateway is what one gateway knows and keeps: the decisions' engine as its control plane last gave it, and,
+// where that runs elsewhere, the link to it.
+package gateway
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/access"
+)
+
+// Sessions is what a Directory needs of the data plane; *proxy.Server is one.
+type Sessions interface {
+	// Sessions lists the sessions that are open now.
+	Sessions() []access.LiveSession
+	// Kill ends a session, telling its client the reason, and says whether there was one.
+	Kill(id, reason string) (access.Cut, bool)
+	// Review asks judge about every open session's permit: the session goes on under the permit that it returns, or
+	// ends with its error's sentence.
+	Review(judge func(p access.Permit, from netip.Addr) (access.Permit, error)) []access.Cut
+}
+
+// ErrNoEngine says that nothing can be decided: no snapshot came yet.
+var ErrNoEngine = errors.New("no access rules yet")
+
+// Directory answers a gateway's questions by the engine that was applied last. It is safe for concurrent use.
+type Directory struct {
+	now      func() time.Time
+	failures *access.Limiter // wrong tokens, by user
+	used     func(token string, at time.Time)
+
+	engine atomic.Pointer[access.Engine]
+
+	mu       sync.Mutex // held over each Apply and each review
+	sessions Sessions
+}
+
+// Options of a Directory. Zero values are the defaults.
+type Options struct {
+	Now  func() time.Time                 // time.Now
+	Used func(token string, at time.Time) // is told of each use of a token
+}
+
+// NewDirectory makes a directory without an engine, which refuses everybody.
+func NewDirectory(o Options) *Directory {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Used == nil {
+		o.Used = func(string, time.Time) {}
+	}
+	return &Directory{now: o.Now, failures: access.NewLimiter(10, 6*time.Second), used: o.Used}
+}
+
+// SetSessions tells the directory whose sessions it governs.
+func (d *Directory) SetSessions(s Sessions) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sessions = s
+}
+
+// Apply decides by e from here on, and ends the sessions that would not be let in any more. Once it has returned none
+// of them lets a statement pass. A nil e refuses everybody new and ends nothing.
+func (d *Directory) Apply(e *access.Engine) []access.Cut {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.engine.Store(e)
+	return d.review()
+}
+
+func (d *Directory) review() []access.Cut {
+	e := d.engine.Load()
+	if e == nil || d.sessions == nil {
+		return nil
+	}
+	now := d.now()
+	return d.sessions.Review(func(p access.Permit, from netip.Addr) (access.Permit, error) {
+		return e.Authorize(access.Ask{Identity: p.Identity, Resource: p.Resource.Name, Account: p.Account, Addr: from, Now: now})
+	})
+}
+
+// Run ends sessions whose time is over, such as those of a grant that ends, until ctx ends.
+func (d *Directory) Run(ctx context.Context) error {
+	const atLeastEvery = 15 * time.Second
+	for {
+		pause := atLeastEvery
+		if e := d.engine.Load(); e != nil {
+			if next := e.NextChange(d.now()); !next.IsZero() {
+				pause = max(0, min(pause, next.Sub(d.now())))
+			}
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+		d.mu.Lock()
+		d.review()
+		d.mu.Unlock()
+	}
+}
+
+// Sessions lists the sessions that are open now.
+func (d *Directory) Sessions() []access.LiveSession {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.sessions == nil {
+		return nil
+	}
+	return d.sessions.Sessions()
+}
+
+// Kill ends a session, telling its client the reason, and says whether there was one.
+func (d *Directory) Kill(id, reason string) (access.Cut, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.sessions == nil {
+		return access.Cut{}, false
+	}
+	return d.sessions.Kill(id, reason)
+}
+
+func (d *Directory) present() (*access.Engine, error) {
+	if e := d.engine.Load(); e != nil {
+		return e, nil
+	}
+	return nil, ErrNoEngine
+}
+
+// IdentifyToken proves the user by an access token. Unknown users, unknown tokens and wrong secrets cost the same and
+// read the same. After too many failures for a user, further wrong tokens are answered with access.RateLimited; the
+// right one still opens, so that nobody can lock another out (its 256 bits cannot be guessed).
+func (d *Directory) IdentifyToken(_ context.Context, user, token string) (access.Identity, error) {
+	e, err := d.present()
+	if err != nil {
+		return access.Identity{}, err
+	}
+	now := d.now()
+	t, ok := e.ProveToken(token)
+	if !ok || t.User != user {
+		key := "" // all unknown users together
+		if _, known := e.Snapshot().Users[user]; known {
+			key = user
+		}
+		if wait := d.failures.Blocked(key, now); wait > 0 {
+			return access.Identity{}, &access.Denial{Cause: access.RateLimited,
+				Sentence: fmt.Sprintf("too many failed sign-ins; try again in %s", wait.Round(time.Second))}
+		}
+		d.failures.Note(key, now)
+		return access.Identity{}, &access.Denial{Cause: access.BadCredentials, Sentence: "the user name or the access token is wrong"}
+	}
+	id, err := e.AdmitToken(t, now)
+	if err == nil {
+		d.used(t.ID, now)
+	}
+	return id, err
+}
+
+// IdentifyCertificate names the user of a certificate whose chain was verified.
+func (d *Directory) IdentifyCertificate(_ context.Context, cert *x509.Certificate) (access.Identity, error) {
+	e, err := d.present()
+	if err != nil {
+		return access.Identity{}, err
+	}
+	return e.AdmitCertificate(cert, d.now())
+}
+
+// Authorize decides whether somebody may open a resource.
+func (d *Directory) Authorize(_ context.Context, a access.Ask) (access.Permit, error) {
+	e, err := d.present()
+	if err != nil {
+		return access.Permit{}, err
+	}
+	a.Now = d.now()
+	return e.Authorize(a)
+}
+
+// ResourceProtocol names the protocol that a resource speaks; false when there is no such resource.
+func (d *Directory) ResourceProtocol(_ context.Context, resource string) (string, bool) {
+	e := d.engine.Load()
+	if e == nil {
+		return "", false
+	}
+	res, ok := e.Snapshot().Resources[resource]
+	return res.Protocol, ok
+}

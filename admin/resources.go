@@ -98,7 +98,9 @@ type ownResource struct {
 	Database string            `json:"database,omitempty" doc:"Opened when the client names none"`
 	Labels   map[string]string `json:"labels,omitempty"`
 	Accounts []string          `json:"accounts" doc:"Accounts that the caller may use; the first is the default"`
-	Tunnel   string            `json:"tunnel,omitempty" doc:"host:port of the gateway's tunnel entrance; an empty host is the server's own"`
+	Tunnel   string            `json:"tunnel,omitempty" doc:"The first of gateways' tunnel"`
+	// Gateways are where it can be reached, to be tried in this order.
+	Gateways []ownGateway `json:"gateways" doc:"Gateways that serve it, in the order in which to try them"`
 }
 
 // ownResources lists what the caller may open.
@@ -110,8 +112,12 @@ func (s *Service) ownResources(ctx context.Context, in *paging) (*answer[list[ow
 	id := callerOf(ctx).identity
 	return &answer[list[ownResource]]{Body: page(*in, snap.Open(id, s.now()), func(name string) ownResource {
 		r := snap.Resources[name]
-		return ownResource{Name: r.Name, Protocol: r.Protocol, Database: r.Database, Labels: r.Labels,
-			Accounts: snap.Accounts(id, name, s.now()), Tunnel: s.tunnel()}
+		own := ownResource{Name: r.Name, Protocol: r.Protocol, Database: r.Database, Labels: r.Labels,
+			Accounts: snap.Accounts(id, name, s.now()), Gateways: s.gatewaysOf(snap, r)}
+		if len(own.Gateways) > 0 {
+			own.Tunnel = own.Gateways[0].Tunnel
+		}
+		return own
 	})}, nil
 }
 

@@ -905,17 +905,24 @@ export interface components {
             /** @description Whose token it is */
             user: string;
         };
+        OwnGateway: {
+            name: string;
+            /** @description host:port of its tunnel entrance; an empty host is the server's own */
+            tunnel: string;
+        };
         OwnResource: {
             /** @description Accounts that the caller may use; the first is the default */
             accounts: string[];
             /** @description Opened when the client names none */
             database?: string;
+            /** @description Gateways that serve it, in the order in which to try them */
+            gateways: components["schemas"]["OwnGateway"][];
             labels?: {
                 [key: string]: string;
             };
             name: string;
             protocol: string;
-            /** @description host:port of the gateway's tunnel entrance; an empty host is the server's own */
+            /** @description The first of gateways' tunnel */
             tunnel?: string;
         };
         Page: {

@@ -16,10 +16,9 @@ import (
 
 // API calls the control plane's HTTP API as one person. It is safe for concurrent use.
 type API struct {
-	base    *url.URL
-	http    *http.Client
-	token   string
-	session string
+	base  *url.URL
+	http  *http.Client
+	token string // access token, or what a client session gives
 	// pinned is the certificate that a fingerprint matched, set by the first answer.
 	pinned chan *x509.Certificate
 }
@@ -43,7 +42,7 @@ func (p *Profile) API() (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	api.token, api.session = p.Token, p.Session
+	api.token = p.Bearer()
 	return api, nil
 }
 
@@ -83,23 +82,17 @@ func (a *API) Close() { a.http.CloseIdleConnections() }
 // Call sends in as JSON (nil for no body) and decodes the answer into out (nil to ignore it). path begins with "/api/".
 // An answer that is no success is an *APIError.
 func (a *API) Call(ctx context.Context, method, path string, in, out any) error {
-	_, err := a.call(ctx, method, path, in, out)
-	return err
-}
-
-// call is Call that gives the answer's cookies, too.
-func (a *API) call(ctx context.Context, method, path string, in, out any) ([]*http.Cookie, error) {
 	var body io.Reader
 	if in != nil {
 		content, err := json.Marshal(in)
 		if err != nil {
-			return nil, fmt.Errorf("encode request: %w", err)
+			return fmt.Errorf("encode request: %w", err)
 		}
 		body = bytes.NewReader(content)
 	}
 	request, err := http.NewRequestWithContext(ctx, method, a.base.String()+path, body)
 	if err != nil {
-		return nil, fmt.Errorf("make request: %w", err)
+		return fmt.Errorf("make request: %w", err)
 	}
 	a.authenticate(request)
 	if in != nil {
@@ -107,36 +100,31 @@ func (a *API) call(ctx context.Context, method, path string, in, out any) ([]*ht
 	}
 	response, err := a.http.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("call %s: %w", a.base.Host, withoutURL(err))
+		return fmt.Errorf("call %s: %w", a.base.Host, withoutURL(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(io.LimitReader(response.Body, maxAPIAnswer+1))
 	if err != nil {
-		return nil, fmt.Errorf("read answer of %s: %w", a.base.Host, err)
+		return fmt.Errorf("read answer of %s: %w", a.base.Host, err)
 	}
 	if len(content) > maxAPIAnswer {
-		return nil, fmt.Errorf("read answer of %s: more than %d bytes", a.base.Host, maxAPIAnswer)
+		return fmt.Errorf("read answer of %s: more than %d bytes", a.base.Host, maxAPIAnswer)
 	}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
-		return nil, refused(response, content)
+		return refused(response, content)
 	}
 	if out != nil {
 		if err := json.Unmarshal(content, out); err != nil {
-			return nil, fmt.Errorf("read answer of %s: is this a Sallyport server? %w", a.base.Host, err)
+			return fmt.Errorf("read answer of %s: is this a Sallyport server? %w", a.base.Host, err)
 		}
 	}
-	return response.Cookies(), nil
+	return nil
 }
 
 func (a *API) authenticate(request *http.Request) {
 	request.Header.Set("Accept", "application/json")
-	// The server asks for this header wherever a cookie speaks for someone, because a foreign web page cannot set it.
-	request.Header.Set("X-Sallyport", "1")
-	switch {
-	case a.token != "":
+	if a.token != "" {
 		request.Header.Set("Authorization", "Bearer "+a.token)
-	case a.session != "":
-		request.Header.Set("Cookie", a.session)
 	}
 }
 

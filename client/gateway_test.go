@@ -96,7 +96,7 @@ func (a *authority) server(hosts ...string) tls.Certificate {
 func (a *authority) user(name string, public crypto.PublicKey, end time.Time) string {
 	a.t.Helper()
 	return toPEM("CERTIFICATE", a.sign(&x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, NotBefore: end.Add(-8 * time.Hour), NotAfter: end,
+		Subject: pkix.Name{CommonName: name}, NotBefore: end.Add(-65 * time.Minute), NotAfter: end,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, KeyUsage: x509.KeyUsageDigitalSignature,
 	}, public).Raw)
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -15,7 +13,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"time"
 )
 
 // SignIn is what a sign-in needs: a server, and either an access token or a one-time link's token.
@@ -59,18 +56,16 @@ func (s SignIn) Do(ctx context.Context) (*Profile, error) {
 	}
 	defer api.Close()
 	api.token = s.Token
-	if s.Link != "" {
-		if api.session, err = redeem(ctx, api, s.Link); err != nil {
-			return nil, err
-		}
-	}
-	p := &Profile{
-		Name: s.Profile, Server: api.base.String(), ServerCA: s.Trust.CA, Token: s.Token, Session: api.session,
-	}
+	p := &Profile{Name: s.Profile, Server: api.base.String(), ServerCA: s.Trust.CA, Token: s.Token}
 	if p.Name == "" {
 		p.Name = profileNameOf(api.base)
 	}
-	if err := certify(ctx, api, p); err != nil {
+	if s.Link != "" {
+		err = openSession(ctx, api, p, map[string]any{"link": s.Link})
+	} else {
+		err = certify(ctx, api, p)
+	}
+	if err != nil {
 		return nil, err
 	}
 	select {
@@ -81,46 +76,24 @@ func (s SignIn) Do(ctx context.Context) (*Profile, error) {
 	return p, nil
 }
 
-// redeem exchanges a one-time link for a session and gives its cookie as "name=value".
-func redeem(ctx context.Context, api *API, token string) (string, error) {
-	cookies, err := api.call(ctx, http.MethodPost, "/api/v1/sign-in", map[string]string{"token": token}, nil)
-	if err != nil {
-		return "", fmt.Errorf("redeem sign-in link: %w", err)
-	}
-	// A cookie jar would keep a Secure cookie from a plain loopback server, so the cookie is carried by hand.
-	for _, cookie := range cookies {
-		if cookie.Value != "" {
-			return cookie.Name + "=" + cookie.Value, nil
-		}
-	}
-	return "", errors.New("redeem sign-in link: the server opened no session")
-}
-
 // certify makes a key pair and fills p with the certificate that the server gives for it.
 func certify(ctx context.Context, api *API, p *Profile) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, public, err := newKey()
 	if err != nil {
-		return fmt.Errorf("make key: %w", err)
+		return err
 	}
+	var answer certificateAnswer
+	if err := api.Call(ctx, http.MethodPost, "/api/v1/certificates", map[string]string{"public_key": public}, &answer); err != nil {
+		return fmt.Errorf("get certificate: %w", err)
+	}
+	return p.takeCertificate(api, key, answer)
+}
+
+// takeCertificate fills p with the certificate for the key.
+func (p *Profile) takeCertificate(api *API, key *ecdsa.PrivateKey, answer certificateAnswer) error {
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return fmt.Errorf("encode key: %w", err)
-	}
-	public, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		return fmt.Errorf("encode public key: %w", err)
-	}
-	var answer struct {
-		Certificate string    `json:"certificate"`
-		CA          string    `json:"ca"`
-		Expires     time.Time `json:"expires"`
-		Tunnel      string    `json:"tunnel"`
-	}
-	request := map[string]string{
-		"public_key": string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})),
-	}
-	if err := api.Call(ctx, http.MethodPost, "/api/v1/certificates", request, &answer); err != nil {
-		return fmt.Errorf("get certificate: %w", err)
 	}
 	certificate, err := checkCertificate(answer.Certificate, answer.CA, key.Public())
 	if err != nil {
@@ -132,7 +105,6 @@ func certify(ctx context.Context, api *API, p *Profile) error {
 	}
 	p.Certificate, p.CA = answer.Certificate, answer.CA
 	p.Key = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
-	// The certificate's own end is what gateways go by; the answer's "expires" only repeats it.
 	p.User, p.Expires = certificate.Subject.CommonName, certificate.NotAfter.UTC()
 	return nil
 }

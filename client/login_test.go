@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,41 +32,38 @@ type controlPlane struct {
 	*httptest.Server
 	tls    *authority // issued its HTTPS certificate
 	people *authority
+
+	mu              sync.Mutex
+	session, before string // hashes of the client session's present and former secret
+	renewals        int
+	loseAnswer      bool // of the next renewal
 }
 
 func startControlPlane(t *testing.T) *controlPlane {
 	t.Helper()
 	c := &controlPlane{tls: newAuthority(t, "https"), people: newAuthority(t, "people")}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /api/v1/sign-in", func(w http.ResponseWriter, r *http.Request) {
-		var in struct{ Token string }
-		if json.NewDecoder(r.Body).Decode(&in) != nil || in.Token != goodLink {
+	mux.HandleFunc("POST /api/v1/sign-in/client/session", func(w http.ResponseWriter, r *http.Request) {
+		var in sessionRequest
+		if json.NewDecoder(r.Body).Decode(&in) != nil || in.Link != goodLink {
 			problem(w, http.StatusUnauthorized, "that link was used already\x1b[2J")
 			return
 		}
-		http.SetCookie(w, &http.Cookie{Name: "__Host-sally", Value: "session", Path: "/", Secure: true, HttpOnly: true})
+		c.mu.Lock()
+		c.session = in.Next
+		c.mu.Unlock()
+		c.certify(w, in.PublicKey)
 	})
+	mux.HandleFunc("POST /api/v1/sign-in/client/renew", c.renew)
 	mux.HandleFunc("POST /api/v1/certificates", func(w http.ResponseWriter, r *http.Request) {
 		var in struct {
 			PublicKey string `json:"public_key"`
 		}
-		block, _ := pem.Decode(nil)
-		if json.NewDecoder(r.Body).Decode(&in) == nil {
-			block, _ = pem.Decode([]byte(in.PublicKey))
-		}
-		if !c.known(r) || block == nil {
+		if json.NewDecoder(r.Body).Decode(&in) != nil || !c.known(r) {
 			problem(w, http.StatusUnauthorized, "the token is unknown or has ended")
 			return
 		}
-		public, err := x509.ParsePKIXPublicKey(block.Bytes)
-		if err != nil {
-			problem(w, http.StatusBadRequest, err.Error())
-			return
-		}
-		end := hour()
-		answer(w, map[string]any{
-			"certificate": c.people.user("alice@acme.com", public, end), "ca": c.people.pem(), "expires": end, "tunnel": ":7443",
-		})
+		c.certify(w, in.PublicKey)
 	})
 	mux.HandleFunc("GET /api/v1/resources/mine", func(w http.ResponseWriter, r *http.Request) {
 		if !c.known(r) {
@@ -88,9 +86,70 @@ func startControlPlane(t *testing.T) *controlPlane {
 	return c
 }
 
+// sessionRequest is what opens or renews a client session.
+type sessionRequest struct {
+	Link      string `json:"link"`
+	Refresh   string `json:"refresh"`
+	Next      string `json:"next"`
+	PublicKey string `json:"public_key"`
+}
+
+// renew rotates the session's secret; the same renewal again is answered again.
+func (c *controlPlane) renew(w http.ResponseWriter, r *http.Request) {
+	var in sessionRequest
+	if json.NewDecoder(r.Body).Decode(&in) != nil {
+		problem(w, http.StatusBadRequest, "no JSON")
+		return
+	}
+	c.mu.Lock()
+	c.renewals++
+	hash := hexSum("sallysession_" + hexSum("sallyport client session\x00"+in.Refresh))
+	switch {
+	case hash == c.session:
+		c.session, c.before = in.Next, hash
+	case hash == c.before && in.Next == c.session:
+	default:
+		c.mu.Unlock()
+		problem(w, http.StatusUnauthorized, "this session is over; run: sally login")
+		return
+	}
+	lost := c.loseAnswer
+	c.loseAnswer = false
+	c.mu.Unlock()
+	if lost {
+		panic(http.ErrAbortHandler)
+	}
+	c.certify(w, in.PublicKey)
+}
+
+func (c *controlPlane) certify(w http.ResponseWriter, publicKey string) {
+	block, _ := pem.Decode([]byte(publicKey))
+	if block == nil {
+		problem(w, http.StatusBadRequest, "no public key")
+		return
+	}
+	public, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		problem(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	end := hour()
+	answer(w, map[string]any{
+		"certificate": c.people.user("alice@acme.com", public, end), "ca": c.people.pem(), "expires": end, "tunnel": ":7443",
+		"session_expires": end.Add(11 * time.Hour),
+	})
+}
+
 func (c *controlPlane) known(r *http.Request) bool {
-	return r.Header.Get("Authorization") == "Bearer "+goodToken ||
-		r.Header.Get("Cookie") == "__Host-sally=session" && r.Header.Get("X-Sallyport") == "1"
+	bearer := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return bearer == goodToken || c.session != "" && hexSum(bearer) == c.session
+}
+
+func hexSum(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
 }
 
 func (c *controlPlane) fingerprint() string {
@@ -125,8 +184,8 @@ func TestSignInByEachProofAndTrust(t *testing.T) {
 			if p.Server != c.URL || p.User != "alice@acme.com" || p.Tunnel != "127.0.0.1:7443" || p.ServerCA != c.tls.pem() {
 				t.Errorf("server %s, user %s, tunnel %s", p.Server, p.User, p.Tunnel)
 			}
-			if p.Token != s.Token || (p.Session == "") != (s.Link == "") {
-				t.Errorf("keeps token: %t, session: %t", p.Token != "", p.Session != "")
+			if p.Token != s.Token || (p.Refresh == "") != (s.Link == "") {
+				t.Errorf("keeps token: %t, session: %t", p.Token != "", p.Refresh != "")
 			}
 			pair, err := p.KeyPair()
 			if err != nil {

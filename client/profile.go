@@ -19,10 +19,13 @@ type Profile struct {
 	ServerCA string `json:"server_ca,omitempty"`
 	User     string `json:"user"`
 
-	// Token is the access token, kept only when the sign-in was made with one. Session is the "name=value" cookie that
-	// a one-time link was exchanged for. API calls carry whichever is set; tunnels need neither.
-	Token   string `json:"token,omitempty"`
-	Session string `json:"session,omitempty"`
+	// Token is the access token, kept only when the sign-in was made with one.
+	Token string `json:"token,omitempty"`
+	// Refresh is the secret of the client session that any other sign-in opens, good for one renewal. NextRefresh is the
+	// one that takes its place; it is kept while a renewal is under way. The session ends at SessionExpires.
+	Refresh        string    `json:"refresh,omitempty"`
+	NextRefresh    string    `json:"next_refresh,omitempty"`
+	SessionExpires time.Time `json:"session_expires,omitzero"`
 
 	// Certificate and Key prove the person to a gateway; CA is what the gateway's certificate must chain to. All PEM.
 	Certificate string    `json:"certificate"`
@@ -30,6 +33,8 @@ type Profile struct {
 	CA          string    `json:"ca"`
 	Expires     time.Time `json:"expires"` // when Certificate ends
 	Tunnel      string    `json:"tunnel"`  // host:port of the gateway's tunnel entrance
+
+	store *Store // where it was loaded from; nil: the person's own
 }
 
 // ErrSignedOut says that this machine holds no profile to work with.
@@ -63,12 +68,18 @@ func (p *Profile) GatewayRoots() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// Renewal is the command that gets a new certificate for this profile.
-func (p *Profile) Renewal() string {
-	if p.Token != "" {
-		return "sally login"
+// Renewal is the command that signs in again once the profile cannot renew itself.
+func (p *Profile) Renewal() string { return "sally login" }
+
+// Bearer is what API calls carry to say who makes them: the access token, or what the client session gives.
+func (p *Profile) Bearer() string {
+	switch {
+	case p.Token != "":
+		return p.Token
+	case p.Refresh != "":
+		return sessionBearer(p.Refresh)
 	}
-	return "sally login LINK, with a new sign-in link"
+	return ""
 }
 
 // Format never shows the secrets, whatever the verb.

@@ -90,7 +90,7 @@ func (s *Store) Load(name string) (*Profile, error) {
 	if err := json.Unmarshal(content, &p); err != nil {
 		return nil, fmt.Errorf("read profile %s: %w", name, err)
 	}
-	p.Name = name
+	p.Name, p.store = name, s
 	return &p, nil
 }
 
@@ -118,6 +118,17 @@ func (s *Store) ForServer(server, name string) (*Profile, error) {
 
 // Save writes p and makes it the active profile.
 func (s *Store) Save(p *Profile) error {
+	if err := s.put(p); err != nil {
+		return err
+	}
+	if err := replaceFile(filepath.Join(s.dir, "active"), []byte(p.Name+"\n")); err != nil {
+		return fmt.Errorf("activate profile %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+// put writes p.
+func (s *Store) put(p *Profile) error {
 	path, err := s.path(p.Name)
 	if err != nil {
 		return err
@@ -133,9 +144,6 @@ func (s *Store) Save(p *Profile) error {
 	}
 	if err := replaceFile(path, append(content, '\n')); err != nil {
 		return fmt.Errorf("save profile %s: %w", p.Name, err)
-	}
-	if err := replaceFile(filepath.Join(s.dir, "active"), []byte(p.Name+"\n")); err != nil {
-		return fmt.Errorf("activate profile %s: %w", p.Name, err)
 	}
 	return nil
 }

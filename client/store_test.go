@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/sallyport/sallyport/client"
 )
@@ -53,7 +54,7 @@ func TestStoreKeepsProfilesPrivate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(*want, *got); diff != "" {
+	if diff := cmp.Diff(*want, *got, cmpopts.IgnoreUnexported(client.Profile{})); diff != "" {
 		t.Error(diff)
 	}
 	path := filepath.Join(dir, "profiles", "test.json")
@@ -109,7 +110,7 @@ func TestStoreRefusesNamesThatArePaths(t *testing.T) {
 }
 
 func TestProfileNeverPrintsItsSecrets(t *testing.T) {
-	p := client.Profile{Name: "test", Token: "s3cr3t", Session: "s3cr3t", Key: "s3cr3t"}
+	p := client.Profile{Name: "test", Token: "s3cr3t", Refresh: "s3cr3t", NextRefresh: "s3cr3t", Key: "s3cr3t"}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 		for _, printed := range []string{fmt.Sprintf(verb, p), fmt.Sprintf(verb, &p)} {
 			if strings.Contains(printed, "s3cr3t") {

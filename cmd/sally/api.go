@@ -118,10 +118,7 @@ type bearer struct {
 }
 
 func bearerOf(p *client.Profile) bearer {
-	if p.Token != "" {
-		return bearer{token: p.Token}
-	}
-	return bearer{cookie: p.Session}
+	return bearer{token: p.Bearer()}
 }
 
 // apiClient speaks to /api/v1 of one server.

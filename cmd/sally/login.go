@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -238,21 +237,16 @@ func newLogoutCommand() *cobra.Command {
 	return cmd
 }
 
-// endSession ends the server's side of a sign-in by link. Leaving this machine does not wait for a server that is away,
+// endSession ends the server's side of a sign-in. Leaving this machine does not wait for a server that is away,
 // where the session ends by itself.
 func endSession(ctx context.Context, store *client.Store, name string) {
 	p, err := store.Load(name)
-	if err != nil || p.Session == "" {
-		return
-	}
-	api, err := p.API()
 	if err != nil {
 		return
 	}
-	defer api.Close()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	_ = api.Call(ctx, http.MethodPost, "/api/v1/sign-out", nil, nil)
+	_ = p.SignOut(ctx)
 }
 
 func logoutNames(store *client.Store, args []string, all bool) ([]string, error) {

@@ -86,7 +86,8 @@ func (s *Service) suspend(ctx context.Context, name string) (killed int, u acces
 	before := u
 	u.Suspended = true
 	cuts, err := s.change(ctx, act{action: "users.suspend", target: name, before: before, after: u}, func(ctx context.Context) error {
-		return s.store.Suspend(ctx, name, s.now())
+		_, err := s.store.Suspend(ctx, name, s.now())
+		return err
 	})
 	for _, c := range cuts {
 		if c.User == name {

@@ -154,9 +154,12 @@ func (s *Store) DeleteWebSession(ctx context.Context, hash string) error {
 }
 
 // Suspend marks the user, refuses their certificates issued before now for good, and drops their one-time secrets and
-// web sessions, all at once. Tokens stay, and are refused while the user is suspended.
-func (s *Store) Suspend(ctx context.Context, user string, now time.Time) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
+// web sessions, all at once; it says how many. Tokens stay, and are refused while the user is suspended.
+func (s *Store) Suspend(ctx context.Context, user string, now time.Time) (dropped SignIns, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		if dropped, err = countSignIns(ctx, tx, user); err != nil {
+			return err
+		}
 		for _, q := range []string{"DELETE FROM one_time_secrets WHERE user_name = $1", "DELETE FROM web_sessions WHERE user_name = $1"} {
 			if _, err := tx.ExecContext(ctx, q, user); err != nil {
 				return fmt.Errorf("drop sign-ins: %w", err)
@@ -167,6 +170,7 @@ func (s *Store) Suspend(ctx context.Context, user string, now time.Time) error {
 		}
 		return moveOn(ctx, tx)
 	})
+	return dropped, err
 }
 
 // Authority reads a certificate authority: its certificate (PEM) and its sealed key; ErrNotFound when there is none.

@@ -133,7 +133,8 @@ CREATE TABLE passwords (
     created   BIGINT NOT NULL
 );
 
--- Enrolled gateways. Serial is that of the certificate that counts; generation the newest that the gateway applied.
+-- Enrolled gateways. Serial is that of the certificate that counts, followed by that of the one which will once it is
+-- used; generation the newest that the gateway applied.
 CREATE TABLE gateways (
     name       TEXT PRIMARY KEY,
     spec       TEXT NOT NULL,
@@ -141,7 +142,7 @@ CREATE TABLE gateways (
     created    BIGINT NOT NULL,
     last_seen  BIGINT NOT NULL,
     generation BIGINT NOT NULL,
-    sessions   TEXT NOT NULL -- JSON of those that are open
+    sessions   TEXT NOT NULL -- JSON of its last report: its version and the sessions that are open
 );
 
 -- What gateways cut when they applied a generation.

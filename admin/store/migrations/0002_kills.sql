@@ -1,0 +1,8 @@
+-- +goose Up
+-- Orders to end a session at a gateway that may hang on another control plane than the one that was asked.
+CREATE TABLE kills (
+    session TEXT PRIMARY KEY,
+    gateway TEXT NOT NULL,
+    reason  TEXT NOT NULL,
+    created BIGINT NOT NULL
+);

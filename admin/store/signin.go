@@ -93,14 +93,15 @@ const (
 // WebSession is a browser or a local client that is signed in. Hash is the SHA-256 of its secret, in hex.
 type WebSession struct {
 	Hash       string
-	HashBefore string // of the secret that was rotated away last; empty: none
+	ID         string // stays when the secret is replaced
+	HashBefore string // of the secret that was replaced last; empty: none
 	Kind       string
 	User       string
 	Created    time.Time
 	Expires    time.Time
 	LastUsed   time.Time
 	MFA        time.Time // when a passkey was used in it last; zero: never
-	Provider   string    // the identity provider's refresh token, sealed; empty: none
+	Provider   string    // the ID of the ProviderGrant that it goes by; empty: none
 }
 
 // PutWebSession keeps a new session, and drops those that have expired.
@@ -112,9 +113,9 @@ func putWebSession(ctx context.Context, tx *sql.Tx, ws WebSession) error {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM web_sessions WHERE expires <= $1", micros(ws.Created)); err != nil {
 		return fmt.Errorf("drop expired web sessions: %w", err)
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO web_sessions (hash, hash_before, kind, user_name, created, expires, last_used, mfa, provider)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, ws.Hash, ws.HashBefore, ws.Kind, ws.User, micros(ws.Created), micros(ws.Expires),
-		micros(ws.LastUsed), micros(ws.MFA), ws.Provider)
+	_, err := tx.ExecContext(ctx, `INSERT INTO web_sessions (hash, id, hash_before, kind, user_name, created, expires, last_used, mfa, provider)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, ws.Hash, ws.ID, ws.HashBefore, ws.Kind, ws.User, micros(ws.Created),
+		micros(ws.Expires), micros(ws.LastUsed), micros(ws.MFA), ws.Provider)
 	return wrap("put web session", err)
 }
 
@@ -135,11 +136,16 @@ func (s *Store) SpendLink(ctx context.Context, hash string, ws WebSession) error
 
 // WebSession finds the session of a secret; ErrNotFound when there is none.
 func (s *Store) WebSession(ctx context.Context, hash string) (WebSession, error) {
-	ws := WebSession{Hash: hash}
+	return webSession(s.db.QueryRowContext(ctx, webSessionQuery+"hash = $1", hash))
+}
+
+const webSessionQuery = `SELECT hash, id, hash_before, kind, user_name, created, expires, last_used, mfa, provider
+	FROM web_sessions WHERE `
+
+func webSession(row *sql.Row) (WebSession, error) {
+	var ws WebSession
 	var created, expires, used, mfa int64
-	err := s.db.QueryRowContext(ctx, `SELECT hash_before, kind, user_name, created, expires, last_used, mfa, provider
-		FROM web_sessions WHERE hash = $1`, hash).
-		Scan(&ws.HashBefore, &ws.Kind, &ws.User, &created, &expires, &used, &mfa, &ws.Provider)
+	err := row.Scan(&ws.Hash, &ws.ID, &ws.HashBefore, &ws.Kind, &ws.User, &created, &expires, &used, &mfa, &ws.Provider)
 	if errors.Is(err, sql.ErrNoRows) {
 		return WebSession{}, ErrNotFound
 	}
@@ -160,7 +166,8 @@ func (s *Store) Suspend(ctx context.Context, user string, now time.Time) (droppe
 		if dropped, err = countSignIns(ctx, tx, user); err != nil {
 			return err
 		}
-		for _, q := range []string{"DELETE FROM one_time_secrets WHERE user_name = $1", "DELETE FROM web_sessions WHERE user_name = $1"} {
+		for _, q := range []string{"DELETE FROM one_time_secrets WHERE user_name = $1", "DELETE FROM web_sessions WHERE user_name = $1",
+			"DELETE FROM provider_grants WHERE user_name = $1"} {
 			if _, err := tx.ExecContext(ctx, q, user); err != nil {
 				return fmt.Errorf("drop sign-ins: %w", err)
 			}

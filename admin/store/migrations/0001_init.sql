@@ -1,6 +1,8 @@
 -- Plain SQL that SQLite and PostgreSQL both take. Times are microseconds since 1970 in UTC, 0 for never; lists and
 -- documents are JSON text; hashes are SHA-256 in hex.
 
+-- +goose Up
+
 CREATE TABLE users (
     name                    TEXT PRIMARY KEY,
     kind                    TEXT NOT NULL,
@@ -98,11 +100,13 @@ CREATE TABLE one_time_secrets (
 
 CREATE INDEX one_time_secrets_by_user ON one_time_secrets (user_name);
 
--- Sign-ins that are open: kind is web for a browser's cookie, client for a local client's refresh secret. The hash
--- before is that of the refresh secret which the present one replaced: who shows it again has stolen it, or was stolen
--- from, and the session ends. Provider holds the identity provider's refresh token, sealed.
+-- Sign-ins that are open: kind is web for a browser's cookie, client for a local client's refresh secret. A client's
+-- secret is replaced at each use, and the hash before is that of the one before; the id stays, and who names it with
+-- any other secret has stolen it, or was stolen from, and the session ends. Provider names the provider_grants that it
+-- goes by; empty: none.
 CREATE TABLE web_sessions (
     hash        TEXT PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE,
     hash_before TEXT NOT NULL,
     kind        TEXT NOT NULL,
     user_name   TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
@@ -114,6 +118,29 @@ CREATE TABLE web_sessions (
 );
 
 CREATE INDEX web_sessions_by_user ON web_sessions (user_name);
+
+CREATE INDEX web_sessions_by_hash_before ON web_sessions (hash_before);
+
+CREATE INDEX web_sessions_by_provider ON web_sessions (provider);
+
+-- What the identity provider granted with a sign-in, by which it is asked whether the sign-in still holds. Several
+-- sessions go by one grant when one of them signed in the others.
+CREATE TABLE provider_grants (
+    id        TEXT PRIMARY KEY,
+    user_name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
+    token     TEXT NOT NULL,   -- the provider's refresh token, sealed
+    asked     BIGINT NOT NULL, -- when the provider was last asked; a later answer may be under way
+    away      BIGINT NOT NULL  -- since when it has not answered; 0: it did
+);
+
+-- Who a user is at the identity provider, so that a name that is given to somebody else there does not bring them what
+-- the former holder had.
+CREATE TABLE provider_subjects (
+    user_name TEXT PRIMARY KEY REFERENCES users (name) ON DELETE CASCADE,
+    issuer    TEXT NOT NULL,
+    subject   TEXT NOT NULL,
+    UNIQUE (issuer, subject)
+);
 
 CREATE TABLE passkeys (
     id        TEXT PRIMARY KEY,

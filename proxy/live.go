@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"net/netip"
 	"sync"
@@ -36,18 +35,6 @@ func (l *live) relaying(s *session, gate *Gate) {
 	if s.reviewed != nil {
 		gate.setPermit(s.reviewed)
 	}
-}
-
-// drained waits until no session is left or ctx ends.
-func (l *live) drained(ctx context.Context) {
-	for l.count() > 0 && sleep(ctx, 50*time.Millisecond) {
-	}
-}
-
-func (l *live) count() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.sessions)
 }
 
 func (l *live) each(visit func(*session)) {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/access"
@@ -98,6 +99,8 @@ type Server struct {
 	pending  *pending
 	live     live
 
+	connections atomic.Int64 // that are being served, from their first byte on
+
 	ctx      context.Context // ends when sessions must end
 	stop     context.CancelCauseFunc
 	running  sync.WaitGroup
@@ -162,11 +165,19 @@ func (s *Server) serve(l net.Listener, start func(ctx context.Context, conn net.
 		}
 		backoff = 0
 		admitted := s.pending.add(conn)
+		s.connections.Add(1)
 		s.running.Go(func() {
+			defer s.connections.Add(-1)
 			defer conn.Close()
 			defer admitted()
 			start(s.ctx, conn, admitted)
 		})
+	}
+}
+
+// drained waits until no connection is left or ctx ends.
+func (s *Server) drained(ctx context.Context) {
+	for s.connections.Load() > 0 && sleep(ctx, 10*time.Millisecond) {
 	}
 }
 
@@ -187,8 +198,11 @@ func (s *Server) Shutdown(ctx context.Context) {
 		_ = l.Close()
 	}
 	s.mu.Unlock()
+	handshakes, cancel := context.WithTimeout(ctx, s.limits.LastWord)
+	defer cancel()
+	s.drained(handshakes) // who has begun to say who they are may finish
 	s.pending.closeAll()
-	s.live.drained(ctx)
+	s.drained(ctx)
 	s.stop(&Ended{Sentence: "the gateway is being stopped; connect again", Shutdown: true})
 	s.running.Wait()
 }

@@ -43,6 +43,8 @@ type config struct {
 	Log    logConfig     `yaml:"log"`
 	// DrainTimeout is how long sessions may go on after the order to stop.
 	DrainTimeout time.Duration `yaml:"drain_timeout"`
+	// HandoverTimeout is drain_timeout where the next program follows: so long new clients wait at most.
+	HandoverTimeout time.Duration `yaml:"handover_timeout"`
 }
 
 // listenConfig holds host:port each; "off" closes an entrance.
@@ -83,7 +85,7 @@ func defaultConfig() (config, error) {
 		Listen:       listenConfig{Web: "127.0.0.1:7480", Tunnel: "127.0.0.1:7443", Postgres: "127.0.0.1:7432"},
 		Audit:        auditConfig{Index: indexConfig{Kind: embeddedIndex}},
 		Log:          logConfig{Format: "text"},
-		DrainTimeout: 30 * time.Second,
+		DrainTimeout: 30 * time.Second, HandoverTimeout: 5 * time.Second,
 	}, nil
 }
 
@@ -146,7 +148,7 @@ func (c *config) validate() error {
 	for key, n := range map[string]int64{
 		"limits.handshakes": int64(c.Limits.Handshakes), "limits.handshake_timeout": int64(c.Limits.HandshakeTimeout),
 		"limits.connect_timeout": int64(c.Limits.ConnectTimeout), "limits.large_message_bytes": c.Limits.LargeMessages,
-		"drain_timeout": int64(c.DrainTimeout),
+		"drain_timeout": int64(c.DrainTimeout), "handover_timeout": int64(c.HandoverTimeout),
 	} {
 		if n < 0 {
 			return fmt.Errorf("%s: must not be negative", key)

@@ -52,7 +52,10 @@ func newServerCommand() *cobra.Command {
 		Short: "Run Sallyport: gateway, control plane, record and web UI in one process",
 		Long: `Runs Sallyport. Without arguments it listens on loopback and keeps its state under the data directory, which it
 makes on the first start together with a certificate authority, a journal and a first admin, whose one-time sign-in
-link it prints. Ctrl-C or SIGTERM stops accepting, lets sessions finish for drain_timeout, and ends.`,
+link it prints. Ctrl-C or SIGTERM stops accepting, lets sessions finish for drain_timeout, and ends.
+
+SIGUSR2 does the same (within handover_timeout) and then runs the program that is at the same path now, in the same process: clients who connect
+meanwhile wait, and are not refused. Sockets that systemd passes on (named web, tunnel, postgres) are used as well.`,
 		Example: `  sally server
   sally server --config /etc/sallyport/sally.yaml
   sally server --data-dir /var/lib/sallyport --listen-postgres 0.0.0.0:5432`,
@@ -66,7 +69,9 @@ link it prints. Ctrl-C or SIGTERM stops accepting, lets sessions finish for drai
 			if err := c.validate(); err != nil {
 				return err
 			}
-			return runServer(cmd.Context(), c, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			ctx, stop := untilHandover(cmd.Context())
+			defer stop()
+			return runServer(ctx, c, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f := cmd.Flags()
@@ -109,19 +114,31 @@ type server struct {
 	webTLS        *tls.Config // nil: plain HTTP
 }
 
-// runServer runs until ctx ends, then drains and closes.
-func runServer(ctx context.Context, c config, out, logOut io.Writer) (err error) {
+// runServer runs until ctx ends, then drains and closes, and is followed by the next program if that was asked for.
+func runServer(ctx context.Context, c config, out, logOut io.Writer) error {
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
 	s := &server{config: c, log: c.logger(logOut)}
-	defer func() { err = errors.Join(err, s.close()) }()
-	if err := s.open(ctx); err != nil {
+	sockets, err := s.run(ctx, out)
+	if err = errors.Join(err, s.close()); err != nil || sockets == nil {
 		return err
+	}
+	return sockets.follow(program)
+}
+
+// run gives the sockets that the next program needs; nil when there is none to come.
+func (s *server) run(ctx context.Context, out io.Writer) (kept, error) {
+	if err := s.open(ctx); err != nil {
+		return nil, err
 	}
 	listeners, err := s.listen(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.announce(ctx, listeners, out); err != nil {
-		return err
+		return nil, err
 	}
 	return s.serve(ctx, listeners)
 }
@@ -249,8 +266,8 @@ func (s *server) openGateway(context.Context) error {
 
 func (s *server) path(name string) string { return filepath.Join(s.config.DataDir, name) }
 
-// serve runs the entrances until ctx ends or one of them fails.
-func (s *server) serve(ctx context.Context, l listeners) error {
+// serve runs the entrances until ctx ends or one of them fails. It gives the sockets for the next program.
+func (s *server) serve(ctx context.Context, l listeners) (sockets kept, err error) {
 	run, ctx := errgroup.WithContext(ctx)
 	if l.tunnel != nil {
 		run.Go(func() error { return s.gateway.ServeTunnel(l.tunnel) })
@@ -269,16 +286,23 @@ func (s *server) serve(ctx context.Context, l listeners) error {
 	run.Go(func() error { return s.access.Run(ctx) })
 	run.Go(func() error {
 		<-ctx.Done()
-		s.log.Info("stopping: no new connections", "sessions", len(s.gateway.Sessions()), "drain_timeout", s.config.DrainTimeout)
-		drain, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
+		var kept error
+		timeout := s.config.DrainTimeout
+		if errors.Is(context.Cause(ctx), errHandover) {
+			sockets, kept = l.keep()
+			timeout = s.config.HandoverTimeout
+		}
+		s.log.Info("stopping: no new connections", "sessions", len(s.gateway.Sessions()), "drain_timeout", timeout)
+		drain, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		s.gateway.Shutdown(drain)
 		for _, h := range servers {
 			_ = h.Close() // live tails never end by themselves
 		}
-		return nil
+		return kept
 	})
-	return run.Wait()
+	err = run.Wait()
+	return sockets, err
 }
 
 func (s *server) serveHTTP(run *errgroup.Group, h *http.Server, l net.Listener) *http.Server {

@@ -17,19 +17,25 @@ type listeners struct {
 }
 
 func (s *server) listen(ctx context.Context) (l listeners, err error) {
-	var config net.ListenConfig
+	former, err := inheritListeners()
+	if err != nil {
+		return l, err
+	}
 	for _, e := range []struct {
-		address string
-		to      *net.Listener
+		name, address string
+		to            *net.Listener
 	}{
-		{s.config.Listen.Web, &l.web}, {s.config.Listen.Tunnel, &l.tunnel}, {s.config.Listen.Postgres, &l.postgres},
+		{"web", s.config.Listen.Web, &l.web}, {"tunnel", s.config.Listen.Tunnel, &l.tunnel}, {"postgres", s.config.Listen.Postgres, &l.postgres},
 	} {
 		if e.address == off {
 			continue
 		}
-		if *e.to, err = config.Listen(ctx, "tcp", e.address); err != nil {
+		if *e.to, err = former.listen(ctx, e.name, e.address); err != nil {
 			return l, fmt.Errorf("listen: %w", err)
 		}
+	}
+	if err := former.closeRest(); err != nil {
+		return l, fmt.Errorf("close former sockets: %w", err)
 	}
 	if l.tunnel != nil {
 		s.tunnelAddress = s.reachable(l.tunnel.Addr())
@@ -93,6 +99,20 @@ func (s *server) announce(ctx context.Context, l listeners, out io.Writer) error
 		fmt.Fprintln(out, "\nThe web is off; use: sally admin --data-dir", s.config.DataDir)
 	}
 	return nil
+}
+
+// keep holds the sockets open for the next program.
+func (l listeners) keep() (kept, error) {
+	k := kept{}
+	for name, one := range map[string]net.Listener{"web": l.web, "tunnel": l.tunnel, "postgres": l.postgres} {
+		if one == nil {
+			continue
+		}
+		if err := k.keep(name, one); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
 }
 
 func (s *server) webURL(l listeners) string {

@@ -257,7 +257,7 @@ func newPlaneWith(t *testing.T, change func(*admin.Config)) *plane {
 	t.Helper()
 	p := &plane{t: t, record: newRecord(), gateway: &sessions{}, secrets: &secrets{values: map[string]creds.Secret{}},
 		log: &bytes.Buffer{}, clock: time.Now()}
-	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "state.db"))
+	st, err := store.Open(t.Context(), store.Config{File: filepath.Join(t.TempDir(), "state.db")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/sallyport/sallyport/access"
 )
 
-// Load reads the whole state in one transaction.
+// Load reads the whole state, as it was at one moment.
 func (s *Store) Load(ctx context.Context) (*access.Snapshot, error) {
 	st := &access.Snapshot{
 		Users:       map[string]access.User{},
@@ -23,7 +23,7 @@ func (s *Store) Load(ctx context.Context) (*access.Snapshot, error) {
 		Gateways:    map[string]access.Gateway{},
 		TokenHashes: map[string]string{},
 	}
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.reading(ctx, func(tx *sql.Tx) error {
 		for _, load := range []func(context.Context, *sql.Tx) error{
 			func(ctx context.Context, tx *sql.Tx) error {
 				return tx.QueryRowContext(ctx, "SELECT n FROM generation").Scan(&st.Generation)

@@ -1,123 +1,92 @@
-// Package store keeps the control plane's state in SQL: users, roles, resources, credentials' descriptions, hashes of
-// tokens, sign-in links and web sessions, and the sealed key of the certificate authority. No secret is in it in the
-// clear.
+// Package store keeps the control plane's state in SQL, in SQLite or in PostgreSQL: users, roles, resources,
+// credentials' descriptions, hashes of tokens, sign-in links and web sessions, and the sealed key of the certificate
+// authority. No secret is in it in the clear. Schema and queries are the same for both databases.
 package store
 
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
-	"os"
+	"log/slog"
 	"time"
 
-	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+	"github.com/jackc/pgx/v5"
 )
 
 // ErrNotFound says that there is no row of that name.
 var ErrNotFound = errors.New("not found")
 
-//go:embed migrations/*.sql
-var migrations embed.FS
-
-// Store is safe for concurrent use.
+// Store is safe for concurrent use, by several processes too where it is PostgreSQL.
 type Store struct {
-	db *sql.DB
+	db   database
+	name string // for people
+	log  *slog.Logger
+
+	// listen gives the configuration for a connection that listens to the others' changes; nil where there is nothing to
+	// listen to.
+	listen func(context.Context) (*pgx.ConnConfig, error)
 }
 
-// Open opens the SQLite file at path, makes it (mode 0600) when it is missing, and brings its schema up to date.
-func Open(ctx context.Context, path string) (*Store, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("create state file: %w", err)
+// Config says where the state is. One of File and Postgres is given.
+type Config struct {
+	File     string    // SQLite
+	Postgres *Postgres // wins over File
+	Log      *slog.Logger
+}
+
+// Open opens the state and brings its schema up to date. An SQLite file is made, with mode 0600, when it is missing; a
+// PostgreSQL database must be there. A schema that is newer than this program's is ErrNewerSchema.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	s := &Store{log: c.Log}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
 	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("create state file: %w", err)
+	open := func(ctx context.Context) error { return s.openSQLite(c.File) }
+	if c.Postgres != nil {
+		open = func(ctx context.Context) error { return s.openPostgres(ctx, *c.Postgres) }
 	}
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-	}}
-	u := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}
-	db, err := sql.Open("sqlite", u.String())
-	if err != nil {
-		return nil, fmt.Errorf("open state: %w", err)
+	if err := open(ctx); err != nil {
+		return nil, err
 	}
-	s := &Store{db: db}
 	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// Close releases the file.
+// String names the database for people, without any secret.
+func (s *Store) String() string { return s.name }
+
+// Close releases the database.
 func (s *Store) Close() error { return s.db.Close() }
 
 // Ping says whether the state can be read.
 func (s *Store) Ping(ctx context.Context) error {
-	var one int
-	if err := s.db.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
-		return fmt.Errorf("read state: %w", err)
-	}
-	return nil
+	_, err := s.Generation(ctx)
+	return err
 }
 
-// migrate applies the files that are not yet applied, in the order of their names, each in a transaction.
-func (s *Store) migrate(ctx context.Context) error {
-	if _, err := s.db.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT PRIMARY KEY)"); err != nil {
-		return fmt.Errorf("create migration table: %w", err)
-	}
-	names, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil {
-		return fmt.Errorf("list migrations: %w", err)
-	}
-	for _, name := range names {
-		if err := s.migrateOne(ctx, name); err != nil {
-			return fmt.Errorf("apply %s: %w", name, err)
+// Generation is that of the state now. It grows with each change of what decisions are made from.
+func (s *Store) Generation(ctx context.Context) (n int64, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT n FROM generation").Scan(&n)
+	return n, wrap("read generation of the state", err)
+}
+
+// Sweep drops one-time secrets and web sessions that have expired. Nobody accepts them anyway.
+func (s *Store) Sweep(ctx context.Context, now time.Time) error {
+	for _, query := range []string{sweepOneTimeSecrets, sweepWebSessions} {
+		if _, err := s.exec(ctx, query, micros(now)); err != nil {
+			return fmt.Errorf("sweep expired sign-ins: %w", err)
 		}
 	}
 	return nil
 }
 
-func (s *Store) migrateOne(ctx context.Context, name string) error {
-	text, err := migrations.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		var n int
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM schema_migrations WHERE name = $1", name).Scan(&n); err != nil {
-			return err
-		}
-		if n > 0 {
-			return nil
-		}
-		if _, err := tx.ExecContext(ctx, string(text)); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO schema_migrations (name) VALUES ($1)", name)
-		return err
-	})
-}
-
-func (s *Store) inTx(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	if err := do(tx); err != nil {
-		if rerr := tx.Rollback(); rerr != nil && !errors.Is(rerr, sql.ErrTxDone) {
-			err = errors.Join(err, rerr)
-		}
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
-}
+const (
+	sweepOneTimeSecrets = "DELETE FROM one_time_secrets WHERE expires <= $1"
+	sweepWebSessions    = "DELETE FROM web_sessions WHERE expires <= $1"
+)
 
 // exec runs one statement and says how many rows it changed.
 func (s *Store) exec(ctx context.Context, query string, args ...any) (int64, error) {
@@ -127,6 +96,9 @@ func (s *Store) exec(ctx context.Context, query string, args ...any) (int64, err
 	}
 	return res.RowsAffected()
 }
+
+// isPostgres is asked only where SQL has no common word.
+func (s *Store) isPostgres() bool { return s.listen != nil }
 
 // micros is how a time is stored; the zero time is 0.
 func micros(t time.Time) int64 {
@@ -141,4 +113,12 @@ func fromMicros(us int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMicro(us).UTC()
+}
+
+// affected is how many rows a statement changed.
+func affected(res sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
 }

@@ -16,7 +16,7 @@ import (
 func TestStateSurvivesReopening(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b?c#d.db") // characters that mean something in a URL
 	ctx := t.Context()
-	s, err := store.Open(ctx, path)
+	s, err := store.Open(ctx, store.Config{File: path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestStateSurvivesReopening(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("state file: %v %v", info, err)
 	}
-	if s, err = store.Open(ctx, path); err != nil {
+	if s, err = store.Open(ctx, store.Config{File: path}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()

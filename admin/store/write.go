@@ -148,7 +148,7 @@ func (s *Store) write(ctx context.Context, doing, query string, args ...any) err
 	}))
 }
 
-// moveOn makes a new generation.
+// moveOn makes a new generation. Within Change that is done already; another number does no harm.
 func moveOn(ctx context.Context, tx *sql.Tx) error {
 	_, err := tx.ExecContext(ctx, "UPDATE generation SET n = n + 1")
 	return err

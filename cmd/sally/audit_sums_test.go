@@ -79,7 +79,7 @@ func servedRecord(t *testing.T, j *journal.Journal) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	st, err := store.Open(t.Context(), filepath.Join(dir, "state.db"))
+	st, err := store.Open(t.Context(), store.Config{File: filepath.Join(dir, "state.db")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,8 +31,9 @@ type Cache struct {
 
 // entry is a shape that was parsed; its whole text, since a hash alone could be hit on purpose.
 type entry struct {
-	shape string
-	facts *Facts
+	shape   string
+	facts   *Facts
+	doubted *Facts // the same for a text that does not tell where its strings end
 }
 
 // NewCache makes an empty cache.
@@ -87,10 +88,16 @@ func (c *Cache) facts(s *shaper) *Facts {
 	}
 	c.mu.RUnlock()
 	if e == nil || e.shape != string(s.shape) {
-		e, young = &entry{shape: string(s.shape), facts: factsOf(s.shape, s.slots)}, false
+		facts := factsOf(s.shape, s.slots)
+		doubted := *facts
+		doubted.Understood = false
+		e, young = &entry{shape: string(s.shape), facts: facts, doubted: &doubted}, false
 	}
 	if !young {
 		c.put(key, e)
+	}
+	if s.doubtful {
+		return e.doubted
 	}
 	return e.facts
 }

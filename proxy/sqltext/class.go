@@ -40,6 +40,7 @@ const (
 //   - CALL, DO and EXECUTE may do anything, and count as writes.
 //   - GRANT, REVOKE and what makes or changes roles, databases, tablespaces and the server's settings are admin, and
 //     so are VACUUM, ANALYZE, CLUSTER, REINDEX, CHECKPOINT and LOAD.
+//   - SET ROLE and SET SESSION AUTHORIZATION are admin: they make the session another's. Other SETs are session.
 //   - Cursors (DECLARE, FETCH, MOVE, CLOSE) are reads; PREPARE, DEALLOCATE, LISTEN and NOTIFY are session; LOCK is
 //     transaction; TRUNCATE is a write.
 //
@@ -90,6 +91,7 @@ const (
 	inExplain               // ANALYZE, then the explained statement's first word
 	inObject                // the kind of object after CREATE, ALTER or DROP
 	inPrepare               // TRANSACTION
+	inSet                   // ROLE, SESSION AUTHORIZATION
 	pastVerdict             // nothing but the end
 )
 
@@ -129,8 +131,11 @@ func (c *classifier) run() {
 				}
 			}
 		case tokenOther:
-			if c.mode == atStart {
+			switch c.mode {
+			case atStart:
 				c.settle(other)
+			case inSet: // a name in quotes may be any parameter's
+				c.settle(admin)
 			}
 		}
 	}
@@ -181,6 +186,8 @@ func (c *classifier) take(w word) {
 		} else {
 			c.settle(session)
 		}
+	case inSet:
+		c.takeSet(w)
 	}
 }
 
@@ -215,6 +222,8 @@ func (c *classifier) begin(w word) {
 		c.settle(ddl)
 	case wordAdmin, wordAnalyze:
 		c.settle(admin)
+	case wordSet:
+		c.expect(session, inSet)
 	case wordSession:
 		c.settle(session)
 	case wordPrepare:
@@ -247,6 +256,17 @@ func (c *classifier) takeExplain(w word) {
 		c.begin(w)
 	default:
 		c.mode = pastVerdict
+	}
+}
+
+// takeSet reads on over SET LOCAL and SET SESSION to the parameter's name.
+func (c *classifier) takeSet(w word) {
+	switch {
+	case c.is("local"), c.is("session"):
+	case c.is("role"), c.is("authorization"), c.is("session_authorization"):
+		c.settle(admin)
+	default:
+		c.settle(session)
 	}
 }
 

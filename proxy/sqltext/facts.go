@@ -12,9 +12,19 @@ type Facts struct {
 	Columns []string
 	// Parsed says that the grammar was understood. Without it Tables and Columns are empty.
 	Parsed bool
-	// Opaque says that the statement calls something that may touch more than its text names: DO, CALL, EXECUTE, a
-	// function that is not known to be harmless.
+	// Opaque says that values of the statement may end up where its text does not tell: Understood without doubt about
+	// strings, and a SET of the client's own parameter as well.
 	Opaque bool
+	// Understood says that the statement touches no table or column but Tables and Columns by its own text. It does not
+	// where the grammar or the end of a string is in doubt, for DO, CALL, EXECUTE, what defines such things, and calls of a
+	// function that is not known to be harmless. What views, triggers, rules and defaults of the store's add, no text tells.
+	Understood bool
+	// WholeTable says that an UPDATE or DELETE has no condition or one that holds for every row by its constants alone
+	// (WHERE true OR a = 1) or by comparing a column with itself, a MERGE likewise, or that a table is truncated.
+	WholeTable bool
+	// Calls is the class that the statement has by the functions of PostgreSQL's own that it calls and by the server's
+	// files that it copies, where that is stronger than read: Write, Admin, or empty.
+	Calls string
 	// Groups tell which columns the constants and parameters belong to. A slot that is in none has no owner.
 	Groups []Group
 	// Slots is how many constants and parameters the shape holds.

@@ -1,6 +1,10 @@
 package sqltext
 
-import "strings"
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
 
 // maxNesting bounds how deep a statement's parts may nest for the parser, which calls itself for each.
 const maxNesting = 200
@@ -42,7 +46,10 @@ type parser struct {
 	tables  []string
 	columns []string
 	known   map[string]bool // of tables ("t") and columns ("c")
-	opaque  bool
+	opaque  bool            // it may touch more than it names
+	carries bool            // it sets a parameter of the client's own, whose value is read elsewhere
+	whole   bool            // it changes every row of a table
+	calls   rank
 }
 
 // parse tells the facts of a shape with so many placeholders; nil when it is not understood.
@@ -52,6 +59,9 @@ func parse(shape []byte, slots int) *Facts {
 		return nil
 	}
 	p := &parser{tokens: tokens, group: -1, known: make(map[string]bool)}
+	p.opaque = slices.ContainsFunc(tokens, func(t piece) bool {
+		return (t.kind == wordToken || t.kind == nameToken) && !plainName(t.text)
+	})
 	for !p.failed && p.peek().kind != endOfShape {
 		if p.mark(";") {
 			continue
@@ -67,8 +77,20 @@ func parse(shape []byte, slots int) *Facts {
 	if p.failed || p.slots != slots {
 		return nil
 	}
-	return &Facts{Tables: p.tables, Columns: p.columns, Parsed: true, Opaque: p.opaque, Groups: p.settleGroups(), Slots: slots}
+	f := &Facts{Tables: p.tables, Columns: p.columns, Parsed: true, Opaque: p.opaque || p.carries, Understood: !p.opaque,
+		WholeTable: p.whole, Groups: p.settleGroups(), Slots: slots}
+	if p.calls > read {
+		f.Calls = p.calls.String()
+	}
+	return f
 }
+
+// maxName is how much of a name PostgreSQL keeps, in bytes (NAMEDATALEN - 1). It cuts longer ones, at a character.
+const maxName = 63
+
+// plainName says whether a name means to the store what it says here: longer ones are cut, and bytes that are no UTF-8
+// are of another encoding.
+func plainName(name string) bool { return len(name) <= maxName && utf8.ValidString(name) }
 
 // split cuts a shape at its blanks; names in quotes may hold some.
 func split(shape []byte) (tokens []piece, ok bool) {
@@ -216,8 +238,11 @@ func (p *parser) takeSlot() {
 	p.slots++
 }
 
-// skip passes one token, whatever it is. Its constants have no owner.
+// skip passes one token, whatever it is. Its constants have no owner; a call in what is passed unread may do anything.
 func (p *parser) skip() {
+	if t := p.peek(); p.markAt(1, "(") && (t.kind == nameToken || t.kind == wordToken && !beforeParens(t.text)) {
+		p.calling([]string{t.text})
+	}
 	if p.peek().kind == slotToken {
 		p.slots++
 	}

@@ -2,14 +2,20 @@ package sqltext
 
 // call reads a function's arguments and what may follow them.
 func (p *parser) call(parts []string) {
-	name := parts[len(parts)-1]
-	if len(parts) > 2 || len(parts) == 2 && parts[0] != "pg_catalog" || !known(name) && !typeWords(name) {
-		p.opaque = true
-	}
+	p.calling(parts)
 	p.at++
 	_ = p.word("distinct") || p.word("all")
 	p.callArguments()
 	p.callTail()
+}
+
+// calling notes the call of a function of this name.
+func (p *parser) calling(parts []string) {
+	name := parts[len(parts)-1]
+	if len(parts) > 2 || len(parts) == 2 && parts[0] != "pg_catalog" || !known(name) && !typeWords(name) {
+		p.opaque = true
+	}
+	p.calls = max(p.calls, effect(name))
 }
 
 // callArguments reads arguments up to the closing parenthesis, with an aggregate's ORDER BY.

@@ -11,6 +11,7 @@ func (p *parser) definition(word string) {
 	case "drop":
 		p.drop()
 	case "truncate":
+		p.whole = true
 		p.word("table")
 		p.tableList()
 		p.skipStatement()
@@ -67,8 +68,10 @@ func (p *parser) ifExists() {
 }
 
 func (p *parser) create() {
+	foreign := false
 	for p.words("or", "replace") || p.isAny("temp", "temporary", "unlogged", "global", "local", "unique", "recursive",
 		"constraint", "foreign", "materialized", "trusted", "procedural") {
+		foreign = foreign || p.is("foreign")
 		if !p.is("table") && p.tokens[p.at-1].text != "replace" {
 			p.at++
 		} else if p.isAny("temp", "temporary", "unlogged", "global", "local", "recursive", "constraint", "trusted", "procedural") {
@@ -77,6 +80,7 @@ func (p *parser) create() {
 	}
 	switch {
 	case p.word("table"):
+		p.opaque = p.opaque || foreign // it may lead to any table, of this server as well
 		p.createTable()
 	case p.word("view"):
 		p.createView()
@@ -100,12 +104,24 @@ func (p *parser) create() {
 		p.name()
 		if p.words("for", "table") {
 			p.tableList()
+		} else {
+			p.opaque = true
 		}
 		p.skipStatement()
 	default:
-		p.anyWord()
-		p.skipStatement()
+		p.object()
 	}
+}
+
+// object passes what is left of a statement about an object that is no table. Those that no table can hide behind are
+// named; others may hold tables (a schema), run functions (a type, an operator) or take tables with them (CASCADE).
+func (p *parser) object() {
+	if !p.isAny("sequence", "index", "role", "user", "group", "database", "tablespace", "system", "collation", "default",
+		"statistics", "large") || p.is("user") && p.isAt(1, "mapping") {
+		p.opaque = true
+	}
+	p.anyWord()
+	p.skipStatement()
 }
 
 // tableAfter goes to the word, if the statement has it, and takes the table behind it.
@@ -213,6 +229,7 @@ func (p *parser) alter() {
 	switch {
 	case p.word("table"), p.word("view"):
 		if p.is("all") { // ALL IN TABLESPACE
+			p.opaque = true
 			p.skipStatement()
 			return
 		}
@@ -229,8 +246,7 @@ func (p *parser) alter() {
 			}
 		}
 	default:
-		p.anyWord()
-		p.skipStatement()
+		p.object()
 	}
 }
 
@@ -279,8 +295,7 @@ func (p *parser) drop() {
 		p.tableAfter("on")
 		p.skipStatement()
 	default:
-		p.anyWord()
-		p.skipStatement()
+		p.object()
 	}
 }
 
@@ -328,6 +343,7 @@ func (p *parser) maintain() {
 			return
 		}
 	}
+	p.opaque = true // all tables
 }
 
 func (p *parser) rebuild(word string) {
@@ -338,6 +354,8 @@ func (p *parser) rebuild(word string) {
 	if word == "cluster" && p.isName() || p.word("table") {
 		p.word("concurrently")
 		p.table(join(p.path()))
+	} else {
+		p.opaque = p.opaque || !p.is("index")
 	}
 	p.skipStatement()
 }
@@ -351,6 +369,8 @@ func (p *parser) grant() {
 		"foreign", "language", "large", "tablespace", "type", "parameter") {
 		p.word("table")
 		p.tableList()
+	} else if p.is("all") {
+		p.opaque = true
 	}
 	p.skipStatement()
 }

@@ -210,11 +210,13 @@ func (p *parser) update() {
 	p.where()
 }
 
+// where reads the condition of an UPDATE or DELETE, and notes when it spares no row.
 func (p *parser) where() {
 	if !p.word("where") {
+		p.whole = true
 		return
 	}
-	p.grouped()
+	p.whole = p.holdsAlways(p.grouped) || p.whole
 }
 
 // assignments reads SET's list.
@@ -257,17 +259,20 @@ func (p *parser) mergeInto() {
 	p.want("using")
 	p.joined()
 	p.want("on")
-	p.grouped()
+	all := p.holdsAlways(p.grouped)
 	for p.word("when") && !p.failed {
-		p.word("not")
+		not, bySource := p.word("not"), false
 		p.want("matched")
 		if p.word("by") {
-			_ = p.word("source") || p.word("target")
+			bySource = p.word("source")
+			_ = bySource || p.word("target")
 		}
+		every := all && !not || bySource // rows that match nothing are all but few
 		if p.word("and") {
-			p.grouped()
+			every = p.holdsAlways(p.grouped) && every
 		}
 		p.want("then")
+		p.whole = p.whole || every && (p.is("update") || p.is("delete"))
 		p.mergeAction()
 	}
 }

@@ -39,7 +39,10 @@ func (p *parser) statement() {
 		p.at++
 		p.set()
 	case "begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release", "show", "reset", "discard", "listen",
-		"unlisten", "notify", "deallocate", "close", "fetch", "move", "checkpoint", "load", "reassign":
+		"unlisten", "notify", "deallocate", "close", "fetch", "move", "checkpoint":
+		p.skipStatement()
+	case "load", "reassign":
+		p.opaque = true
 		p.skipStatement()
 	default:
 		p.definition(t.text)
@@ -82,9 +85,16 @@ func (p *parser) declare() {
 func (p *parser) set() {
 	_ = p.word("local") || p.word("session")
 	if p.isName() && p.markAt(1, ".") {
-		p.opaque = true
+		p.carries = true
 	}
 	p.skipStatement()
+}
+
+// copyFile looks whether COPY is about a file of the server's, or a program there.
+func (p *parser) copyFile() {
+	if p.isAny("from", "to") && (p.peekAt(1).kind == slotToken || p.isAt(1, "program")) {
+		p.calls = admin
+	}
 }
 
 func (p *parser) copy() {
@@ -93,12 +103,14 @@ func (p *parser) copy() {
 		p.wantMark("(")
 		p.query(false)
 		p.wantMark(")")
+		p.copyFile()
 		p.skipStatement()
 		return
 	}
 	if p.mark("(") {
 		p.modify(false)
 		p.wantMark(")")
+		p.copyFile()
 		p.skipStatement()
 		return
 	}
@@ -114,6 +126,7 @@ func (p *parser) copy() {
 	if !p.isAny("from", "to") {
 		p.fail()
 	}
+	p.copyFile()
 	for p.peek().kind != endOfShape && !p.markAt(0, ";") && !p.failed {
 		if p.word("where") {
 			p.grouped()

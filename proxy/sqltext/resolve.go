@@ -24,6 +24,7 @@ type ref struct {
 	column    string // "*" for all
 	output    bool   // it stands where the names that the select list gives count, too
 	silent    bool   // it counts for owners alone
+	at        int    // its last token
 	owner     Owner
 	known     bool // the owner is
 }
@@ -87,7 +88,7 @@ func (p *parser) unite(first int) {
 
 // mention notes a column in the current group.
 func (p *parser) mention(r ref) {
-	r.scope = p.scope
+	r.scope, r.at = p.scope, p.at-1
 	p.refs = append(p.refs, r)
 	if p.group >= 0 {
 		g := p.current()
@@ -97,6 +98,7 @@ func (p *parser) mention(r ref) {
 
 // table notes a table that the text names.
 func (p *parser) table(name string) {
+	p.opaque = p.opaque || reveals(name)
 	if !p.known["t"+name] {
 		p.known["t"+name] = true
 		p.tables = append(p.tables, name)
@@ -162,6 +164,9 @@ func (p *parser) qualified(r *ref) {
 				return
 			}
 			r.owner, r.known = Owner{Tables: []string{src.table}, Column: r.column}, true
+			if takesRow(r.column) {
+				p.show(r, src.table, "*")
+			}
 			p.show(r, src.table, r.column)
 			return
 		}

@@ -30,6 +30,8 @@ type shaper struct {
 	marks []Mark
 	slots int
 	cut   bool // the shape is longer than maxShape: what came later is missing
+	// doubtful says that where a string ends is in doubt, or what a name's bytes mean.
+	doubtful bool
 
 	lists []list
 	row   row
@@ -65,7 +67,7 @@ type row struct {
 // read normalises text. With all set, marks are complete even where the shape is cut.
 func (s *shaper) read(text []byte, all bool) {
 	s.shape, s.marks, s.slots, s.cut = s.shape[:0], s.marks[:0], 0, false
-	s.lists, s.row, s.last, s.sign, s.text = s.lists[:0], row{}, [2]lexeme{}, -1, text
+	s.lists, s.row, s.last, s.sign, s.text, s.doubtful = s.lists[:0], row{}, [2]lexeme{}, -1, text, false
 	l := lexer{text: text}
 	for {
 		t := l.next()
@@ -84,6 +86,7 @@ func (s *shaper) read(text []byte, all bool) {
 }
 
 func (s *shaper) take(t lexeme) {
+	s.doubtful = s.doubtful || t.doubtful
 	switch t.kind {
 	case lexString, lexNumber, lexParam:
 		s.constant(t)

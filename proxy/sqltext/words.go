@@ -29,10 +29,11 @@ const (
 	wordAdminObject // ROLE, DATABASE, SYSTEM and the like
 	wordPrepare
 	wordTransaction
-	wordCursor    // DECLARE, FETCH, MOVE, CLOSE
-	wordWrites    // what counts as a write by itself
-	wordDefines   // what counts as ddl by itself
-	wordAdmin     // what counts as admin by itself
+	wordCursor  // DECLARE, FETCH, MOVE, CLOSE
+	wordWrites  // what counts as a write by itself
+	wordDefines // what counts as ddl by itself
+	wordAdmin   // what counts as admin by itself
+	wordSet
 	wordSession   // what counts as session by itself
 	wordTransacts // what counts as transaction by itself
 )
@@ -112,7 +113,9 @@ func (s *scanner) lookup() word {
 		return wordDefines
 	case "grant", "revoke", "vacuum", "cluster", "reindex", "checkpoint", "load", "reassign":
 		return wordAdmin
-	case "set", "reset", "show", "discard", "listen", "unlisten", "notify", "deallocate":
+	case "set":
+		return wordSet
+	case "reset", "show", "discard", "listen", "unlisten", "notify", "deallocate":
 		return wordSession
 	case "begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release", "lock":
 		return wordTransacts

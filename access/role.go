@@ -2,6 +2,7 @@ package access
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -88,8 +89,17 @@ type Window struct {
 // Duration is a time.Duration that JSON and YAML hold as Go's text, such as "8h" or "90m".
 type Duration time.Duration
 
-// String is Go's text of the duration.
-func (d Duration) String() string { return time.Duration(d).String() }
+// String is Go's text of the duration without the zeros at its end: 8h, not 8h0m0s.
+func (d Duration) String() string {
+	text := time.Duration(d).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
 
 // MarshalText implements encoding.TextMarshaler.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }

@@ -81,18 +81,26 @@ func (s *Service) scopeOf(c *caller) audit.Scope {
 // change records the act, applies it and reloads, which cuts the sessions that it returns. Its callers hold s.mu. Once recorded it is carried through even if
 // the caller goes away; an act that was recorded and then could not be applied is recorded as such too.
 func (s *Service) change(ctx context.Context, a act, apply func(context.Context) error) ([]access.Cut, error) {
-	if err := s.record(ctx, a); err != nil {
+	if err := s.carryOut(ctx, a, apply); err != nil {
 		return nil, err
+	}
+	return s.reload(context.WithoutCancel(ctx))
+}
+
+// carryOut is change for what no decision depends on: nothing is reloaded.
+func (s *Service) carryOut(ctx context.Context, a act, apply func(context.Context) error) error {
+	if err := s.record(ctx, a); err != nil {
+		return err
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err := apply(ctx); err != nil {
 		a.denied = "recorded, but it could not be applied"
 		if rerr := s.record(ctx, a); rerr != nil {
-			return nil, fmt.Errorf("apply %s: %w (and not recorded: %w)", a.action, err, rerr)
+			return fmt.Errorf("apply %s: %w (and not recorded: %w)", a.action, err, rerr)
 		}
-		return nil, fmt.Errorf("apply %s: %w", a.action, err)
+		return fmt.Errorf("apply %s: %w", a.action, err)
 	}
-	return s.reload(ctx)
+	return nil
 }
 
 func encodeObject(v any) (string, error) {

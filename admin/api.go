@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/audit"
 )
 
@@ -75,6 +76,7 @@ func (s *Service) newAPI(mux *http.ServeMux) *api {
 	registry := config.Components.Schemas
 	registry.RegisterTypeAlias(reflect.TypeFor[audit.Text](), reflect.TypeFor[textSchema]())
 	registry.RegisterTypeAlias(reflect.TypeFor[audit.Param](), reflect.TypeFor[paramSchema]())
+	registry.RegisterTypeAlias(reflect.TypeFor[access.Duration](), reflect.TypeFor[durationSchema]())
 	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[Problem]())
 	a := &api{API: humago.NewWithPrefix(mux, apiRoot, config), service: s}
 
@@ -82,6 +84,11 @@ func (s *Service) newAPI(mux *http.ServeMux) *api {
 	registerNoun(a, s.resourceNoun())
 	registerNoun(a, s.roleNoun())
 	registerNoun(a, s.credentialNoun())
+	registerNoun(a, s.groupNoun())
+	registerNoun(a, s.policyNoun())
+	s.registerGroupMembers(a)
+	s.registerGrants(a)
+	s.registerRequests(a)
 	s.registerSuspension(a)
 	s.registerSecrets(a)
 	s.registerTokens(a)

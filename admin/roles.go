@@ -2,6 +2,8 @@ package admin
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/sallyport/sallyport/access"
@@ -16,6 +18,9 @@ func (s *Service) roleNoun() noun[access.Role] {
 		put:     s.store.PutRole,
 		remove:  s.store.DeleteRole,
 		inUse: func(snap *snapshot, name string) error {
+			if other := snap.approvedBy(name); other != "" {
+				return conflict("holders of the role %s approve requests for %s; name other approvers there first", name, other)
+			}
 			holders, count := snap.holdersOf(name)
 			if count == 0 {
 				return nil
@@ -30,7 +35,7 @@ func (s *Service) roleNoun() noun[access.Role] {
 }
 
 // prepareRole keeps the order of accounts, because the first is the default. Resources need not exist yet.
-func prepareRole(_ *snapshot, r, _ *access.Role) error {
+func prepareRole(snap *snapshot, r, _ *access.Role) error {
 	if err := checkObjectName(r.Name); err != nil {
 		return err
 	}
@@ -59,5 +64,18 @@ func prepareRole(_ *snapshot, r, _ *access.Role) error {
 	if len(r.Accounts) > 0 && len(r.Resources) == 0 && len(r.Labels) == 0 {
 		return invalid("resources", "name resources, \"*\" for all, or labels where the accounts %s may be used", strings.Join(r.Accounts, ", "))
 	}
-	return nil
+	if err := prepareConditions(snap, r); err != nil {
+		return err
+	}
+	return wouldCompile(snap, func(next *access.Snapshot) { next.Roles[r.Name] = *r })
+}
+
+// approvedBy names a role whose requests holders of the named role approve; empty: there is none.
+func (s *snapshot) approvedBy(approver string) string {
+	for _, name := range slices.Sorted(maps.Keys(s.Roles)) {
+		if rule := s.Roles[name].Request; name != approver && rule != nil && slices.Contains(rule.Approvers, approver) {
+			return name
+		}
+	}
+	return ""
 }

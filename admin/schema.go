@@ -42,6 +42,17 @@ func (paramSchema) Schema(huma.Registry) *huma.Schema {
 	}
 }
 
+// durationSchema describes access.Duration, whose JSON is Go's text.
+type durationSchema struct{}
+
+// Schema is the OpenAPI form.
+func (durationSchema) Schema(huma.Registry) *huma.Schema {
+	longest := 64
+	return &huma.Schema{
+		Type: huma.TypeString, Description: "A time such as 8h or 1h30m: numbers with the units h, m and s", Examples: []any{"8h"}, MaxLength: &longest,
+	}
+}
+
 func object(properties map[string]*huma.Schema, required ...string) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeObject, Properties: properties, Required: required, AdditionalProperties: false}
 }

@@ -54,6 +54,12 @@ type Config struct {
 	Health   func() error     // what else must work for this process to be well; nil: nothing
 	Now      func() time.Time // nil: time.Now
 	Measured Measured         // what /metrics tells of the rest of the process
+	// Handout opens the sealed credentials that gateways ask for; nil: they get none.
+	Handout creds.Source
+	// OfflineLimit is how long gateways work without word from a control plane; 0 means 15 minutes.
+	OfflineLimit time.Duration
+	// AccessRequests says what is told of access requests, and to whom.
+	AccessRequests AccessRequests
 	// Metrics is where the service registers what it measures, beside what others do; nil: a registry of its own.
 	Metrics *prometheus.Registry
 }
@@ -76,6 +82,7 @@ type Service struct {
 
 	authority *ca.Authority
 	sessions  Sessions
+	links     *gatewayLinks
 
 	mu      sync.Mutex // held over each change: check, record, apply, reload
 	current atomic.Pointer[snapshot]
@@ -83,6 +90,7 @@ type Service struct {
 	exports      chan struct{}   // holds one for each export that runs
 	addrFailures *access.Limiter // wrong sign-ins at the API, by address
 	usage        *tokenUsage
+	notices      *notices
 }
 
 // New loads the state, makes or opens the certificate authority, and is then ready to serve. End it with Close.
@@ -111,7 +119,13 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if err := s.openAuthority(ctx, c.Sealer); err != nil {
 		return nil, fmt.Errorf("open certificate authority: %w", err)
 	}
+	if s.links, err = s.openGatewayLinks(ctx, c); err != nil {
+		return nil, fmt.Errorf("open keys for gateways: %w", err)
+	}
 	if _, err := s.reload(ctx); err != nil {
+		return nil, err
+	}
+	if s.notices, err = startNotices(c.AccessRequests, s.log, s.now); err != nil {
 		return nil, err
 	}
 	s.usage = startTokenUsage(s.store, s.log)
@@ -119,7 +133,10 @@ func New(ctx context.Context, c Config) (*Service, error) {
 }
 
 // Close writes down what is still in memory. The store stays open.
-func (s *Service) Close() { s.usage.stop() }
+func (s *Service) Close() {
+	s.notices.close()
+	s.usage.stop()
+}
 
 type noSessions struct{}
 

@@ -263,7 +263,7 @@ func (c *classifier) takeExplain(w word) {
 func (c *classifier) takeSet(w word) {
 	switch {
 	case c.is("local"), c.is("session"):
-	case c.is("role"), c.is("authorization"), c.is("session_authorization"):
+	case c.is("role"), c.is("authorization"), bytes.EqualFold(c.text[c.wordStart:c.wordEnd], []byte("session_authorization")):
 		c.settle(admin)
 	default:
 		c.settle(session)

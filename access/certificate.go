@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// What certificates say stands in URIs (RFC 5280, section 4.2.1.6): sallyport://user/NAME and sallyport://mfa/TIME for a
-// person, sallyport://gateway/NAME for a gateway.
+// What certificates say stands in URIs (RFC 5280, section 4.2.1.6): sallyport://user/NAME, sallyport://mfa/TIME and
+// sallyport://token/ID for a user, sallyport://gateway/NAME for a gateway.
 const certificateScheme = "sallyport"
 
 // UserOf names the user of a certificate that the control plane issued; its chain must have been verified.
@@ -28,6 +28,9 @@ func GatewayOf(cert *x509.Certificate) (string, error) {
 	}
 	return "", errors.New("the certificate names no gateway")
 }
+
+// TokenOf is the ID of the access token by which the certificate was had; empty: it was had otherwise.
+func TokenOf(cert *x509.Certificate) string { return uriPath(cert, "token") }
 
 // MFAOf is when the certificate's user last proved themselves with a passkey; zero: never.
 func MFAOf(cert *x509.Certificate) time.Time {
@@ -54,6 +57,11 @@ func UserURIs(user string, mfa time.Time) []*url.URL {
 		uris = append(uris, &url.URL{Scheme: certificateScheme, Host: "mfa", Path: "/" + mfa.UTC().Format(time.RFC3339)})
 	}
 	return uris
+}
+
+// TokenURI is what a certificate says that was had by an access token: it opens what the token opens, as long as it does.
+func TokenURI(token string) *url.URL {
+	return &url.URL{Scheme: certificateScheme, Host: "token", Path: "/" + token}
 }
 
 // GatewayURIs are the names of a gateway's certificate.

@@ -79,6 +79,13 @@ func (e *Engine) AdmitCertificate(cert *x509.Certificate, now time.Time) (Identi
 		return Identity{}, badCertificate()
 	}
 	id.Expires, id.MFA = cert.NotAfter, MFAOf(cert)
+	if token := TokenOf(cert); token != "" {
+		t, ok := e.snapshot.Tokens[token]
+		if !ok || t.User != name {
+			return Identity{}, &Denial{Cause: BadCredentials, Sentence: "the access token by which you signed in was revoked; run: sally login"}
+		}
+		id.Token, id.Scope = t.ID, t.Scope
+	}
 	return id, nil
 }
 

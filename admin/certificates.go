@@ -43,7 +43,8 @@ func (s *Service) registerCertificates(a *api) {
 		})
 }
 
-// issueCertificate certifies the caller's key. A certificate never outlives the token by which it was had.
+// issueCertificate certifies the caller's key. A certificate never outlives the token by which it was had, and opens no
+// more than it.
 func (s *Service) issueCertificate(ctx context.Context, publicKey string) (newCertificate, error) {
 	c := callerOf(ctx)
 	if c.local {
@@ -58,7 +59,7 @@ func (s *Service) issueCertificate(ctx context.Context, publicKey string) (newCe
 	if end := c.identity.Expires; c.cookie == "" && !end.IsZero() {
 		lifetime = min(lifetime, end.Sub(now))
 	}
-	certificate, expires, err := s.authority.IssueUser(c.name, c.identity.MFA, public, now, lifetime)
+	certificate, expires, err := s.authority.IssueUser(c.identity, public, now, lifetime)
 	if err != nil {
 		return newCertificate{}, err
 	}

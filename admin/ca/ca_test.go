@@ -72,7 +72,7 @@ func parse(t *testing.T, text string) *x509.Certificate {
 func TestUserCertificateOpensTheClientDoorOnly(t *testing.T) {
 	a := newAuthority(t)
 	now := time.Now()
-	text, expires, err := a.IssueUser("alice+ops@acme.com", time.Time{}, newKey(t).Public(), now, 0)
+	text, expires, err := a.IssueUser(access.Identity{User: "alice+ops@acme.com"}, newKey(t).Public(), now, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestUserCertificateOpensTheClientDoorOnly(t *testing.T) {
 	if !cert.NotAfter.Equal(expires) || expires.Sub(now) > ca.DefaultUserLifetime || expires.Sub(now) < ca.DefaultUserLifetime-time.Second {
 		t.Errorf("expires %s (certificate %s), want %s after %s", expires, cert.NotAfter, ca.DefaultUserLifetime, now)
 	}
-	if _, _, err := a.IssueUser("alice", time.Time{}, newKey(t).Public(), now, ca.MaxUserLifetime+time.Second); err == nil {
+	if _, _, err := a.IssueUser(access.Identity{User: "alice"}, newKey(t).Public(), now, ca.MaxUserLifetime+time.Second); err == nil {
 		t.Error("a certificate longer than the maximum was issued")
 	}
 }

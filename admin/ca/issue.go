@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/sallyport/sallyport/access"
@@ -25,10 +26,10 @@ const (
 	serverLifetime      = 90 * 24 * time.Hour
 )
 
-// IssueUser certifies the public key for the user until now+lifetime, for TLS client authentication alone. The user
-// stands in the URI sallyport://user/NAME and in the common name; mfa is when they last used a passkey, zero for never.
-// lifetime is at most MaxUserLifetime; 0 means DefaultUserLifetime.
-func (a *Authority) IssueUser(user string, mfa time.Time, public crypto.PublicKey, now time.Time, lifetime time.Duration) (certificate string, expires time.Time, err error) {
+// IssueUser certifies the public key for the identity until now+lifetime, for TLS client authentication alone. The user
+// stands in the URI sallyport://user/NAME and in the common name; when they last used a passkey, and the access token
+// that proved them, stand in URIs of their own. lifetime is at most MaxUserLifetime; 0 means DefaultUserLifetime.
+func (a *Authority) IssueUser(id access.Identity, public crypto.PublicKey, now time.Time, lifetime time.Duration) (certificate string, expires time.Time, err error) {
 	if lifetime == 0 {
 		lifetime = DefaultUserLifetime
 	}
@@ -41,8 +42,8 @@ func (a *Authority) IssueUser(user string, mfa time.Time, public crypto.PublicKe
 	}
 	template := &x509.Certificate{
 		SerialNumber:          serial,
-		Subject:               pkix.Name{CommonName: user},
-		URIs:                  access.UserURIs(user, mfa),
+		Subject:               pkix.Name{CommonName: id.User},
+		URIs:                  userURIs(id),
 		NotBefore:             now.Add(-skew),
 		NotAfter:              now.Add(lifetime).Truncate(time.Second),
 		KeyUsage:              x509.KeyUsageDigitalSignature,
@@ -54,6 +55,14 @@ func (a *Authority) IssueUser(user string, mfa time.Time, public crypto.PublicKe
 		return "", time.Time{}, fmt.Errorf("sign user certificate: %w", err)
 	}
 	return encodeCertificate(der), template.NotAfter.UTC(), nil
+}
+
+func userURIs(id access.Identity) []*url.URL {
+	uris := access.UserURIs(id.User, id.MFA)
+	if id.Token != "" {
+		uris = append(uris, access.TokenURI(id.Token))
+	}
+	return uris
 }
 
 // IssueServer makes a key and certifies it for the names, each a DNS name or an IP address, for TLS servers alone.

@@ -68,13 +68,19 @@ func resourceFlags(fs *pflag.FlagSet) func(*access.Resource) error {
 func newAdminRoles(f *adminFlags) *cobra.Command {
 	n := &adminNoun[access.Role]{
 		one: "role", many: "roles",
-		long: "Roles give their holders access to resources as accounts, and rights at the control plane.",
+		long: `Roles give their holders access to resources as accounts, and rights at the control plane. Conditions narrow when, from
+where and for how long they give it, and which statements may run. A role with --request gives nothing by being held:
+its holders may ask for it, see docs/access-requests.md.`,
 		example: `  sally admin roles add developers --resource orders-db --account app --group eng
   sally admin roles add on-call --label env=prod --account readonly --account app
-  sally admin roles add auditors --auditor`,
-		head: []string{"NAME", "RESOURCES", "LABELS", "ACCOUNTS", "GROUPS", "ADMIN", "AUDITOR"},
+  sally admin roles add auditors --auditor
+  sally admin roles add readers --label env=prod --account readonly --class read --deny-column email --max-rows 10000 \
+      --when "mon-fri 08:00-18:00 Europe/Berlin" --from 10.0.0.0/8 --max-session 8h
+  sally admin roles add prod-writers --label env=prod --account app --mfa 1h \
+      --request --approver leads --approvals 1 --max-grant 4h`,
+		head: []string{"NAME", "RESOURCES", "LABELS", "ACCOUNTS", "GROUPS", "ADMIN", "AUDITOR", "CONDITIONS"},
 		row: func(r access.Role) []string {
-			return []string{r.Name, joinList(r.Resources), joinMap(r.Labels), joinList(r.Accounts), joinList(r.Groups), yes(r.Admin), yes(r.Auditor)}
+			return []string{r.Name, joinList(r.Resources), joinMap(r.Labels), joinList(r.Accounts), joinList(r.Groups), yes(r.Admin), yes(r.Auditor), conditions(&r)}
 		},
 		fresh: func(name string) access.Role { return access.Role{Name: name, Accounts: []string{}} },
 		flags: roleFlags,
@@ -89,6 +95,7 @@ func roleFlags(fs *pflag.FlagSet) func(*access.Role) error {
 	groups := fs.StringSlice("group", nil, "group whose members hold the role (repeat)")
 	fs.Bool("admin", false, "holders may change everything here")
 	fs.Bool("auditor", false, "holders may read the record")
+	takeConditions := roleConditionFlags(fs)
 	return func(r *access.Role) error {
 		takeList(fs, "resource", *resources, true, &r.Resources)
 		takeMap(fs, "label", *labels, &r.Labels)
@@ -99,6 +106,6 @@ func roleFlags(fs *pflag.FlagSet) func(*access.Role) error {
 		if r.Accounts == nil {
 			r.Accounts = []string{}
 		}
-		return nil
+		return takeConditions(r)
 	}
 }

@@ -5,9 +5,10 @@ package gateway
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,16 +27,20 @@ type Sessions interface {
 	Review(judge func(p access.Permit, from netip.Addr) (access.Permit, error)) []access.Cut
 }
 
-// ErrNoEngine says that nothing can be decided: no snapshot came yet.
-var ErrNoEngine = errors.New("no access rules yet")
+// ErrNoEngine says that nothing can be decided: no snapshot came yet, or the last one is too old. It is an
+// *access.Denial, so that people are told.
+var ErrNoEngine error = &access.Denial{Cause: access.PolicyStale, Sentence: "Sallyport cannot read its access rules just now, so nobody new is let in; " +
+	"sessions that are open go on; try again in a moment, and tell an operator of Sallyport if it lasts"}
 
 // Directory answers a gateway's questions by the engine that was applied last. It is safe for concurrent use.
 type Directory struct {
+	gateway  string
 	now      func() time.Time
 	failures *access.Limiter // wrong tokens, by user
 	used     func(token string, at time.Time)
 
-	engine atomic.Pointer[access.Engine]
+	engine  atomic.Pointer[access.Engine]
+	refusal atomic.Pointer[access.Denial] // of everything; nil: the engine decides
 
 	mu       sync.Mutex // held over each Apply and each review
 	sessions Sessions
@@ -43,6 +48,8 @@ type Directory struct {
 
 // Options of a Directory. Zero values are the defaults.
 type Options struct {
+	// Gateway is this gateway's name: resources that name others are not served here. Empty: all are.
+	Gateway string
 	Now  func() time.Time                 // time.Now
 	Used func(token string, at time.Time) // is told of each use of a token
 }
@@ -55,7 +62,7 @@ func NewDirectory(o Options) *Directory {
 	if o.Used == nil {
 		o.Used = func(string, time.Time) {}
 	}
-	return &Directory{now: o.Now, failures: access.NewLimiter(10, 6*time.Second), used: o.Used}
+	return &Directory{gateway: o.Gateway, now: o.Now, failures: access.NewLimiter(10, 6*time.Second), used: o.Used}
 }
 
 // SetSessions tells the directory whose sessions it governs.
@@ -71,18 +78,40 @@ func (d *Directory) Apply(e *access.Engine) []access.Cut {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.engine.Store(e)
+	d.refusal.Store(nil)
+	return d.review()
+}
+
+// Refuse answers everything with the denial and ends all sessions, until the next Apply.
+func (d *Directory) Refuse(denial *access.Denial) []access.Cut {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refusal.Store(denial)
 	return d.review()
 }
 
 func (d *Directory) review() []access.Cut {
-	e := d.engine.Load()
-	if e == nil || d.sessions == nil {
+	e, refusal := d.engine.Load(), d.refusal.Load()
+	if d.sessions == nil || e == nil && refusal == nil {
 		return nil
 	}
 	now := d.now()
 	return d.sessions.Review(func(p access.Permit, from netip.Addr) (access.Permit, error) {
-		return e.Authorize(access.Ask{Identity: p.Identity, Resource: p.Resource.Name, Account: p.Account, Addr: from, Now: now})
+		if refusal != nil {
+			return access.Permit{}, refusal
+		}
+		return d.decide(e, access.Ask{Identity: p.Identity, Resource: p.Resource.Name, Account: p.Account, Addr: from, Now: now})
 	})
+}
+
+// decide is the engine's decision, unless the resource is not served here.
+func (d *Directory) decide(e *access.Engine, a access.Ask) (access.Permit, error) {
+	p, err := e.Authorize(a)
+	if err == nil && d.gateway != "" && len(p.Resource.Gateways) > 0 && !slices.Contains(p.Resource.Gateways, d.gateway) {
+		return access.Permit{}, &access.Denial{Cause: access.NoAccess, Sentence: fmt.Sprintf("%s is not reached through the gateway %s, but through %s",
+			p.Resource.Name, d.gateway, strings.Join(p.Resource.Gateways, ", "))}
+	}
+	return p, err
 }
 
 // Run ends sessions whose time is over, such as those of a grant that ends, until ctx ends.
@@ -129,6 +158,9 @@ func (d *Directory) Kill(id, reason string) (access.Cut, bool) {
 }
 
 func (d *Directory) present() (*access.Engine, error) {
+	if refusal := d.refusal.Load(); refusal != nil {
+		return nil, refusal
+	}
 	if e := d.engine.Load(); e != nil {
 		return e, nil
 	}
@@ -180,7 +212,7 @@ func (d *Directory) Authorize(_ context.Context, a access.Ask) (access.Permit, e
 		return access.Permit{}, err
 	}
 	a.Now = d.now()
-	return e.Authorize(a)
+	return d.decide(e, a)
 }
 
 // ResourceProtocol names the protocol that a resource speaks; false when there is no such resource.

@@ -2,6 +2,7 @@ package ca
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 
@@ -32,9 +33,15 @@ func (s *AgeSealer) Seal(plain []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// Open decrypts what Seal made.
+// ErrOtherSealKey says that something was sealed with a key that this process does not have.
+var ErrOtherSealKey = errors.New("it was sealed with another key: let seal_key_file name a copy of the key of the server that sealed it")
+
+// Open decrypts what Seal made; ErrOtherSealKey when another sealer did.
 func (s *AgeSealer) Open(sealed []byte) ([]byte, error) {
 	r, err := age.Decrypt(bytes.NewReader(sealed), s.identity)
+	if other := (*age.NoIdentityMatchError)(nil); errors.As(err, &other) {
+		return nil, ErrOtherSealKey
+	}
 	if err != nil {
 		return nil, fmt.Errorf("age: %w", err)
 	}

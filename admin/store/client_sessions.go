@@ -33,6 +33,9 @@ func (s *Store) TouchWebSession(ctx context.Context, hash string, now time.Time)
 // ErrNotFound when another was faster, or it is the secret of another user.
 func (s *Store) SpendCode(ctx context.Context, purpose, hash string, ws WebSession) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
+		if err := lockUser(ctx, tx, ws.User); err != nil { // before the secret, as a suspension does
+			return err
+		}
 		o, err := spend(ctx, tx, purpose, hash, ws.Created)
 		if err == nil && o.User != ws.User {
 			err = ErrNotFound

@@ -174,4 +174,3 @@ func (s *Store) explain(err error) error {
 	}
 	return fmt.Errorf("%s: %s: %w", s.name, advice, err)
 }
-

@@ -28,11 +28,16 @@ type OneTime struct {
 	Expires time.Time
 }
 
-// PutOneTime keeps a one-time secret, and drops those that have expired.
+// PutOneTime keeps a one-time secret, which must not have expired yet. ErrNotFound when its user is gone or suspended.
 func (s *Store) PutOneTime(ctx context.Context, o OneTime, now time.Time) error {
+	if !now.Before(o.Expires) {
+		return fmt.Errorf("put one-time secret: it expired at %s", o.Expires)
+	}
 	return wrap("put one-time secret", s.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM one_time_secrets WHERE expires <= $1", micros(now)); err != nil {
-			return err
+		if o.User != "" {
+			if err := lockUser(ctx, tx, o.User); err != nil {
+				return err
+			}
 		}
 		_, err := tx.ExecContext(ctx, "INSERT INTO one_time_secrets (hash, purpose, user_name, data, expires) VALUES ($1, $2, $3, $4, $5)",
 			o.Hash, o.Purpose, sql.NullString{String: o.User, Valid: o.User != ""}, o.Data, micros(o.Expires))
@@ -104,34 +109,34 @@ type WebSession struct {
 	Provider   string    // the ID of the ProviderGrant that it goes by; empty: none
 }
 
-// PutWebSession keeps a new session, and drops those that have expired.
+// lockUser lets nobody suspend or remove the user until the transaction ends; ErrNotFound when that was done already. So
+// no sign-in that is being written slips past a suspension that is dropping them.
+func lockUser(ctx context.Context, tx *sql.Tx, user string) error {
+	n, err := affected(tx.ExecContext(ctx, "UPDATE users SET suspended = suspended WHERE name = $1 AND NOT suspended", user))
+	if err == nil && n == 0 {
+		return ErrNotFound
+	}
+	return wrap("lock user", err)
+}
+
+// PutWebSession keeps a new session; ErrNotFound when its user is gone or suspended.
 func (s *Store) PutWebSession(ctx context.Context, ws WebSession) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error { return putWebSession(ctx, tx, ws) })
 }
 
 func putWebSession(ctx context.Context, tx *sql.Tx, ws WebSession) error {
-	if _, err := tx.ExecContext(ctx, "DELETE FROM web_sessions WHERE expires <= $1", micros(ws.Created)); err != nil {
-		return fmt.Errorf("drop expired web sessions: %w", err)
+	if err := lockUser(ctx, tx, ws.User); err != nil {
+		return err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO web_sessions (hash, id, hash_before, kind, user_name, created, expires, last_used, mfa, provider)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, ws.Hash, ws.ID, ws.HashBefore, ws.Kind, ws.User, micros(ws.Created),
-		micros(ws.Expires), micros(ws.LastUsed), micros(ws.MFA), ws.Provider)
+	n, err := affected(tx.ExecContext(ctx, `INSERT INTO web_sessions (hash, id, hash_before, kind, user_name, created, expires,
+			last_used, mfa, provider)
+		SELECT $1, $2, $3, $4, name, CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($8 AS BIGINT), CAST($9 AS BIGINT), $10
+		FROM users WHERE name = $5 AND NOT suspended`, ws.Hash, ws.ID, ws.HashBefore, ws.Kind, ws.User, micros(ws.Created),
+		micros(ws.Expires), micros(ws.LastUsed), micros(ws.MFA), ws.Provider))
+	if err == nil && n == 0 {
+		return ErrNotFound
+	}
 	return wrap("put web session", err)
-}
-
-// SpendLink turns a sign-in link into the web session in one transaction, so that of two who hold the link one gets in;
-// the other gets ErrNotFound.
-func (s *Store) SpendLink(ctx context.Context, hash string, ws WebSession) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		o, err := spend(ctx, tx, SignInLink, hash, ws.Created)
-		if err == nil && o.User != ws.User {
-			err = ErrNotFound
-		}
-		if err != nil {
-			return err
-		}
-		return putWebSession(ctx, tx, ws)
-	})
 }
 
 // WebSession finds the session of a secret; ErrNotFound when there is none.
@@ -163,6 +168,10 @@ func (s *Store) DeleteWebSession(ctx context.Context, hash string) error {
 // web sessions, all at once; it says how many. Tokens stay, and are refused while the user is suspended.
 func (s *Store) Suspend(ctx context.Context, user string, now time.Time) (dropped SignIns, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		// First the user: whoever is signing in as them waits here, or is done and their session is seen below.
+		if _, err := tx.ExecContext(ctx, "UPDATE users SET suspended = TRUE, certificates_valid_from = $2 WHERE name = $1", user, micros(now)); err != nil {
+			return fmt.Errorf("suspend user: %w", err)
+		}
 		if dropped, err = countSignIns(ctx, tx, user); err != nil {
 			return err
 		}
@@ -171,9 +180,6 @@ func (s *Store) Suspend(ctx context.Context, user string, now time.Time) (droppe
 			if _, err := tx.ExecContext(ctx, q, user); err != nil {
 				return fmt.Errorf("drop sign-ins: %w", err)
 			}
-		}
-		if _, err := tx.ExecContext(ctx, "UPDATE users SET suspended = TRUE, certificates_valid_from = $2 WHERE name = $1", user, micros(now)); err != nil {
-			return fmt.Errorf("suspend user: %w", err)
 		}
 		return moveOn(ctx, tx)
 	})
@@ -190,8 +196,9 @@ func (s *Store) Authority(ctx context.Context, name string) (certificate, sealed
 	return certificate, sealedKey, wrap("read authority", err)
 }
 
-// AddAuthority keeps a certificate authority; one of that name must not exist.
+// AddAuthority keeps a certificate authority, unless there is one of that name: another process may have been faster.
 func (s *Store) AddAuthority(ctx context.Context, name, certificate, sealedKey string) error {
-	_, err := s.exec(ctx, "INSERT INTO authorities (name, certificate, sealed_key) VALUES ($1, $2, $3)", name, certificate, sealedKey)
+	_, err := s.exec(ctx, "INSERT INTO authorities (name, certificate, sealed_key) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING",
+		name, certificate, sealedKey)
 	return wrap("add authority", err)
 }

@@ -24,6 +24,8 @@ import (
 type config struct {
 	// DataDir holds state, journal and sealed credentials; made with mode 0700.
 	DataDir string `yaml:"data_dir"`
+	// State says where people, resources and roles are kept; default SQLite in the data directory.
+	State stateConfig `yaml:"state"`
 	// Gateway is this gateway's name in the record; default the host's name.
 	Gateway string       `yaml:"gateway"`
 	Listen  listenConfig `yaml:"listen"`
@@ -133,6 +135,9 @@ func (c *config) validate() error {
 	}
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		return fmt.Errorf("log.format: %q is neither text nor json", c.Log.Format)
+	}
+	if err := c.State.validate(); err != nil {
+		return err
 	}
 	if err := c.Audit.validate(); err != nil {
 		return err

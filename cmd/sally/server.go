@@ -219,7 +219,7 @@ func (s *server) openVault(context.Context) (err error) {
 }
 
 func (s *server) openState(ctx context.Context) (err error) {
-	if s.state, err = store.Open(ctx, store.Config{File: s.path(stateFile), Log: s.log}); err != nil {
+	if s.state, err = store.Open(ctx, s.config.store(s.log)); err != nil {
 		return err
 	}
 	s.closing = append(s.closing, s.state.Close)

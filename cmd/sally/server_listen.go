@@ -64,7 +64,7 @@ func (s *server) reachable(addr net.Addr) string {
 // announce says where everything is, in words and, for programs, in addresses.json.
 func (s *server) announce(ctx context.Context, l listeners, out io.Writer) error {
 	addresses := map[string]string{}
-	fmt.Fprintf(out, "Sallyport %s, data in %s\n", version, s.config.DataDir)
+	fmt.Fprintf(out, "Sallyport %s, data in %s, state in the %s\n", version, s.config.DataDir, s.state)
 	for _, e := range []struct {
 		name, words string
 		listener    net.Listener

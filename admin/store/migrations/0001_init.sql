@@ -65,6 +65,10 @@ CREATE TABLE grants (
     spec       TEXT NOT NULL
 );
 
+CREATE INDEX grants_by_user ON grants (user_name);
+
+CREATE INDEX grants_by_end ON grants (ends);
+
 CREATE TABLE access_requests (
     id        TEXT PRIMARY KEY,
     user_name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
@@ -74,6 +78,10 @@ CREATE TABLE access_requests (
 );
 
 CREATE INDEX access_requests_by_status ON access_requests (status, created);
+
+CREATE INDEX access_requests_by_user ON access_requests (user_name);
+
+CREATE INDEX access_requests_by_time ON access_requests (created);
 
 CREATE TABLE tokens (
     id          TEXT PRIMARY KEY,
@@ -100,6 +108,8 @@ CREATE TABLE one_time_secrets (
 
 CREATE INDEX one_time_secrets_by_user ON one_time_secrets (user_name);
 
+CREATE INDEX one_time_secrets_by_expiry ON one_time_secrets (expires);
+
 -- Sign-ins that are open: kind is web for a browser's cookie, client for a local client's refresh secret. A client's
 -- secret is replaced at each use, and the hash before is that of the one before; the id stays, and who names it with
 -- any other secret has stolen it, or was stolen from, and the session ends. Provider names the provider_grants that it
@@ -123,6 +133,8 @@ CREATE INDEX web_sessions_by_hash_before ON web_sessions (hash_before);
 
 CREATE INDEX web_sessions_by_provider ON web_sessions (provider);
 
+CREATE INDEX web_sessions_by_expiry ON web_sessions (expires);
+
 -- What the identity provider granted with a sign-in, by which it is asked whether the sign-in still holds. Several
 -- sessions go by one grant when one of them signed in the others.
 CREATE TABLE provider_grants (
@@ -132,6 +144,8 @@ CREATE TABLE provider_grants (
     asked     BIGINT NOT NULL, -- when the provider was last asked; a later answer may be under way
     away      BIGINT NOT NULL  -- since when it has not answered; 0: it did
 );
+
+CREATE INDEX provider_grants_by_user ON provider_grants (user_name);
 
 -- Who a user is at the identity provider, so that a name that is given to somebody else there does not bring them what
 -- the former holder had.
@@ -181,6 +195,8 @@ CREATE TABLE cuts (
     PRIMARY KEY (gateway, generation)
 );
 
+CREATE INDEX cuts_by_generation ON cuts (generation);
+
 -- Signed receipts of what was cut when somebody was put out.
 CREATE TABLE receipts (
     id        TEXT PRIMARY KEY,
@@ -188,6 +204,8 @@ CREATE TABLE receipts (
     created   BIGINT NOT NULL,
     document  TEXT NOT NULL
 );
+
+CREATE INDEX receipts_by_user ON receipts (user_name, id);
 
 -- One row; it grows with every change, so that several control planes notice each other's.
 CREATE TABLE generation (

@@ -6,3 +6,5 @@ CREATE TABLE kills (
     reason  TEXT NOT NULL,
     created BIGINT NOT NULL
 );
+
+CREATE INDEX kills_by_gateway ON kills (gateway);

@@ -101,6 +101,18 @@ func (w *endWatch) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Use makes connections from now on with p's certificate.
+func (d *Dialer) Use(p *Profile) error {
+	config, err := tunnelConfig(p)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.profile, d.tls = p, config
+	return nil
+}
+
 // Expires is when the certificate in use ends.
 func (d *Dialer) Expires() time.Time {
 	profile, _ := d.current()

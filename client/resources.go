@@ -17,9 +17,45 @@ type Resource struct {
 	Protocol string `json:"protocol"`
 	Database string `json:"database,omitempty"` // opened when the client names none
 	// Accounts at the store that the person may use; the first is the default.
-	Accounts []string `json:"accounts"`
-	// Tunnel is the gateway's host:port; empty means the profile's.
-	Tunnel string `json:"tunnel,omitempty"`
+	Accounts []string          `json:"accounts"`
+	Labels   map[string]string `json:"labels,omitempty"`
+	// Port is the local port that the server gives the resource among all of its resources; 0: it names none.
+	Port int `json:"port,omitempty"`
+	// Gateways serve it, those first that should be tried first. Without any, Tunnel does; empty means the profile's.
+	Gateways []Gateway `json:"gateways,omitempty"`
+	Tunnel   string    `json:"tunnel,omitempty"` // host:port
+}
+
+// Gateway is one of several ways to a resource.
+type Gateway struct {
+	Name   string `json:"name"`
+	Tunnel string `json:"tunnel"` // host:port; an empty host is the server's own
+}
+
+// LocalPort is the port on this machine, the same on a colleague's: the server's choice, or else what the name alone
+// gives.
+func (r Resource) LocalPort() int {
+	if r.Port > 0 {
+		return r.Port
+	}
+	return PreferredPort(r.Name)
+}
+
+// Ways lists the gateways' addresses in the order in which to try them. An empty one means the profile's.
+func (r Resource) Ways(serverHost string) []string {
+	var ways []string
+	for _, g := range r.Gateways {
+		if address, err := tunnelAddress(g.Tunnel, serverHost); err == nil && !slices.Contains(ways, address) {
+			ways = append(ways, address)
+		}
+	}
+	if len(ways) > 0 {
+		return ways
+	}
+	if address, err := tunnelAddress(r.Tunnel, serverHost); err == nil {
+		return []string{address}
+	}
+	return []string{""}
 }
 
 // Resources lists what the person may open, sorted by name.

@@ -14,9 +14,11 @@ import (
 )
 
 // Store keeps profiles below one directory: profiles/NAME.json, and in the file "active" the name of the one in use.
-// Directories have mode 0700 and files 0600; a file is replaced whole or not at all.
+// Directories have mode 0700 and files 0600; a file is replaced whole or not at all. Where there is a keyring, what
+// proves who the person is lies in it and not in the files.
 type Store struct {
-	dir string
+	dir     string
+	keyring Keyring // nil: none
 	// chosen overrides the active profile; empty for none.
 	chosen string
 }
@@ -24,17 +26,23 @@ type Store struct {
 var profileName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,99}$`)
 
 // OpenStore gives the store in the person's configuration directory ($XDG_CONFIG_HOME/sallyport on Linux), with
-// SALLY_PROFILE as the active profile where it is set. It creates nothing.
+// SALLY_PROFILE as the active profile where it is set, and the system's keyring. It creates nothing.
 func OpenStore() (*Store, error) {
 	base, err := os.UserConfigDir()
 	if err != nil {
 		return nil, fmt.Errorf("find configuration directory: %w", err)
 	}
-	return &Store{dir: filepath.Join(base, "sallyport"), chosen: os.Getenv("SALLY_PROFILE")}, nil
+	return &Store{dir: filepath.Join(base, "sallyport"), keyring: SystemKeyring(), chosen: os.Getenv("SALLY_PROFILE")}, nil
 }
 
-// NewStore gives the store in dir. It creates nothing.
+// NewStore gives the store in dir, without a keyring. It creates nothing.
 func NewStore(dir string) *Store { return &Store{dir: dir} }
+
+// NewKeyringStore gives the store in dir that keeps secrets in the keyring. It creates nothing.
+func NewKeyringStore(dir string, keyring Keyring) *Store { return &Store{dir: dir, keyring: keyring} }
+
+// Dir is the directory that it keeps everything in.
+func (s *Store) Dir() string { return s.dir }
 
 // ActiveName is the name of the profile in use, or empty when there is none.
 func (s *Store) ActiveName() (string, error) {
@@ -86,12 +94,12 @@ func (s *Store) Load(name string) (*Profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read profile %s: %w", name, err)
 	}
-	var p Profile
-	if err := json.Unmarshal(content, &p); err != nil {
+	var k kept
+	if err := json.Unmarshal(content, &k); err != nil {
 		return nil, fmt.Errorf("read profile %s: %w", name, err)
 	}
-	p.Name, p.store = name, s
-	return &p, nil
+	k.Name, k.store = name, s
+	return s.reveal(k)
 }
 
 // ForServer gives the profile of that name if it is for server or, without a name, the first for server; nil when there
@@ -138,7 +146,8 @@ func (s *Store) put(p *Profile) error {
 			return fmt.Errorf("save profile %s: %w", p.Name, err)
 		}
 	}
-	content, err := json.MarshalIndent(p, "", "  ")
+	hidden := s.hide(p)
+	content, err := json.MarshalIndent(hidden, "", "  ")
 	if err != nil {
 		return fmt.Errorf("save profile %s: %w", p.Name, err)
 	}
@@ -148,12 +157,17 @@ func (s *Store) put(p *Profile) error {
 	return nil
 }
 
-// Remove deletes a profile. If it was active, none is afterwards. Removing what is not there is no error.
+// Remove deletes a profile, from the keyring too. If it was active, none is afterwards. Removing what is not there is no
+// error.
 func (s *Store) Remove(name string) error {
 	path, err := s.path(name)
 	if err != nil {
 		return err
 	}
+	if err := s.forget(name, path); err != nil {
+		return err
+	}
+	_ = os.Remove(s.resourcesPath(name)) // only a copy of what the server says
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove profile %s: %w", name, err)
 	}

@@ -101,6 +101,7 @@ type ownResource struct {
 	Tunnel   string            `json:"tunnel,omitempty" doc:"The first of gateways' tunnel"`
 	// Gateways are where it can be reached, to be tried in this order.
 	Gateways []ownGateway `json:"gateways" doc:"Gateways that serve it, in the order in which to try them"`
+	Port     int          `json:"port" doc:"The local port that clients open it on: the same for everybody, no two resources have the same"`
 }
 
 // ownResources lists what the caller may open.
@@ -110,10 +111,11 @@ func (s *Service) ownResources(ctx context.Context, in *paging) (*answer[list[ow
 		return nil, err
 	}
 	id := callerOf(ctx).identity
+	ports := localPorts(slices.Sorted(maps.Keys(snap.Resources)))
 	return &answer[list[ownResource]]{Body: page(*in, snap.Open(id, s.now()), func(name string) ownResource {
 		r := snap.Resources[name]
 		own := ownResource{Name: r.Name, Protocol: r.Protocol, Database: r.Database, Labels: r.Labels,
-			Accounts: snap.Accounts(id, name, s.now()), Gateways: s.gatewaysOf(snap, r)}
+			Accounts: snap.Accounts(id, name, s.now()), Gateways: s.gatewaysOf(snap, r), Port: ports[name]}
 		if len(own.Gateways) > 0 {
 			own.Tunnel = own.Gateways[0].Tunnel
 		}

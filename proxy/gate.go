@@ -11,17 +11,19 @@ import (
 )
 
 // Gate stands between a client and its store: one statement at a time is judged, recorded, and only then let
-// pass. Begin may be called by one goroutine at a time, and End by one; the two may be different.
+// pass. Begin and Check may be called by one goroutine at a time, and End by one; the two may be different.
 type Gate struct {
 	journal    audit.Appender
 	redactor   Redactor
 	durability access.Durability
 
-	permit atomic.Pointer[access.Permit]
-	ended  atomic.Pointer[Ended] // set once the session is cut: nothing passes any more
+	permit  atomic.Pointer[access.Permit]
+	reviews atomic.Uint64
+	ended   atomic.Pointer[Ended] // set once the session is cut: nothing passes any more
 
-	begin  audit.Event // reused for each statement
-	result audit.Event // reused for each result
+	asked  access.Statement // reused for each statement
+	begin  audit.Event      // reused for each statement
+	result audit.Event      // reused for each result
 
 	last       atomic.Uint64 // how many records must be on disk before the client sees an answer
 	statements atomic.Int64
@@ -36,6 +38,7 @@ type Op struct {
 	started time.Time
 	first   time.Duration
 	private bool // what the store says of it may repeat a value that was redacted
+	permit  *access.Permit
 }
 
 // Redactor takes out of events what the record must not hold, before they are recorded. It is safe for concurrent use.
@@ -66,31 +69,122 @@ func NewGate(journal audit.Appender, scope audit.Scope, permit *access.Permit, r
 }
 
 // setPermit lets statements from here on be judged by p.
-func (g *Gate) setPermit(p *access.Permit) { g.permit.Store(p) }
+func (g *Gate) setPermit(p *access.Permit) {
+	g.permit.Store(p)
+	g.reviews.Add(1)
+}
+
+// Reviews counts how often the rules that statements are judged by may have changed.
+func (g *Gate) Reviews() uint64 { return g.reviews.Load() }
 
 // shut lets nothing pass any more.
 func (g *Gate) shut(cause *Ended) { g.ended.Store(cause) }
 
-// Begin records the statement. Only when it returns without an error may the statement's first byte go upstream;
-// else the store must never see it, and the client gets the error in its protocol's own form (Explain has the
-// words).
+// Begin judges the statement and records it. Only when it returns without an error may the statement's first byte go
+// upstream; else the store must never see it, and the client gets the error in its protocol's own form (Explain has the
+// words). The error is an *access.Denial when policy says no; that stands in the record by then.
 func (g *Gate) Begin(ctx context.Context, s *Statement) (Op, error) {
-	if ended := g.ended.Load(); ended != nil {
-		return Op{}, ended
+	permit := g.permit.Load()
+	policy, err := g.judge(ctx, permit, s)
+	if err != nil {
+		return Op{}, err
 	}
 	e := &g.begin
 	private := g.describe(e, s)
+	e.Policy = policy
+	if err := g.record(ctx, e); err != nil {
+		return Op{}, err
+	}
+	g.statements.Add(1)
+	op := Op{id: e.ID, started: e.Time, private: private, permit: permit}
+	if err := g.stands(ctx, permit, s); err != nil {
+		g.withdraw(&op, err)
+		return Op{}, err
+	}
+	return op, nil
+}
+
+// Check judges a statement that Begin will record later, such as one that a client prepares, before anything of it goes
+// upstream. Its error is Begin's.
+func (g *Gate) Check(ctx context.Context, s *Statement) error {
+	_, err := g.judge(ctx, g.permit.Load(), s)
+	return err
+}
+
+// judge asks the permit. What that denies is recorded.
+func (g *Gate) judge(ctx context.Context, permit *access.Permit, s *Statement) (policy string, err error) {
+	if ended := g.ended.Load(); ended != nil {
+		return "", ended
+	}
+	g.asked = access.Statement{Class: judgedClass(s), Tables: s.Tables, Columns: s.Columns, Understood: s.Understood,
+		WholeTable: s.WholeTable, Fingerprint: s.Fingerprint}
+	policy, denial := permit.Check(&g.asked)
+	if denial == nil {
+		return policy, nil
+	}
+	if err := g.deny(ctx, s, policy, denial); err != nil {
+		return "", err
+	}
+	return "", denial
+}
+
+// The classes of audit.Event between which judgedClass decides.
+const (
+	classRead  = "read"
+	classOther = "other"
+)
+
+// judgedClass is the class that policy sees: what only seems to read, because it is not understood, may do anything.
+func judgedClass(s *Statement) string {
+	class := s.Class
+	if s.Judged != "" {
+		class = s.Judged
+	}
+	if class == classRead && !s.Understood {
+		return classOther
+	}
+	return class
+}
+
+// deny records a statement that is not let pass, and why. It has no result.
+func (g *Gate) deny(ctx context.Context, s *Statement, policy string, denial *access.Denial) error {
+	e := g.begin
+	g.describe(&e, s)
+	e.Verdict, e.Policy, e.Reason = audit.Deny, policy, denial.Sentence
+	return g.record(ctx, &e)
+}
+
+// stands says whether what was just recorded may still pass: while that was written, which takes its time in strict, the
+// session may have been cut, or come under other rules.
+func (g *Gate) stands(ctx context.Context, permit *access.Permit, s *Statement) error {
+	if ended := g.ended.Load(); ended != nil {
+		return ended
+	}
+	if now := g.permit.Load(); now != permit {
+		_, err := g.judge(ctx, now, s)
+		return err
+	}
+	return nil
+}
+
+// withdraw records that an op which was let pass did not run after all. Another goroutine may be ending others.
+func (g *Gate) withdraw(op *Op, why error) {
+	_ = g.journal.Post(&audit.Event{Type: audit.StatementResult, Scope: audit.Scope{Gateway: g.begin.Gateway, Session: g.begin.Session},
+		Of: op.id, Done: true, ErrorMessage: "not run: " + Explain(why)})
+}
+
+// record writes the event; the next answer to the client waits for it as the resource demands.
+func (g *Gate) record(ctx context.Context, e *audit.Event) error {
 	if err := g.journal.Append(e); err != nil {
-		return Op{}, fmt.Errorf("record statement: %w", err)
+		return fmt.Errorf("record statement: %w", err)
 	}
 	if g.durability == access.Strict {
 		if err := g.journal.AwaitDurable(ctx, e.Seq); err != nil {
-			return Op{}, fmt.Errorf("record statement: %w", err)
+			return fmt.Errorf("record statement: %w", err)
 		}
 	}
 	g.last.Store(e.Seq + 1)
-	g.statements.Add(1)
-	return Op{id: e.ID, started: e.Time, private: private}, nil
+	return nil
 }
 
 // describe fills in what the record tells of a statement, without what a rule takes out of it.
@@ -103,15 +197,19 @@ func (g *Gate) describe(e *audit.Event, s *Statement) (private bool) {
 	return g.redactor.Statement(e)
 }
 
-// Refuse records a statement that is not let pass, and why.
-func (g *Gate) Refuse(s *Statement, reason string) error {
-	e := g.begin
-	g.describe(&e, s)
-	e.Verdict, e.Reason = audit.Deny, reason
-	if err := g.journal.Append(&e); err != nil {
-		return fmt.Errorf("record refusal: %w", err)
+// MaxRows is how many rows the statement may return; 0: any number.
+func (o *Op) MaxRows() int64 {
+	if o.permit == nil {
+		return 0
 	}
-	return nil
+	return o.permit.MaxRows
+}
+
+// TooManyRows is why a statement ends that has returned MaxRows rows and would go on.
+func (o *Op) TooManyRows() *access.Denial {
+	return &access.Denial{Cause: access.StatementDenied, Sentence: fmt.Sprintf(
+		"the role %s lets a statement return %d rows at most; the rest is cut off: narrow it down, or ask an admin for a role without this limit",
+		o.permit.Role, o.permit.MaxRows)}
 }
 
 // Answered notes that the store's answer to op has begun.

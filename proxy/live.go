@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"sync"
 	"time"
@@ -24,6 +25,46 @@ func (l *live) enter(s *session) (leave func()) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		delete(l.sessions, s.id)
+		s.endWith(nil, nil)
+	}
+}
+
+// settle lets the session go on under the permit, unless a review has given it a newer one already.
+func (l *live) settle(s *session, permit *access.Permit) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.reviewed == nil {
+		s.goOn(l, permit)
+	}
+}
+
+// goOn puts the session under a permit, which may end by itself. live's lock is held.
+func (s *session) goOn(l *live, permit *access.Permit) {
+	s.reviewed = permit
+	s.endWith(l, permit)
+	if s.gate != nil {
+		s.gate.setPermit(permit)
+	}
+}
+
+// endWith cuts the session when the permit ends, and not any more when another did; nil ends never. live's lock is held.
+func (s *session) endWith(l *live, permit *access.Permit) {
+	if s.deadline != nil {
+		s.deadline.Stop()
+		s.deadline = nil
+	}
+	if permit != nil && !permit.Until.IsZero() {
+		s.deadline = time.AfterFunc(time.Until(permit.Until), func() { l.expire(s, permit) })
+	}
+}
+
+// expire cuts a session whose permit has ended, if it still is the session's.
+func (l *live) expire(s *session, permit *access.Permit) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sessions[s.id] == s && s.reviewed == permit && !s.ending {
+		s.cut(fmt.Sprintf("your access to %s by the role %s ended at %s; connect again if you still have it, or ask for it: sally access request %s",
+			s.scope.Resource, permit.Role, permit.Until.UTC().Format(time.RFC3339), s.scope.Resource))
 	}
 }
 
@@ -78,10 +119,7 @@ func (s *Server) Review(judge func(p access.Permit, from netip.Addr) (access.Per
 		case err != nil:
 			cuts = append(cuts, one.cut("your access could not be checked again; connect again"))
 		default:
-			one.reviewed = &permit
-			if one.gate != nil {
-				one.gate.setPermit(&permit)
-			}
+			one.goOn(&s.live, &permit)
 		}
 	})
 	return cuts

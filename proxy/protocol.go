@@ -70,9 +70,17 @@ type Statement struct {
 	// Tables, Columns and Fingerprint are what audit.Event says they are.
 	Tables, Columns []string
 	Fingerprint     string
-	Params          []audit.Param
-	Database        string // where it differs from the login's
-	BytesIn         int64
+	// Understood says that it touches nothing but Tables and Columns by itself. A read that is not understood is judged as
+	// class other, since it may do more than read.
+	Understood bool
+	// WholeTable says that it changes every row of a table.
+	WholeTable bool
+	// Judged is the class by which policy judges it where that is not Class: of what is only brought to the store, the class
+	// that it has once it runs.
+	Judged   string
+	Params   []audit.Param
+	Database string // where it differs from the login's
+	BytesIn  int64
 }
 
 // Result is what became of a statement.

@@ -31,6 +31,7 @@ type session struct {
 	gate    *Gate
 
 	ending   bool           // it was cut; guarded by live's lock
+	deadline *time.Timer    // cuts it when its permit ends; nil: never; guarded by live's lock
 	reviewed *access.Permit // what it goes on under; nil: permit; guarded by live's lock
 	cancel   context.CancelCauseFunc
 }
@@ -59,10 +60,12 @@ func (s *session) run(ctx context.Context, admitted func()) {
 	recorded = true
 	leave := s.server.live.enter(s)
 	defer leave()
-	// A suspension from before this could not see the session, one from here on kills it.
-	if _, err = s.server.directory.Authorize(ctx, s.ask(s.permit.Identity, s.scope.Account)); err != nil {
+	// A suspension or a change of rules from before this could not see the session, one from here on reviews it.
+	present, err := s.server.directory.Authorize(ctx, s.ask(s.permit.Identity, s.scope.Account))
+	if err != nil {
 		return
 	}
+	s.server.live.settle(s, &present)
 
 	lease, link, err := s.open(ctx, client)
 	if err != nil {

@@ -14,8 +14,44 @@ import (
 // definition is a prepared statement or a portal that was not written to the store yet.
 type definition struct {
 	name      string
-	statement *statement // nil for a portal
+	statement *statement // nil for a portal in the list of those to be recorded
 	portal    *portal
+}
+
+// mayDefine asks policy whether the statement may be brought to the store; if not, its message is refused, so that none
+// of it gets there. What the store skips anyway is asked about when it is not skipped. r.mu is held, and given up
+// while asking.
+func (r *relay) mayDefine(d definition) error {
+	if r.skipping {
+		return nil
+	}
+	reviews := r.gate.Reviews() // before it is judged: what changes meanwhile is judged again
+	s, err := r.definedBy(d)
+	if err != nil {
+		return err
+	}
+	if err := r.unlocked(func() error { return r.gate.Check(r.ctx, &s) }); err != nil {
+		return r.refuse(awaitExecute, err)
+	}
+	d.statement.judged = reviews + 1
+	return nil
+}
+
+// definedBy describes what brings a definition to the store, which executes nothing.
+func (r *relay) definedBy(d definition) (proxy.Statement, error) {
+	s := proxy.Statement{Command: "parse", Prepared: d.name}
+	if p := d.portal; p != nil {
+		s.Command, s.Prepared, s.BytesIn = "bind", p.name, int64(len(p.bind))
+		var decoder paramDecoder
+		var err error
+		if s.Params, err = decodeParams(&decoder, p); err != nil {
+			return s, err
+		}
+	}
+	s.Text, s.Class = d.statement.text, d.statement.class
+	r.describeStatement(&s, d.statement)
+	s.Class, s.Judged = classPrepare, s.Class
+	return s, nil
 }
 
 // recordDefinitions records all fresh definitions but those that executing own brings into the record; nil is none.
@@ -56,33 +92,28 @@ const classPrepare = "prepare"
 
 // recordDefinition records one. r.mu is held, and given up while recording.
 func (r *relay) recordDefinition(d definition) error {
-	s := proxy.Statement{Command: "parse", Prepared: d.name}
-	what := d.statement
 	if d.portal != nil {
-		s.Command, s.Prepared, s.BytesIn = "bind", d.portal.name, int64(len(d.portal.bind))
-		if what = d.portal.statement; what == nil {
-			return nil // of a statement that does not exist
-		}
-		var decoder paramDecoder
-		var err error
-		if s.Params, err = decodeParams(&decoder, d.portal); err != nil {
-			return err
-		}
+		d.statement = d.portal.statement
 	}
-	s.Text, s.Class = what.text, classPrepare
-	r.describeStatement(&s, what)
+	if d.statement == nil {
+		return nil // of a statement that does not exist
+	}
+	s, err := r.definedBy(d)
+	if err != nil {
+		return err
+	}
 	var op proxy.Op
-	err := r.unlocked(func() (err error) {
+	err = r.unlocked(func() (err error) {
 		op, err = r.gate.Begin(r.ctx, &s)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if what.recorded = true; d.portal != nil {
+	if d.statement.recorded = true; d.portal != nil {
 		d.portal.recorded, d.portal.op = true, &op
 	} else {
-		what.op = &op
+		d.statement.op = &op
 	}
 	return nil
 }

@@ -153,7 +153,7 @@ func denialState(cause access.Cause) string {
 		return codeTooManyConnections
 	case access.UnknownResource:
 		return codeInvalidCatalogName
-	case access.NoAccess:
+	case access.NoAccess, access.StatementDenied, access.ForbiddenBy, access.OutOfScope:
 		return codeInsufficientPrivilege
 	}
 	return codeInvalidAuthorization

@@ -32,7 +32,8 @@ func (l *link) Relay(ctx context.Context, gate *proxy.Gate) error {
 	if _, err := conn.Write(l.welcome(key)); err != nil {
 		return fmt.Errorf("welcome client: %w", err)
 	}
-	r := newRelay(ctx, gate, l.client.protocol.facts, conn, conn.NewStream(l.store.conn), l.client.protocol.messageLimit)
+	r := newRelay(ctx, gate, l.client.protocol.facts, conn, conn.NewStream(l.store.conn), l.client.protocol.messageLimit,
+		l.cancelStore)
 	err := r.run(l.store.buffered)
 	l.client.garbled = r.toClient.skip > 0 || r.cut
 	if ctx.Err() != nil { // ended from outside: what runs at the store must not run on

@@ -16,6 +16,8 @@ type statement struct {
 	// recorded says that the text stands in the record, dropped that the store does not have the statement (any more).
 	recorded, dropped bool
 	op                *proxy.Op // of a Parse that was recorded by itself, until it is answered
+	// judged is one more than the number of reviews after which policy let it pass; 0: it was not asked.
+	judged uint64
 }
 
 // newStatement makes a statement of a text that stays as it is.
@@ -37,6 +39,7 @@ type portal struct {
 	statement *statement
 	bind      []byte // the Bind message's formats and values
 	executed  bool   // some of its rows were fetched
+	fetched   int64  // how many
 	begun     int    // how many statements had begun when it was last known to be what its name means
 
 	recorded, dropped bool      // as a statement's

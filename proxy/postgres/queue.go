@@ -1,6 +1,9 @@
 package postgres
 
-import "github.com/sallyport/sallyport/proxy"
+import (
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/proxy"
+)
 
 // awaitKind says which answer a client message waits for.
 type awaitKind uint8
@@ -36,7 +39,9 @@ type awaited struct {
 	name      string // parse, bind, close
 	version   uint64
 	statement *statement // parse, describe
-	portal    *portal    // bind
+	portal    *portal    // bind, execute
+	// over is why the statement is ended that returns too many rows; nil while it does not.
+	over *access.Denial
 }
 
 // queue holds awaited messages in the order sent. Its ring is reused, so that a warm relay allocates nothing.

@@ -33,6 +33,7 @@ type relay struct {
 	params   paramDecoder // used by the client's side only
 	standIn  []byte       // scratch for messages that stand in for refused ones
 	tags     tagCache     // used by the store's side only
+	cancel   func(context.Context) error
 
 	mu         sync.Mutex
 	answered   sync.Cond // signalled when the queue has moved, for a client message that must wait
@@ -42,6 +43,8 @@ type relay struct {
 	portals    names[portal]
 	spare      []*portal // for reuse
 	skipping   bool      // the store skips all up to a Sync that the client has not sent yet
+	refusing   bool      // it will, because of a refusal: what the client sends before is not even looked at; used by its side only
+	muted      bool      // the client takes its batch for failed: it hears of nothing before the end of that
 	copyingIn  bool      // the store takes copy data; a Sync before CopyDone is ignored by it
 	txStatus   byte      // of the last ReadyForQuery
 
@@ -55,11 +58,14 @@ type relay struct {
 
 // passage is one direction's state between chunks.
 type passage struct {
-	skip int // bytes of the current message that pass unseen
+	skip    int  // bytes of the current message that pass unseen
+	dropped bool // they do not pass, but go
 }
 
-func newRelay(ctx context.Context, gate *proxy.Gate, facts *sqltext.Cache, client *proxy.Conn, store *proxy.Stream, limit int) *relay {
-	r := &relay{ctx: ctx, gate: gate, facts: facts, client: client, store: store, limit: limit,
+// newRelay makes a relay. cancel makes the store end what it is running.
+func newRelay(ctx context.Context, gate *proxy.Gate, facts *sqltext.Cache, client *proxy.Conn, store *proxy.Stream, limit int,
+	cancel func(context.Context) error) *relay {
+	r := &relay{ctx: ctx, gate: gate, facts: facts, client: client, store: store, limit: limit, cancel: cancel,
 		statements: newNames[statement](), portals: newNames[portal]()}
 	r.answered.L = &r.mu
 	return r
@@ -163,6 +169,9 @@ func (r *relay) finish(e *awaited, now time.Time) {
 	}
 	if !e.tagged {
 		e.result.Rows = e.rows
+	}
+	if e.kind == awaitExecute && e.portal != nil {
+		e.portal.fetched += e.rows
 	}
 	r.gate.End(op, now, &e.result)
 }

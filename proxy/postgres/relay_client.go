@@ -104,6 +104,10 @@ func (r *relay) checkSize(kind byte, size int) error {
 // judge decides on one whole message. It records what is a statement and notes what the message defines. nil lets
 // it pass; errRefused puts r.standIn in its place.
 func (r *relay) judge(kind byte, body []byte, size int, flush func() error) error {
+	if r.refusing && kind != msgSync && kind != msgTerminate { // the store skips it, and so the client hears of nothing
+		r.standIn = r.standIn[:0]
+		return errRefused
+	}
 	switch kind {
 	case msgQuery:
 		return r.query(body, size)
@@ -156,6 +160,8 @@ func (r *relay) query(body []byte, size int) error {
 // describeText gives a statement what its text tells.
 func describeText(s *proxy.Statement, f *sqltext.Facts) {
 	s.Tables, s.Columns, s.Fingerprint = f.Tables, f.Columns, f.Fingerprint
+	s.Understood, s.WholeTable = f.Understood, f.WholeTable
+	s.Class = sqltext.Stronger(s.Class, f.Calls)
 }
 
 // begin records a statement, which executes p unless that is nil, and lets it pass, or prepares what stands in for it.
@@ -169,23 +175,30 @@ func (r *relay) begin(kind awaitKind, p *portal, s *proxy.Statement) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.begun++
-	if err == nil {
-		if p != nil {
-			p.recorded, p.begun = true, r.begun
-			if p.statement != nil {
-				p.statement.recorded = true
-			}
-		}
-		e := r.queue.push(kind)
-		e.op, e.result.BytesIn = op, s.BytesIn
-		r.settleSkipped()
-		return nil
+	if err != nil {
+		return r.refuse(kind, err)
 	}
+	if p != nil {
+		p.recorded, p.begun = true, r.begun
+		if p.statement != nil {
+			p.statement.recorded = true
+		}
+	}
+	e := r.queue.push(kind)
+	e.op, e.portal, e.result.BytesIn = op, p, s.BytesIn
+	r.settleSkipped()
+	return nil
+}
+
+// refuse prepares what stands in for a message that must not reach the store, and what the client reads instead. A Parse
+// or Bind is refused as the Execute that it was for. r.mu is held.
+func (r *relay) refuse(kind awaitKind, err error) error {
 	if r.ctx.Err() != nil {
 		return err
 	}
+	r.refusing = !kind.endsBatch()
 	if r.standIn = r.standIn[:0]; r.skipping {
-		return errRefused // the store would skip the statement, and so the client hears of nothing
+		return errRefused // the store would skip it, and so the client hears of nothing
 	}
 	r.queue.push(kind).denial = appendError(nil, "ERROR", sqlState(err), proxy.Explain(err))
 	r.standIn = appendStandIn(r.standIn, kind)
@@ -216,8 +229,9 @@ func (r *relay) functionCall(body []byte, size int) error {
 	if err != nil {
 		return err
 	}
+	// What the function does is not known: like CALL, it counts as a write.
 	return r.begin(awaitFunction, nil, &proxy.Statement{Text: fmt.Appendf(nil, "SELECT function %d", oid), Command: "function call",
-		Params: params, BytesIn: int64(size)})
+		Class: sqltext.Write, Params: params, BytesIn: int64(size)})
 }
 
 // countCopyIn adds copy data to the statement that takes it.

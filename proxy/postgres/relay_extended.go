@@ -26,6 +26,9 @@ func (r *relay) parse(body []byte) error {
 	s.oids = oids
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err := r.mayDefine(definition{name: string(key), statement: s}); err != nil {
+		return err
+	}
 	s.checked = r.redefinitions
 	e := r.queue.push(awaitParse)
 	e.name, e.statement = string(key), s
@@ -56,6 +59,12 @@ func (r *relay) bind(body []byte, flush func() error) error {
 	*p = portal{name: p.name, statement: s, bind: append(p.bind[:0], f.b...), begun: r.begun}
 	if p.name != string(of) {
 		p.name = string(of)
+	}
+	if s != nil && s.judged != r.gate.Reviews()+1 { // prepared by SQL, or under other rules
+		if err := r.mayDefine(definition{name: string(key), statement: s, portal: p}); err != nil {
+			r.recycle(p)
+			return err
+		}
 	}
 	e := r.queue.push(awaitBind)
 	e.name, e.portal = string(key), p
@@ -138,8 +147,8 @@ func (r *relay) describePortal(s *proxy.Statement, key []byte, flush func() erro
 	if err != nil {
 		return nil, err
 	}
-	if p == nil { // its statement stands in the record where it was declared
-		s.Text = fmt.Appendf(nil, "FETCH FROM %q", key)
+	if p == nil { // its statement was judged and stands in the record where it was declared
+		s.Text, s.Class, s.Understood = fmt.Appendf(nil, "FETCH FROM %q", key), sqltext.Read, true
 		return nil, nil
 	}
 	if replaced, err := r.replaced(p, key, flush); err != nil || replaced {
@@ -148,7 +157,7 @@ func (r *relay) describePortal(s *proxy.Statement, key []byte, flush func() erro
 		return nil, err
 	}
 	if p.statement == nil { // no such statement: the store will say so
-		s.Text = fmt.Appendf(nil, "EXECUTE %q", p.name)
+		s.Text, s.Class = fmt.Appendf(nil, "EXECUTE %q", p.name), sqltext.Write
 	} else {
 		s.Text, s.Class = p.statement.text, p.statement.class
 		r.describeStatement(s, p.statement)
@@ -243,7 +252,7 @@ func (r *relay) sync(body []byte) error {
 	}
 	r.queue.push(awaitSync)
 	r.batch++
-	r.skipping = false
+	r.skipping, r.refusing = false, false
 	return nil
 }
 

@@ -29,8 +29,12 @@ func (r *relay) readAnswers(chunk []byte, now time.Time) (start, pos int, err er
 	defer r.mu.Unlock()
 	defer r.answered.Signal()
 	pos = min(r.toClient.skip, len(chunk))
-	r.countAnswer(pos, now)
 	r.toClient.skip -= pos
+	if r.toClient.dropped {
+		start = pos
+	} else {
+		r.countAnswer(pos, now)
+	}
 	for r.toClient.skip == 0 {
 		kind, size, ok := header(chunk[pos:])
 		if !ok {
@@ -39,35 +43,14 @@ func (r *relay) readAnswers(chunk []byte, now time.Time) (start, pos int, err er
 		if size < headerSize {
 			return start, pos, &proxy.Refusal{Sentence: "the database sent a malformed message; connect again"}
 		}
-		if e := r.queue.head(); e != nil && !e.probe && (kind == msgDataRow || kind == msgCopyData) {
-			n, rows := wholeRows(chunk[pos:], kind)
-			r.countAnswer(n, now)
-			pos, e.rows = pos+n, e.rows+rows
-			if n > 0 {
-				continue
-			}
+		switch {
+		case !r.looksInto(kind):
+			start, pos, err = r.passUnseen(chunk, start, pos, kind, size, now)
+		case len(chunk)-pos >= size:
+			start, pos, err = r.passSeen(chunk, start, pos, kind, size, now)
+		default:
+			return start, pos, nil
 		}
-		if !r.looksInto(kind) {
-			if e := r.queue.head(); e != nil && (kind == msgDataRow || kind == msgCopyData) {
-				e.rows++
-			}
-			n := min(size, len(chunk)-pos)
-			r.countAnswer(n, now)
-			pos, r.toClient.skip = pos+n, size-n
-			continue
-		}
-		if len(chunk)-pos < size {
-			break
-		}
-		r.countAnswer(size, now)
-		replacement, err := r.answer(kind, chunk[pos+headerSize:pos+size], now)
-		if replacement != nil {
-			if err := r.replace(chunk[start:pos], replacement); err != nil {
-				return start, pos, err
-			}
-			start = pos + size
-		}
-		pos += size
 		if err != nil {
 			return start, pos, err
 		}
@@ -75,9 +58,58 @@ func (r *relay) readAnswers(chunk []byte, now time.Time) (start, pos int, err er
 	return start, pos, nil
 }
 
-// wholeRows walks the messages of one kind that b begins with, as far as they are whole: bulk data are little else.
-func wholeRows(b []byte, kind byte) (n int, rows int64) {
-	for len(b)-n >= headerSize && b[n] == kind {
+// passUnseen takes a message into account that the relay need not look into: rows above all, as many as there are. Its
+// results are readAnswers'.
+func (r *relay) passUnseen(chunk []byte, start, pos int, kind byte, size int, now time.Time) (int, int, error) {
+	drops := r.drops(kind)
+	isRow := kind == msgDataRow || kind == msgCopyData
+	if e := r.queue.head(); e != nil && isRow && !drops {
+		left := e.rowsLeft()
+		if left == 0 {
+			err := r.endRows(chunk[start:pos], chunk[pos:], kind)
+			return pos, pos, err
+		}
+		n, rows := wholeRows(chunk[pos:], kind, left)
+		if n > 0 {
+			r.countAnswer(n, now)
+			e.rows += rows
+			return start, pos + n, nil
+		}
+		e.rows++
+	}
+	n := min(size, len(chunk)-pos)
+	r.toClient.skip, r.toClient.dropped = size-n, drops
+	if !drops {
+		r.countAnswer(n, now)
+		return start, pos + n, nil
+	}
+	return pos + n, pos + n, r.replace(chunk[start:pos], nil)
+}
+
+// passSeen takes a whole message into account that the relay looks into. Its results are readAnswers'.
+func (r *relay) passSeen(chunk []byte, start, pos int, kind byte, size int, now time.Time) (int, int, error) {
+	end := pos + size
+	drops, muted := r.drops(kind), r.muted
+	if !drops {
+		r.countAnswer(size, now)
+	}
+	replacement, err := r.answer(kind, chunk[pos+headerSize:end], now)
+	if err == nil && (drops && replacement == nil || muted && r.muted) {
+		replacement = []byte{}
+	}
+	if replacement == nil {
+		return start, end, err
+	}
+	if err := r.replace(chunk[start:pos], replacement); err != nil {
+		return end, end, err
+	}
+	return end, end, err
+}
+
+// wholeRows walks the messages of one kind that b begins with, as far as they are whole, and at most so many: bulk data
+// are little else.
+func wholeRows(b []byte, kind byte, most int64) (n int, rows int64) {
+	for len(b)-n >= headerSize && b[n] == kind && rows < most {
 		size := 1 + int(binary.BigEndian.Uint32(b[n+1:]))
 		if size < headerSize || size > len(b)-n {
 			break
@@ -157,12 +189,19 @@ func (r *relay) answer(kind byte, body []byte, now time.Time) (replacement []byt
 	}
 	switch kind {
 	case msgCommandComplete:
+		replacement = r.completedAfterAll(head)
 		r.completed(head, body, now)
+		return replacement, nil
 	case msgEmptyQueryResponse, msgPortalSuspended:
+		replacement = r.completedAfterAll(head)
 		if head.kind == awaitExecute {
 			r.finish(r.queue.pop(), now)
 		}
+		return replacement, nil
 	case msgCopyInResponse:
+		if r.muted { // the client, for which the batch has failed, would never send what the store waits for
+			return nil, &proxy.Refusal{Sentence: "a statement returned more rows than you may have, and its batch could not go on; connect again"}
+		}
 		r.beginCopyIn()
 	case msgParameterDescription:
 		if head.kind != awaitDescribe {
@@ -205,7 +244,7 @@ func (r *relay) confirmed(kind byte, head *awaited, now time.Time) error {
 // completed takes a command tag: the end of an Execute, or of one of a Query's statements.
 func (r *relay) completed(head *awaited, body []byte, now time.Time) {
 	tag := bytes.TrimSuffix(body, []byte{0})
-	if n, ok := tagRows(tag); ok {
+	if n, ok := tagRows(tag); ok && head.over == nil {
 		head.result.Rows += n
 		head.tagged = true
 	}
@@ -234,6 +273,9 @@ func (r *relay) failed(head *awaited, body []byte, now time.Time) (replacement [
 	if head != nil {
 		replacement = head.denial
 		head.result.ErrorCode, head.result.ErrorMessage = code, message
+		if head.over != nil {
+			replacement = head.endedRows()
+		}
 	}
 	r.copyingIn = false
 	if severity == "FATAL" || severity == "PANIC" {
@@ -309,7 +351,7 @@ func (r *relay) replacedPortal(name string, p *portal) {
 
 // ready takes ReadyForQuery: the end of a Query, a FunctionCall or a Sync.
 func (r *relay) ready(now time.Time) error {
-	r.skipping = false
+	r.skipping, r.muted = false, false
 	head := r.queue.head()
 	if head == nil {
 		return nil // answers a Sync that came before its copy data ended in an error

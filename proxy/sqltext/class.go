@@ -41,8 +41,8 @@ const (
 //   - GRANT, REVOKE and what makes or changes roles, databases, tablespaces and the server's settings are admin, and
 //     so are VACUUM, ANALYZE, CLUSTER, REINDEX, CHECKPOINT and LOAD.
 //   - SET ROLE and SET SESSION AUTHORIZATION are admin: they make the session another's. Other SETs are session.
-//   - Cursors (DECLARE, FETCH, MOVE, CLOSE) are reads; PREPARE, DEALLOCATE, LISTEN and NOTIFY are session; LOCK is
-//     transaction; TRUNCATE is a write.
+//   - Cursors (DECLARE, FETCH, MOVE, CLOSE) are reads; DEALLOCATE, LISTEN and NOTIFY are session; LOCK is
+//     transaction; TRUNCATE is a write. PREPARE has the class of the statement that it prepares.
 //
 // Of a text longer than 64 KiB only the beginning is read; what may follow makes it at least other. Plain strings
 // are read as with standard_conforming_strings on, PostgreSQL's default.
@@ -90,7 +90,7 @@ const (
 	inCopy                  // FROM, TO, PROGRAM
 	inExplain               // ANALYZE, then the explained statement's first word
 	inObject                // the kind of object after CREATE, ALTER or DROP
-	inPrepare               // TRANSACTION
+	inPrepare               // TRANSACTION, AS
 	inSet                   // ROLE, SESSION AUTHORIZATION
 	pastVerdict             // nothing but the end
 )
@@ -102,6 +102,7 @@ type classifier struct {
 	previous  word // the word before, within the statement
 	analyze   bool // EXPLAIN carries ANALYZE
 	options   bool // inside EXPLAIN's parentheses
+	named     bool // PREPARE has its name
 }
 
 func (c *classifier) run() {
@@ -110,7 +111,7 @@ func (c *classifier) run() {
 		case tokenEnd:
 			return
 		case tokenSemicolon:
-			c.mode, c.previous, c.analyze, c.options = atStart, wordNone, false, false
+			c.mode, c.previous, c.analyze, c.options, c.named = atStart, wordNone, false, false, false
 		case tokenOpen:
 			c.options = c.mode == inExplain
 		case tokenClose:
@@ -134,6 +135,11 @@ func (c *classifier) run() {
 			switch c.mode {
 			case atStart:
 				c.settle(other)
+			case inPrepare:
+				if !c.named { // a name in quotes
+					c.named = true
+					c.note(session)
+				}
 			case inSet: // a name in quotes may be any parameter's
 				c.settle(admin)
 			}
@@ -181,11 +187,7 @@ func (c *classifier) take(w word) {
 	case inObject:
 		c.takeObject(w)
 	case inPrepare:
-		if w == wordTransaction {
-			c.settle(transaction)
-		} else {
-			c.settle(session)
-		}
+		c.takePrepare(w)
 	case inSet:
 		c.takeSet(w)
 	}
@@ -256,6 +258,20 @@ func (c *classifier) takeExplain(w word) {
 		c.begin(w)
 	default:
 		c.mode = pastVerdict
+	}
+}
+
+// takePrepare reads on over the name and its types to the statement that is prepared.
+func (c *classifier) takePrepare(w word) {
+	switch {
+	case w == wordTransaction && !c.named: // PREPARE TRANSACTION, or a statement of that name
+		c.named = true
+		c.note(transaction)
+	case c.is("as") && c.named && c.depth == 0:
+		c.mode = atStart
+	default:
+		c.named = true
+		c.note(session)
 	}
 }
 

@@ -60,7 +60,7 @@ func (p *parser) explain() {
 }
 
 func (p *parser) prepare() {
-	if p.is("transaction") {
+	if p.is("transaction") && p.peekAt(1).kind == slotToken {
 		p.skipStatement()
 		return
 	}

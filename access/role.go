@@ -21,6 +21,8 @@ type Role struct {
 	// Admin lets holders use the control plane; Auditor lets them read the record there.
 	Admin   bool `json:"admin,omitempty"`
 	Auditor bool `json:"auditor,omitempty"`
+	// Provisioner lets holders push users and groups by SCIM.
+	Provisioner bool `json:"provisioner,omitempty"`
 
 	// Statements says what holders may run; nil: everything that the account at the store may.
 	Statements *StatementRules `json:"statements,omitempty"`

@@ -54,6 +54,14 @@ other_postgres() {
 
 # Results are not taken from the cache: many tests run the program, which the cache does not know of.
 go_tests() { go test -race -count=1 -timeout 35m ./...; }
+# The local client runs on engineers' machines, whatever these are.
+other_systems() {
+    local system
+    for system in darwin/arm64 windows/amd64 linux/arm64; do
+        echo "$system"
+        CGO_ENABLED=0 GOOS=${system%/*} GOARCH=${system#*/} go build -o /dev/null ./cmd/sally || return
+    done
+}
 web_check() { (cd web && npm run --silent check); }
 web_tests() { (cd web && npm run --silent test); }
 browser_tests() { (cd web && SALLY_BIN="$PWD/../bin/sally" npm run --silent e2e); }
@@ -67,6 +75,7 @@ begin postgres other_postgres
 
 suite "build" make build
 suite "go vet" go vet ./...
+suite "macOS, Windows, ARM" other_systems
 suite "web types and lint" web_check
 suite "web unit tests" web_tests
 suite "Vault is there" arrived vault

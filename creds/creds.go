@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 
 	"github.com/sallyport/sallyport/access"
 )
@@ -24,6 +25,9 @@ type Request struct {
 	User       string
 	Resource   string
 	Account    string
+	// Identity is the user's as they were let in, and From where they come from, for a source that decides again.
+	Identity access.Identity
+	From     netip.Addr
 	// Fresh asks for a value that no cache holds, after the store has refused one.
 	Fresh bool
 }

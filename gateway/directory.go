@@ -100,7 +100,7 @@ func (d *Directory) review() []access.Cut {
 		if refusal != nil {
 			return access.Permit{}, refusal
 		}
-		return d.decide(e, access.Ask{Identity: p.Identity, Resource: p.Resource.Name, Account: p.Account, Addr: from, Now: now})
+		return d.decide(e, access.Ask{Identity: p.Identity, Resource: p.Resource.Name, Account: p.Account, Addr: from, Now: now, Started: p.Started})
 	})
 }
 

@@ -163,7 +163,7 @@ func (s *session) open(ctx context.Context, client Client) (*creds.Lease, Link, 
 	defer cancel()
 	for fresh := false; ; fresh = true {
 		lease, err := s.server.credentials.Fetch(ctx, creds.Request{Credential: s.permit.Credential, Session: s.id, User: s.scope.User,
-			Resource: s.scope.Resource, Account: s.scope.Account, Fresh: fresh})
+			Resource: s.scope.Resource, Account: s.scope.Account, Identity: s.permit.Identity, From: s.from, Fresh: fresh})
 		if err != nil {
 			return nil, nil, fmt.Errorf("fetch credential: %w", err)
 		}

@@ -24,9 +24,13 @@ func newAdminTokens(f *adminFlags) *cobra.Command {
 func newTokenAdd(f *adminFlags) *cobra.Command {
 	var label string
 	var expires time.Duration
+	var scope access.Scope
 	cmd := &cobra.Command{
 		Use: "add USER", Short: "Issue an access token and print it, this once", Args: cobra.ExactArgs(1),
+		Long: `Issues an access token and prints it, this once. Without a scope it opens all that the user may. With one it opens
+only what the scope names, and nothing at the control plane; give programs no more than they need.`,
 		Example: `  sally admin tokens add alice@acme.com --expires 24h
+  sally admin tokens add etl --resource orders-db --account app --class read --from 10.2.0.0/16 --expires 2160h
   TOKEN=$(sally admin tokens add etl --expires 2160h --label nightly)`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.api.client()
@@ -37,6 +41,9 @@ func newTokenAdd(f *adminFlags) *cobra.Command {
 				return fmt.Errorf("--expires must be above zero, such as 24h")
 			}
 			in := map[string]any{"user": args[0], "label": label, "expires": time.Now().Add(expires).UTC()}
+			if describeScope(&scope) != "" {
+				in["scope"] = scope
+			}
 			var t struct {
 				access.Token
 				Value string `json:"token"`
@@ -54,7 +61,32 @@ func newTokenAdd(f *adminFlags) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&label, "label", "", "what it is for")
 	cmd.Flags().DurationVar(&expires, "expires", 30*24*time.Hour, "how long it is valid, at most 366 days (8784h)")
+	scopeFlags(cmd, &scope)
 	return cmd
+}
+
+func scopeFlags(cmd *cobra.Command, scope *access.Scope) {
+	cmd.Flags().StringSliceVar(&scope.Resources, "resource", nil, "resource that it opens (repeat, or separate by commas); default: all that the user may")
+	cmd.Flags().StringSliceVar(&scope.Accounts, "account", nil, "account that it opens them as; default: all that the user may")
+	cmd.Flags().StringSliceVar(&scope.Statements, "class", nil, "class of statements that it may run: read, write, ddl, admin, other; default: all")
+	cmd.Flags().StringSliceVar(&scope.From, "from", nil, "network from which it may be used, such as 10.2.0.0/16; default: everywhere")
+}
+
+// describeScope tells what a token opens in a line; empty for all that its user may.
+func describeScope(s *access.Scope) string {
+	if s == nil {
+		return ""
+	}
+	var parts []string
+	for _, l := range []struct {
+		word   string
+		values []string
+	}{{"", s.Resources}, {"as ", s.Accounts}, {"class ", s.Statements}, {"from ", s.From}} {
+		if len(l.values) > 0 {
+			parts = append(parts, l.word+strings.Join(l.values, ","))
+		}
+	}
+	return strings.Join(parts, " ")
 }
 
 func newTokenList(f *adminFlags) *cobra.Command {
@@ -74,8 +106,8 @@ func newTokenList(f *adminFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printItems(cmd, f, []string{"ID", "USER", "LABEL", "CREATED", "EXPIRES", "LAST USED"}, items, func(t access.Token) []string {
-				return []string{t.ID, t.User, t.Label, localTime(t.Created), localTime(t.Expires), localTime(t.LastUsed)}
+			return printItems(cmd, f, []string{"ID", "USER", "LABEL", "SCOPE", "CREATED", "EXPIRES", "LAST USED"}, items, func(t access.Token) []string {
+				return []string{t.ID, t.User, t.Label, describeScope(t.Scope), localTime(t.Created), localTime(t.Expires), localTime(t.LastUsed)}
 			})
 		},
 	}
@@ -86,6 +118,7 @@ func newTokenList(f *adminFlags) *cobra.Command {
 func newTokenRemove(f *adminFlags) *cobra.Command {
 	return &cobra.Command{
 		Use: "remove ID...", Aliases: []string{"rm", "delete", "revoke"}, Short: "Revoke access tokens", Args: cobra.MinimumNArgs(1),
+		Long: "Revokes access tokens: they open nothing more, and the sessions that they opened end at once.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.api.client()
 			if err != nil {

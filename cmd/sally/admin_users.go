@@ -25,7 +25,8 @@ func newAdminUsers(f *adminFlags) *cobra.Command {
 		flags: userFlags,
 	}
 	return n.command(f, newUserState(f, "suspend", "Refuse a user at once and cut their sessions"),
-		newUserState(f, "reinstate", "Let a suspended user in again"))
+		newUserState(f, "reinstate", "Let a suspended user in again"),
+		newUserSetPassword(f), newUserRemovePassword(f), newUserPasswords(f), newUserPasskeys(f))
 }
 
 func userFlags(fs *pflag.FlagSet) func(*access.User) error {

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cedar-policy/cedar-go"
+	"github.com/cedar-policy/cedar-go/ast"
 )
 
 // HeldRoles names the roles that someone holds: those named and those that their groups give, each once, in the
@@ -17,58 +20,6 @@ func HeldRoles(named, groups []string, roles []Role) []string {
 		}
 	}
 	return held
-}
-
-// Decide says whether the identity may open the resource as the account, and by which role. An empty account asks
-// for the default: the first account that the first role which gives any lists. Roles are tried in the order given;
-// those that the identity does not hold count for nothing. The permit's Credential has only its name set. Every
-// error is a *Denial.
-func Decide(id Identity, roles []Role, res Resource, account string) (Permit, error) {
-	covered := false
-	for i := range roles {
-		r := &roles[i]
-		if !slices.Contains(id.Roles, r.Name) || !r.Covers(&res) {
-			continue
-		}
-		covered = true
-		chosen := account
-		open := r.accountsAt(&res)
-		if chosen == "" && len(open) > 0 {
-			chosen = open[0]
-		}
-		if chosen == "" || !slices.Contains(open, chosen) {
-			continue
-		}
-		return Permit{
-			Identity:   id,
-			Role:       r.Name,
-			Resource:   res,
-			Account:    chosen,
-			Credential: Credential{Name: res.Accounts[chosen]},
-		}, nil
-	}
-	if !covered {
-		return Permit{}, &Denial{Cause: NoAccess, Sentence: fmt.Sprintf(
-			"you have no access to %s; ask an admin for a role that covers it", res.Name)}
-	}
-	return Permit{}, noAccount(Accounts(id, roles, res), res.Name, account)
-}
-
-// Accounts lists the accounts at the resource that the identity may use, the default first, each once.
-func Accounts(id Identity, roles []Role, res Resource) []string {
-	var all []string
-	for i := range roles {
-		r := &roles[i]
-		if !slices.Contains(id.Roles, r.Name) || !r.Covers(&res) {
-			continue
-		}
-		for _, a := range r.accountsAt(&res) {
-			if !slices.Contains(all, a) {
-				all = append(all, a)
-			}
-		}
-	}
-	return all
 }
 
 // accountsAt lists the resource's accounts that the role gives, in the role's order; "*" stands for all that are
@@ -108,4 +59,9 @@ func noAccount(open []string, resource, account string) *Denial {
 		return &Denial{Cause: NoAccount, Sentence: fmt.Sprintf(
 			"you may not open %s as %s; your accounts there: %s", resource, account, strings.Join(open, ", "))}
 	}
+}
+
+// always permits everything, for what was judged before.
+func always(id cedar.PolicyID) cedarPolicy {
+	return cedarPolicy{id, cedar.NewPolicyFromAST(ast.Permit())}
 }

@@ -1,35 +1,181 @@
 package access
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/cedar-policy/cedar-go"
 )
 
 // Engine decides by one Snapshot. It is immutable and safe for concurrent use. Every error that a person may read is a
 // *Denial.
+//
+// Roles, grants and the scopes of tokens compile to Cedar policies, hand-written ones stand beside them, and Cedar
+// decides over all that are about the user and the resource (docs/policies.md).
 type Engine struct {
 	snapshot *Snapshot
 	roles    []Role              // by name
 	known    map[string]Identity // of every user, suspended ones included, with the roles that they hold without a grant
+	users    map[string]*holdings
+
+	resources map[string]int // numbers, for compiledRole.covers
+	accounts  map[string][]string
+	opens     []*written // hand-written policies about opening sessions
+	runs      []*written // those about running statements
+	entities  cedar.EntityMap
+	zones     map[string]*time.Location // that rules and policies look at
+	windows   []window                  // of all roles, each once
+	moments   []time.Time               // beginnings and ends of grants, ends of tokens; in order
+	clock     bool                      // a hand-written policy looks at the time
 }
 
-// Compile makes the engine of a snapshot, which must not be changed any more. Errors name the policy that is wrong, and
-// where.
+// holdings are what a user may be let through by.
+type holdings struct {
+	held    []*source       // roles, by name
+	granted []*source       // grants, by role and ID
+	asked   []*compiledRole // roles that they may ask for, by name
+}
+
+// Compile makes the engine of a snapshot, which must not be changed any more. Errors name the role, or the policy and
+// its line (*PolicyError).
 func Compile(s *Snapshot) (*Engine, error) {
-	e := &Engine{snapshot: s, known: make(map[string]Identity, len(s.Users))}
-	for _, name := range slices.Sorted(maps.Keys(s.Roles)) {
-		e.roles = append(e.roles, s.Roles[name])
+	e := &Engine{snapshot: s, known: make(map[string]Identity, len(s.Users)), users: make(map[string]*holdings, len(s.Users)),
+		zones: map[string]*time.Location{"UTC": time.UTC}}
+	e.numberResources()
+	roles, err := e.compileRoles()
+	if err != nil {
+		return nil, err
 	}
-	for name, u := range s.Users {
+	e.giveRoles(roles)
+	e.giveGrants(roles)
+	if err := e.readPolicies(); err != nil {
+		return nil, err
+	}
+	e.entities = entities(s, e.known)
+	e.noteMoments()
+	return e, nil
+}
+
+func (e *Engine) numberResources() {
+	e.resources = make(map[string]int, len(e.snapshot.Resources))
+	e.accounts = make(map[string][]string, len(e.snapshot.Resources))
+	for name := range e.snapshot.Resources {
+		e.resources[name] = len(e.resources)
+		e.accounts[name] = sortedKeys(e.snapshot.Resources[name].Accounts)
+	}
+}
+
+func (e *Engine) compileRoles() (map[string]*compiledRole, error) {
+	out := make(map[string]*compiledRole, len(e.snapshot.Roles))
+	for _, name := range sortedKeys(e.snapshot.Roles) {
+		role := e.snapshot.Roles[name]
+		role.Name = name
+		c, err := compileRole(&role)
+		if err != nil {
+			return nil, err
+		}
+		c.covers = newBitset(len(e.resources))
+		for resource, number := range e.resources {
+			if res := e.snapshot.Resources[resource]; role.Covers(&res) {
+				c.covers.add(number)
+			}
+		}
+		for _, w := range c.windows {
+			e.zones[w.zone.String()] = w.zone
+			if !slices.Contains(e.windows, w) {
+				e.windows = append(e.windows, w)
+			}
+		}
+		e.roles = append(e.roles, role)
+		out[name] = c
+	}
+	return out, nil
+}
+
+// giveRoles finds out who holds what, by name and by group.
+func (e *Engine) giveRoles(roles map[string]*compiledRole) {
+	byGroup := map[string][]string{}
+	for i := range e.roles {
+		for _, g := range e.roles[i].Groups {
+			byGroup[g] = append(byGroup[g], e.roles[i].Name)
+		}
+	}
+	for name, u := range e.snapshot.Users {
 		groups := slices.Concat(u.Groups, u.ClaimedGroups)
 		slices.Sort(groups)
 		groups = slices.Compact(groups)
-		e.known[name] = Identity{User: name, Kind: u.Kind, Groups: groups, Roles: HeldRoles(u.Roles, groups, e.roles)}
+		var held []string
+		for _, r := range u.Roles {
+			if _, ok := roles[r]; ok {
+				held = append(held, r)
+			}
+		}
+		for _, g := range groups {
+			held = append(held, byGroup[g]...)
+		}
+		slices.Sort(held)
+		held = slices.Compact(held)
+		e.known[name] = Identity{User: name, Kind: u.Kind, Groups: groups, Roles: held}
+		h := &holdings{}
+		for _, r := range held {
+			if c := roles[r]; c.held != nil {
+				h.held = append(h.held, c.held)
+			} else {
+				h.asked = append(h.asked, c)
+			}
+		}
+		e.users[name] = h
 	}
-	return e, nil
+}
+
+// giveGrants leaves out grants of users or roles that are gone.
+func (e *Engine) giveGrants(roles map[string]*compiledRole) {
+	for _, id := range sortedKeys(e.snapshot.Grants) {
+		g := e.snapshot.Grants[id]
+		h, role := e.users[g.User], roles[g.Role]
+		if h == nil || role == nil {
+			continue
+		}
+		g.ID, g.From, g.Until = id, exact(g.From), exact(g.Until)
+		h.granted = append(h.granted, newSource("grant:"+id, role, &g))
+	}
+	for _, h := range e.users {
+		slices.SortStableFunc(h.granted, func(a, b *source) int {
+			return cmp.Compare(a.role.Name, b.role.Name)
+		})
+	}
+}
+
+func (e *Engine) readPolicies() error {
+	for _, name := range sortedKeys(e.snapshot.Policies) {
+		p := e.snapshot.Policies[name]
+		p.Name = name
+		if p.Disabled {
+			continue
+		}
+		list, err := readPolicy(&p)
+		if err != nil {
+			return err
+		}
+		for _, w := range list {
+			if w.opens {
+				e.opens = append(e.opens, w)
+			}
+			if w.runs {
+				e.runs = append(e.runs, w)
+			}
+			e.clock = e.clock || w.clock
+			for _, zone := range w.zones {
+				if e.zones[zone], err = readZone(zone); err != nil {
+					return &PolicyError{name, w.line, err.Error()}
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // Snapshot is what the engine decides by; it must not be changed.
@@ -51,70 +197,24 @@ func (e *Engine) Known(user string) (Identity, error) {
 	return e.known[user], nil
 }
 
-// Holds says whether any role of the identity has the property.
-func (e *Engine) Holds(id Identity, property func(*Role) bool) bool {
-	return slices.ContainsFunc(id.Roles, func(name string) bool {
-		r := e.snapshot.Roles[name]
-		return property(&r)
-	})
-}
-
-// Authorize decides whether the identity may open the resource as the account. It goes by what the user holds now, not
-// by what the identity held when it was proven.
-func (e *Engine) Authorize(a Ask) (Permit, error) {
-	present, err := e.Known(a.Identity.User)
-	if err != nil {
-		return Permit{}, err
+// Holds says whether a role that is in force for the identity has the property, for what has nothing to do with one
+// resource: the role is held, or granted as a whole, and its windows are open. A role that must be asked for is in force
+// only while it is granted. Its networks, and how long ago a passkey was used, are not looked at.
+func (e *Engine) Holds(id Identity, now time.Time, property func(*Role) bool) bool {
+	h := e.users[id.User]
+	if h == nil {
+		return false
 	}
-	present.Expires, present.MFA, present.Token, present.Scope = a.Identity.Expires, a.Identity.MFA, a.Identity.Token, a.Identity.Scope
-	res, ok := e.snapshot.Resources[a.Resource]
-	if !ok {
-		return Permit{}, e.unknownResource(present, a.Resource, a.Now)
-	}
-	p, err := Decide(present, e.roles, res, a.Account)
-	if err != nil {
-		return Permit{}, err
-	}
-	credential, ok := e.snapshot.Credentials[p.Credential.Name]
-	if !ok {
-		return Permit{}, fmt.Errorf("resource %s: account %s: no credential %s", a.Resource, p.Account, p.Credential.Name)
-	}
-	p.Credential = credential
-	return p, nil
-}
-
-// suggestions bounds how many resources a denial names.
-const suggestions = 10
-
-func (e *Engine) unknownResource(id Identity, name string, now time.Time) *Denial {
-	open := e.Open(id, now)
-	if len(open) == 0 {
-		return &Denial{Cause: UnknownResource, Sentence: fmt.Sprintf("there is no resource %s, and no resource is open to you", name)}
-	}
-	more := ""
-	if len(open) > suggestions {
-		open, more = open[:suggestions], ", ..."
-	}
-	return &Denial{Cause: UnknownResource,
-		Sentence: fmt.Sprintf("there is no resource %s; open to you: %s%s", name, strings.Join(open, ", "), more)}
-}
-
-// Open names the resources that the identity may open now, sorted.
-func (e *Engine) Open(id Identity, now time.Time) []string {
-	var names []string
-	for _, name := range slices.Sorted(maps.Keys(e.snapshot.Resources)) {
-		if len(e.Accounts(id, name, now)) > 0 {
-			names = append(names, name)
+	now = exact(now)
+	inForce := func(s *source) bool {
+		if !property(&s.role.Role) || !anyOpen(s.role.windows, now) {
+			return false
 		}
+		g := s.grant
+		return g == nil || g.Resource == "" && g.Account == "" && g.Runs(now) &&
+			(g.Request == "" || slices.Contains(e.known[id.User].Roles, s.role.Name))
 	}
-	return names
+	return slices.ContainsFunc(h.held, inForce) || slices.ContainsFunc(h.granted, inForce)
 }
 
-// Accounts lists the accounts at the resource that the identity may use now, the default first, each once.
-func (e *Engine) Accounts(id Identity, resource string, now time.Time) []string {
-	return Accounts(id, e.roles, e.snapshot.Resources[resource])
-}
-
-// NextChange is the first moment after now at which a decision may turn out otherwise without a new snapshot, such as
-// the end of a grant; zero: there is none.
-func (e *Engine) NextChange(now time.Time) time.Time { return time.Time{} }
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"crypto/x509"
 	"encoding/hex"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -55,8 +54,7 @@ func (e *Engine) AdmitToken(t Token, now time.Time) (Identity, error) {
 		return Identity{}, err
 	}
 	if !t.Expires.IsZero() && !now.Before(t.Expires) {
-		return Identity{}, &Denial{Cause: Expired,
-			Sentence: fmt.Sprintf("your access token expired at %s; ask an admin for a new one", t.Expires.Format(time.RFC3339))}
+		return Identity{}, expiredToken(&t)
 	}
 	id.Expires, id.Token, id.Scope = t.Expires, t.ID, t.Scope
 	return id, nil

@@ -36,7 +36,7 @@ func (s *Service) registerCertificates(a *api) {
 			return &answer[authority]{Body: authority{CA: s.CAPEM()}}, nil
 		})
 	add(a, route{method: http.MethodPost, path: "/certificates", id: "create-certificate", summary: "Certify the caller's public key", level: signedIn,
-		status: http.StatusCreated, description: "For 12 hours, or until the access token that the caller came with ends."},
+		status: http.StatusCreated, description: "For 12 hours, or until the access token that the caller came with ends; for an hour with a session cookie."},
 		func(ctx context.Context, in *answer[certificateInput]) (*answer[newCertificate], error) {
 			c, err := s.issueCertificate(ctx, in.Body.PublicKey)
 			return &answer[newCertificate]{Body: c}, err
@@ -50,13 +50,25 @@ func (s *Service) issueCertificate(ctx context.Context, publicKey string) (newCe
 	if c.local {
 		return newCertificate{}, forbidden("the local socket is no user; sign in as one with: sally login")
 	}
+	if c.client != "" { // what API calls carry must not make itself last longer
+		return newCertificate{}, forbidden("a local client gets certificates by renewing its session")
+	}
+	lifetime := ca.DefaultUserLifetime
+	if c.cookie != "" {
+		lifetime = clientCertificate
+	}
+	return s.certify(ctx, publicKey, lifetime)
+}
+
+// certify is issueCertificate for at most the lifetime.
+func (s *Service) certify(ctx context.Context, publicKey string, lifetime time.Duration) (newCertificate, error) {
+	c := callerOf(ctx)
 	public, err := ca.ParsePublicKey(publicKey)
 	if err != nil {
 		return newCertificate{}, invalid("public_key", "%s", err)
 	}
 	now := s.now()
-	lifetime := ca.DefaultUserLifetime
-	if end := c.identity.Expires; c.cookie == "" && !end.IsZero() {
+	if end := c.identity.Expires; !end.IsZero() {
 		lifetime = min(lifetime, end.Sub(now))
 	}
 	certificate, expires, err := s.authority.IssueUser(c.identity, public, now, lifetime)

@@ -127,18 +127,27 @@ func (s *Service) registerSignIn(a *api) {
 			return &answer[me]{Body: callerOf(ctx).me()}, nil
 		})
 	s.registerOwnResources(a)
+	s.registerSignInMethods(a)
+	s.registerOIDC(a)
+	s.registerClientSignIn(a)
+	s.registerDevice(a)
+	s.registerWorkload(a)
 }
 
 // cookieTerms is what a session cookie depends on.
 type cookieTerms struct {
-	name string
-	tls  bool
+	name   string
+	tls    bool
+	former string // hash of the session cookie that the request came with; empty: none
 }
 
 // Resolve is called by huma with the request.
 func (t *cookieTerms) Resolve(ctx huma.Context) []error {
 	r, _ := humago.Unwrap(ctx)
 	t.name, t.tls = cookieName(r), overTLS(r)
+	if c, err := r.Cookie(t.name); err == nil && c.Value != "" {
+		t.former = access.HashSecret(c.Value)
+	}
 	return nil
 }
 
@@ -157,50 +166,40 @@ type signInRequest struct {
 }
 
 func (s *Service) signIn(ctx context.Context, in *signInRequest) (*signInAnswer, error) {
-	now, from := s.now(), hostOf(callerOf(ctx).addr)
-	if wait := s.addrFailures.Blocked(from, now); wait > 0 {
-		return nil, rateLimited(wait)
+	link, err := s.findLink(ctx, in.Body.Token)
+	if err != nil {
+		return nil, err
 	}
-	hash := access.HashSecret(in.Body.Token)
-	link, err := s.store.OneTime(ctx, store.SignInLink, hash, now)
+	out, err := s.openBrowserSession(ctx, &in.Terms, browserSignIn{user: link.User, how: byLink,
+		spend: func(ctx context.Context, ws store.WebSession) error {
+			return s.store.SpendCode(ctx, store.SignInLink, link.Hash, ws)
+		}})
+	if errors.Is(err, store.ErrNotFound) { // another was faster, or the user was suspended meanwhile
+		return nil, s.refuseSignIn(withCaller(ctx, &caller{name: link.User, addr: callerOf(ctx).addr}))
+	}
+	return out, err
+}
+
+// byLink is how the record calls a sign-in by a one-time link.
+const byLink = "link"
+
+// findLink finds a sign-in link that is still good.
+func (s *Service) findLink(ctx context.Context, token string) (store.OneTime, error) {
+	now := s.now()
+	if wait := s.addrFailures.Blocked(hostOf(callerOf(ctx).addr), now); wait > 0 {
+		return store.OneTime{}, rateLimited(wait)
+	}
+	link, err := s.store.OneTime(ctx, store.SignInLink, access.HashSecret(token), now)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, s.refuseSignIn(ctx, from, now)
+		err = s.refuseSignIn(ctx)
 	}
-	if err != nil {
-		return nil, err
-	}
-	snap, err := s.snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	user := link.User
-	id, err := snap.Known(user)
-	if err != nil {
-		return nil, err
-	}
-	c := &caller{name: user, identity: id, addr: callerOf(ctx).addr}
-	if err := s.record(withCaller(ctx, c), act{action: "sign_in", target: user}); err != nil {
-		return nil, err
-	}
-	secret := newSecret(32)
-	ws := store.WebSession{Hash: access.HashSecret(secret), Kind: store.BrowserSession, User: user, Created: now,
-		Expires: now.Add(webSessionLifetime), LastUsed: now}
-	if err := s.store.SpendLink(context.WithoutCancel(ctx), hash, ws); err != nil {
-		if errors.Is(err, store.ErrNotFound) { // another was faster, or the user was suspended meanwhile
-			return nil, s.refuseSignIn(withCaller(ctx, c), from, now)
-		}
-		return nil, err
-	}
-	c.admin = snap.Holds(id, func(r *access.Role) bool { return r.Admin })
-	c.auditor = snap.Holds(id, func(r *access.Role) bool { return r.Auditor })
-	c.identity.Expires = ws.Expires.UTC().Truncate(time.Second)
-	return &signInAnswer{SetCookie: in.Terms.cookie(secret, ws.Expires), Body: c.me()}, nil
+	return link, err
 }
 
 // refuseSignIn counts and records a link that opens nothing.
-func (s *Service) refuseSignIn(ctx context.Context, from string, now time.Time) error {
-	s.addrFailures.Note(from, now)
-	c := *callerOf(ctx)
+func (s *Service) refuseSignIn(ctx context.Context) error {
+	c := callerOf(ctx)
+	s.addrFailures.Note(hostOf(c.addr), s.now())
 	if err := s.record(ctx, act{action: "sign_in", target: c.name, denied: "the sign-in link is unknown, used or expired"}); err != nil {
 		return err
 	}

@@ -21,8 +21,9 @@ type Profile struct {
 
 	// Token is the access token, kept only when the sign-in was made with one.
 	Token string `json:"token,omitempty"`
-	// Refresh is the secret of the client session that any other sign-in opens, good for one renewal. NextRefresh is the
-	// one that takes its place; it is kept while a renewal is under way. The session ends at SessionExpires.
+	// Session names the client session that any other sign-in opens. Refresh is its secret, good for one renewal;
+	// NextRefresh is the one that takes its place, kept while a renewal is under way. The session ends at SessionExpires.
+	Session        string    `json:"session,omitempty"`
 	Refresh        string    `json:"refresh,omitempty"`
 	NextRefresh    string    `json:"next_refresh,omitempty"`
 	SessionExpires time.Time `json:"session_expires,omitzero"`

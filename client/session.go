@@ -44,6 +44,7 @@ func sessionHash(refresh string) string {
 
 // sessionAnswer is what the server gives for a proof or a renewal.
 type sessionAnswer struct {
+	Session        string    `json:"session"`
 	SessionExpires time.Time `json:"session_expires"`
 	certificateAnswer
 }
@@ -76,7 +77,7 @@ func (p *Profile) takeSession(api *API, key *ecdsa.PrivateKey, refresh string, a
 	if err := p.takeCertificate(api, key, answer.certificateAnswer); err != nil {
 		return err
 	}
-	p.Refresh, p.NextRefresh, p.SessionExpires = refresh, "", answer.SessionExpires.UTC()
+	p.Session, p.Refresh, p.NextRefresh, p.SessionExpires = answer.Session, refresh, "", answer.SessionExpires.UTC()
 	return nil
 }
 
@@ -167,7 +168,7 @@ func (p *Profile) renewSession(ctx context.Context, api *API, store *Store) erro
 	if err != nil {
 		return err
 	}
-	request := map[string]string{"refresh": p.Refresh, "next": sessionHash(p.NextRefresh), "public_key": public}
+	request := map[string]string{"session": p.Session, "refresh": p.Refresh, "next": sessionHash(p.NextRefresh), "public_key": public}
 	var answer sessionAnswer
 	if err := api.Call(ctx, http.MethodPost, "/api/v1/sign-in/client/renew", request, &answer); err != nil {
 		return fmt.Errorf("renew certificate: %w", err)
@@ -186,7 +187,7 @@ func (p *Profile) SignOut(ctx context.Context) error {
 		return err
 	}
 	defer api.Close()
-	request := map[string]string{"refresh": p.Refresh}
+	request := map[string]string{"session": p.Session, "refresh": p.Refresh}
 	if err := api.Call(ctx, http.MethodPost, "/api/v1/sign-in/client/end", request, nil); err != nil {
 		return fmt.Errorf("end session: %w", err)
 	}

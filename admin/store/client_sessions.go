@@ -17,6 +17,12 @@ func (s *Store) WebSessionBefore(ctx context.Context, hash string) (WebSession, 
 	return webSession(s.db.QueryRowContext(ctx, webSessionQuery+"hash_before = $1", hash))
 }
 
+// DeleteWebSessionByID ends the session. One that is gone already is no error.
+func (s *Store) DeleteWebSessionByID(ctx context.Context, id string) error {
+	_, err := s.exec(ctx, "DELETE FROM web_sessions WHERE id = $1", id)
+	return wrap("delete web session", err)
+}
+
 // Rotate replaces the secret of the session: of several who hold it one does so, the others get ErrNotFound.
 func (s *Store) Rotate(ctx context.Context, hash, next string, now time.Time) error {
 	return s.changeRow(ctx, "rotate session", "UPDATE web_sessions SET hash_before = hash, hash = $2, last_used = $3 WHERE hash = $1",

@@ -49,7 +49,7 @@ type membership struct {
 }
 
 func (s *Service) registerGroupMembers(a *api) {
-	add(a, route{method: http.MethodGet, path: "/groups/{name}/members", id: "list-group-members", level: reader,
+	add(a, route{method: http.MethodGet, path: "/groups/{name}/members", id: "get-group-members", level: reader,
 		summary: "Show who is in a group and what it gives", description: "Users are in the groups that they themselves name, or their identity provider."},
 		func(ctx context.Context, in *byName) (*answer[membership], error) {
 			snap, err := s.snapshot(ctx)

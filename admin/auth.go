@@ -100,8 +100,15 @@ func (s *Service) bearer(snap *snapshot, r *http.Request, token string) (*caller
 	if err != nil {
 		return nil, err
 	}
+	if err := scopeAdmits(id.Scope, r.RemoteAddr); err != nil {
+		return nil, err
+	}
 	s.usage.note(t.ID, now)
-	return snap.caller(id, r), nil
+	c := snap.caller(id, r)
+	if id.Scope != nil { // what it opens is named, and the control plane is not
+		c.admin, c.auditor = false, false
+	}
+	return c, nil
 }
 
 func (s *Service) cookieCaller(ctx context.Context, snap *snapshot, r *http.Request, hash string) (*caller, error) {

@@ -19,6 +19,7 @@ type refusal struct {
 	status   int
 	sentence string
 	field    string // the input's member that is at fault, such as "accounts"; empty: none in particular
+	kind     string // the problem's type, where programs answer it by a step of their own; empty: none
 }
 
 func (r *refusal) Error() string { return r.sentence }
@@ -66,6 +67,7 @@ func problemOf(err error) (p *Problem, known bool) {
 		return own, true
 	case errors.As(err, &ref):
 		p = problem(ref.status, ref.sentence)
+		p.Type = ref.kind
 		if ref.field != "" {
 			p.Errors = []*huma.ErrorDetail{{Message: ref.sentence, Location: "body." + ref.field}}
 		}

@@ -50,6 +50,7 @@ type Config struct {
 	UI       fs.FS     // the built web UI, index.html at its root; nil: none
 	Log      *slog.Logger
 	Gateway  string           // this gateway's name in events
+	URL      string           // the web UI\'s public address, such as https://sally.acme.com; empty: passkeys work on localhost alone
 	Tunnel   func() string    // host:port of the tunnel entrance for clients; nil: none
 	Health   func() error     // what else must work for this process to be well; nil: nothing
 	Now      func() time.Time // nil: time.Now
@@ -90,6 +91,7 @@ type Service struct {
 	exports      chan struct{}   // holds one for each export that runs
 	addrFailures *access.Limiter // wrong sign-ins at the API, by address
 	usage        *tokenUsage
+	accounts     accounts
 	notices      *notices
 }
 
@@ -100,6 +102,10 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		secrets: c.Secrets, ui: c.UI, log: c.Log, gateway: c.Gateway, tunnel: c.Tunnel, health: c.Health, now: c.Now,
 		exports:      make(chan struct{}, maxExports),
 		addrFailures: access.NewLimiter(20, 3*time.Second),
+	}
+	var err error
+	if s.accounts, err = newAccounts(c.URL); err != nil {
+		return nil, err
 	}
 	if s.sessions = c.Sessions; s.sessions == nil {
 		s.sessions = noSessions{}

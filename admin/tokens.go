@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"time"
 
@@ -25,11 +26,15 @@ type tokenInput struct {
 	User    string    `json:"user" doc:"Whose token it will be"`
 	Label   string    `json:"label,omitempty" maxLength:"200" doc:"What it is for"`
 	Expires time.Time `json:"expires,omitzero" doc:"At most 366 days ahead; default: 30 days"`
+	// Scope narrows what it opens; nil: all that the user may.
+	Scope *access.Scope `json:"scope,omitempty" doc:"Narrows what it opens; a token with a scope has no admin or auditor rights"`
 }
 
 type tokenChange struct {
 	Label   string    `json:"label,omitempty" maxLength:"200"`
 	Expires time.Time `json:"expires,omitzero" doc:"At most 366 days ahead; default: unchanged"`
+	// Scope replaces the present one whole; an empty one takes it away.
+	Scope *access.Scope `json:"scope,omitempty" doc:"Default: unchanged; without members: none"`
 }
 
 type tokenReplacement struct {
@@ -61,14 +66,15 @@ func (s *Service) registerTokens(a *api) {
 			t, err := s.issueToken(ctx, in.Body)
 			return &answer[newToken]{Body: t}, err
 		})
-	add(a, route{method: http.MethodPut, path: "/tokens/{id}", id: "put-token", summary: "Change an access token's label and expiry", level: adminOnly},
+	add(a, route{method: http.MethodPut, path: "/tokens/{id}", id: "put-token", summary: "Change an access token's label, expiry and scope", level: adminOnly,
+		description: "Sessions that it opened and would not open any more end at once."},
 		func(ctx context.Context, in *tokenReplacement) (*answer[access.Token], error) {
 			t, err := s.changeToken(ctx, in.ID, in.Body)
 			return &answer[access.Token]{Body: t}, err
 		})
 	add(a, route{method: http.MethodDelete, path: "/tokens/{id}", id: "delete-token", summary: "Revoke an access token", level: adminOnly,
-		description: "It opens nothing more at once. Sessions that it opened live on; cut them with DELETE /sessions/{id}."},
-		func(ctx context.Context, in *byID) (*struct{}, error) { return nil, s.revokeToken(ctx, in.ID) })
+		description: "It opens nothing more, and the sessions that it opened end, at once."},
+		func(ctx context.Context, in *byID) (*struct{}, error) { return nil, s.revokeToken(ctx, in.ID, "") })
 }
 
 // tokenFilter has paging's fields written out, because those of an unexported embedded type are not seen as parameters.
@@ -116,8 +122,12 @@ func (s *Service) issueToken(ctx context.Context, in tokenInput) (newToken, erro
 	if err := checkExpiry(now, in.Expires); err != nil {
 		return newToken{}, err
 	}
+	scope, err := snap.checkScope(in.Scope)
+	if err != nil {
+		return newToken{}, err
+	}
 	secret := newSecret(32)
-	t := access.Token{ID: newSecret(10), User: in.User, Label: in.Label, Created: now,
+	t := access.Token{ID: newSecret(10), User: in.User, Label: in.Label, Scope: scope, Created: now,
 		Expires: in.Expires.UTC().Truncate(time.Microsecond)}
 	hash := access.HashSecret(secret)
 	_, err = s.change(ctx, act{action: "tokens.create", target: t.ID, after: t}, func(ctx context.Context) error {
@@ -148,7 +158,12 @@ func (s *Service) changeToken(ctx context.Context, id string, in tokenChange) (a
 			return access.Token{}, err
 		}
 	}
-	if after != before {
+	if in.Scope != nil {
+		if after.Scope, err = snap.checkScope(in.Scope); err != nil {
+			return access.Token{}, err
+		}
+	}
+	if !reflect.DeepEqual(after, before) {
 		_, err = s.change(ctx, act{action: "tokens.update", target: id, before: before, after: after}, func(ctx context.Context) error {
 			return s.store.PutToken(ctx, after, snap.TokenHashes[id])
 		})
@@ -156,7 +171,8 @@ func (s *Service) changeToken(ctx context.Context, id string, in tokenChange) (a
 	return s.describeToken(after), err
 }
 
-func (s *Service) revokeToken(ctx context.Context, id string) error {
+// revokeToken revokes the token if it is the user's; an empty user stands for everybody.
+func (s *Service) revokeToken(ctx context.Context, id, user string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	snap, err := s.snapshotLocked(ctx)
@@ -164,7 +180,7 @@ func (s *Service) revokeToken(ctx context.Context, id string) error {
 		return err
 	}
 	t, ok := snap.Tokens[id]
-	if !ok {
+	if !ok || user != "" && t.User != user {
 		return notFound("token", id)
 	}
 	_, err = s.change(ctx, act{action: "tokens.delete", target: id, before: t}, func(ctx context.Context) error {

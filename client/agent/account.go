@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -80,16 +79,8 @@ func newAccount(store *client.Store, name string, w wish, poll time.Duration, lo
 	return &account{
 		name: name, store: store, log: log.With("profile", name), poll: poll, dialer: dialer, routes: client.NewRoutes(dialer),
 		keep: keep, turns: make(chan turn), kicks: make(chan struct{}, 1), ended: make(chan struct{}),
-		profile: p, host: hostOf(p.Server), wish: w, mine: mine, lines: map[string]*openLine{},
+		profile: p, host: p.Host(), wish: w, mine: mine, lines: map[string]*openLine{},
 	}, nil
-}
-
-func hostOf(server string) string {
-	u, err := url.Parse(server)
-	if err != nil {
-		return "" // it was checked when it was signed in at
-	}
-	return u.Hostname()
 }
 
 // run works until ctx ends, then closes everything.
@@ -222,7 +213,7 @@ func (a *account) renew(ctx context.Context) error {
 	a.setRenewal(trouble)
 	a.mu.Lock()
 	changed := p.Certificate != a.profile.Certificate
-	a.profile, a.host = p, hostOf(p.Server)
+	a.profile, a.host = p, p.Host()
 	a.mu.Unlock()
 	if changed {
 		return a.dialer.Use(p)

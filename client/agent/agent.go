@@ -238,11 +238,13 @@ func (a *Agent) forget(name string) error {
 }
 
 func (a *Agent) status() Status {
+	// An account that keeps its wishes holds its own lock before this one, so the two are not held the other way round.
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	accounts := maps.Clone(a.accounts)
+	a.mu.Unlock()
 	s := Status{Version: a.Version, PID: os.Getpid(), Started: a.started, Profiles: []ProfileStatus{}}
-	for _, name := range slices.Sorted(maps.Keys(a.accounts)) {
-		s.Profiles = append(s.Profiles, a.accounts[name].status())
+	for _, name := range slices.Sorted(maps.Keys(accounts)) {
+		s.Profiles = append(s.Profiles, accounts[name].status())
 	}
 	return s
 }

@@ -51,6 +51,10 @@ func (a *account) wishFor(w Wish, asked error) error {
 				return err
 			}
 		}
+		if w.Account == "" { // as it was, if it was
+			next.Named[name] = next.Named[name]
+			continue
+		}
 		next.Named[name] = line{Account: w.Account}
 		if l, open := a.lines[name]; open {
 			l.account = w.Account

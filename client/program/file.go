@@ -1,0 +1,218 @@
+package program
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Format is a kind of connection file.
+type Format struct {
+	Name string
+	// File is where the program looks for it, below the person's home directory; empty: the person says where.
+	File string
+	// Merge puts the targets into the content that is there (empty: no file yet) and leaves all else as it is.
+	Merge func(content []byte, targets []Target) ([]byte, error)
+	// Print gives the targets alone, to look at.
+	Print func(targets []Target) ([]byte, error)
+}
+
+// Formats lists what connection files can be written.
+func Formats() []Format {
+	return []Format{
+		{Name: "psql-service", File: ".pg_service.conf", Merge: mergeServices, Print: printServices},
+		{Name: "dbeaver", Merge: mergeDataSources, Print: func(targets []Target) ([]byte, error) { return mergeDataSources(nil, targets) }},
+		{Name: "jdbc", Print: printJDBC},
+	}
+}
+
+// FormatNamed gives the format of that name.
+func FormatNamed(name string) (Format, error) {
+	var names []string
+	for _, f := range Formats() {
+		if f.Name == name {
+			return f, nil
+		}
+		names = append(names, f.Name)
+	}
+	return Format{}, fmt.Errorf("--for is one of %s, not %q", strings.Join(names, ", "), name)
+}
+
+// Write puts the targets into the file at path, whose former content stays beside it as path.sally-backup. It says
+// whether anything was changed; the same again changes nothing.
+func (f Format) Write(path string, targets []Target) (changed bool, err error) {
+	if f.Merge == nil {
+		return false, fmt.Errorf("%s has no file; it can only be printed", f.Name)
+	}
+	before, err := os.ReadFile(path)
+	exists := err == nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("read %s: %w", path, err)
+	}
+	after, err := f.Merge(before, targets)
+	if err != nil {
+		return false, fmt.Errorf("add to %s: %w", path, err)
+	}
+	if exists && bytes.Equal(before, after) {
+		return false, nil
+	}
+	mode := fs.FileMode(0o600)
+	if exists {
+		if err := os.WriteFile(path+".sally-backup", before, mode); err != nil {
+			return false, fmt.Errorf("keep the former %s: %w", path, err)
+		}
+		if info, err := os.Stat(path); err == nil {
+			mode = info.Mode().Perm()
+		}
+	} else if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return false, fmt.Errorf("write %s: %w", path, err)
+	}
+	return true, replace(path, after, mode)
+}
+
+// replace writes the file whole or not at all. A link stays one: people keep such files in a repository.
+func replace(path string, content []byte, mode fs.FileMode) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), ".sally-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() { _ = os.Remove(file.Name()) }() // gone already once it was renamed
+	_, err = file.Write(content)
+	if err == nil {
+		err = os.Chmod(file.Name(), mode)
+	}
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// What is between the marks is ours, and is written anew each time.
+const (
+	beginMark = "# sally: begin. What is between these lines is written by: sally db config"
+	endMark   = "# sally: end"
+)
+
+// mergeServices puts the targets as services into libpq's connection service file. The block keeps the services that it
+// had, as long as the targets do not bring them anew.
+func mergeServices(content []byte, targets []Target) ([]byte, error) {
+	text := string(content)
+	before, rest, found := strings.Cut(text, beginMark+"\n")
+	ours, after := "", ""
+	if found {
+		var closed bool
+		if ours, after, closed = strings.Cut(rest, endMark+"\n"); !closed {
+			return nil, fmt.Errorf("the line %q is missing; put it back, or remove the block", endMark)
+		}
+	}
+	sections := map[string]string{}
+	for _, section := range strings.Split("\n"+ours, "\n[")[1:] {
+		if name, body, ok := strings.Cut(section, "]\n"); ok {
+			sections[name] = strings.TrimRight(body, "\n") + "\n"
+		}
+	}
+	for _, t := range targets {
+		if strings.Contains("\n"+before+"\n"+after, "\n["+t.Name+"]") {
+			return nil, fmt.Errorf("it has a service %s of your own already; rename that one", t.Name)
+		}
+		sections[t.Name] = t.service()
+	}
+	var block strings.Builder
+	names := make([]string, 0, len(sections))
+	for name := range sections {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for i, name := range names {
+		if i > 0 {
+			block.WriteByte('\n')
+		}
+		fmt.Fprintf(&block, "[%s]\n%s", name, sections[name])
+	}
+	if before != "" && !strings.HasSuffix(before, "\n") {
+		before += "\n"
+	}
+	return []byte(before + beginMark + "\n" + block.String() + endMark + "\n" + after), nil
+}
+
+func printServices(targets []Target) ([]byte, error) {
+	var out bytes.Buffer
+	for i, t := range targets {
+		if i > 0 {
+			out.WriteByte('\n')
+		}
+		fmt.Fprintf(&out, "[%s]\n%s", t.Name, t.service())
+	}
+	return out.Bytes(), nil
+}
+
+// service is the body of a section.
+func (t Target) service() string {
+	var out strings.Builder
+	for _, variable := range t.libpq() {
+		name, value, _ := strings.Cut(variable, "=")
+		name = strings.ToLower(strings.TrimPrefix(name, "PG"))
+		if name == "database" {
+			name = "dbname"
+		}
+		fmt.Fprintf(&out, "%s=%s\n", name, value)
+	}
+	return out.String()
+}
+
+func printJDBC(targets []Target) ([]byte, error) {
+	var out bytes.Buffer
+	for _, t := range targets {
+		fmt.Fprintf(&out, "%s  %s\n", t.Name, t.jdbc())
+	}
+	return out.Bytes(), nil
+}
+
+// mergeDataSources puts the targets as connections into DBeaver's .dbeaver/data-sources.json, each under an id of ours.
+func mergeDataSources(content []byte, targets []Target) ([]byte, error) {
+	file := map[string]any{}
+	if len(bytes.TrimSpace(content)) > 0 {
+		decoder := json.NewDecoder(bytes.NewReader(content))
+		decoder.UseNumber()
+		if err := decoder.Decode(&file); err != nil {
+			return nil, fmt.Errorf("this is no file of DBeaver's: %w", err)
+		}
+	}
+	folders, connections := member(file, "folders"), member(file, "connections")
+	if _, there := folders["Sallyport"]; !there {
+		folders["Sallyport"] = map[string]any{}
+	}
+	for _, t := range targets {
+		connections["sallyport-"+t.Name] = map[string]any{
+			"provider": "postgresql", "driver": "postgres-jdbc", "name": t.Name, "folder": "Sallyport", "save-password": true,
+			"configuration": map[string]any{
+				"host": t.Host, "port": fmt.Sprint(t.Port), "database": t.Database, "user": t.Account, "url": t.jdbc(),
+				"configurationType": "MANUAL", "type": "dev", "auth-model": "native",
+			},
+		}
+	}
+	after, err := json.MarshalIndent(file, "", "\t")
+	return append(after, '\n'), err
+}
+
+// member gives an object's member, which is made where it is missing.
+func member(object map[string]any, name string) map[string]any {
+	if inner, ok := object[name].(map[string]any); ok {
+		return inner
+	}
+	inner := map[string]any{}
+	object[name] = inner
+	return inner
+}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -38,7 +39,8 @@ type Op struct {
 	started time.Time
 	first   time.Duration
 	private bool // what the store says of it may repeat a value that was redacted
-	permit  *access.Permit
+	maxRows int64
+	policy  string
 }
 
 // Redactor takes out of events what the record must not hold, before they are recorded. It is safe for concurrent use.
@@ -85,18 +87,18 @@ func (g *Gate) shut(cause *Ended) { g.ended.Store(cause) }
 // words). The error is an *access.Denial when policy says no; that stands in the record by then.
 func (g *Gate) Begin(ctx context.Context, s *Statement) (Op, error) {
 	permit := g.permit.Load()
-	policy, err := g.judge(ctx, permit, s)
+	ruling, err := g.judge(ctx, permit, s)
 	if err != nil {
 		return Op{}, err
 	}
 	e := &g.begin
 	private := g.describe(e, s)
-	e.Policy = policy
+	e.Policy = ruling.Policy
 	if err := g.record(ctx, e); err != nil {
 		return Op{}, err
 	}
 	g.statements.Add(1)
-	op := Op{id: e.ID, started: e.Time, private: private, permit: permit}
+	op := Op{id: e.ID, started: e.Time, private: private, maxRows: ruling.MaxRows, policy: ruling.Policy}
 	if err := g.stands(ctx, permit, s); err != nil {
 		g.withdraw(&op, err)
 		return Op{}, err
@@ -112,20 +114,20 @@ func (g *Gate) Check(ctx context.Context, s *Statement) error {
 }
 
 // judge asks the permit. What that denies is recorded.
-func (g *Gate) judge(ctx context.Context, permit *access.Permit, s *Statement) (policy string, err error) {
+func (g *Gate) judge(ctx context.Context, permit *access.Permit, s *Statement) (access.Ruling, error) {
 	if ended := g.ended.Load(); ended != nil {
-		return "", ended
+		return access.Ruling{}, ended
 	}
 	g.asked = access.Statement{Class: judgedClass(s), Tables: s.Tables, Columns: s.Columns, Understood: s.Understood,
-		WholeTable: s.WholeTable, Fingerprint: s.Fingerprint}
-	policy, denial := permit.Check(&g.asked)
+		WholeTable: s.WholeTable, Fingerprint: s.Fingerprint, Now: time.Now()}
+	ruling, denial := permit.Judge(&g.asked)
 	if denial == nil {
-		return policy, nil
+		return ruling, nil
 	}
-	if err := g.deny(ctx, s, policy, denial); err != nil {
-		return "", err
+	if err := g.deny(ctx, s, ruling.Policy, denial); err != nil {
+		return access.Ruling{}, err
 	}
-	return "", denial
+	return access.Ruling{}, denial
 }
 
 // The classes of audit.Event between which judgedClass decides.
@@ -198,18 +200,13 @@ func (g *Gate) describe(e *audit.Event, s *Statement) (private bool) {
 }
 
 // MaxRows is how many rows the statement may return; 0: any number.
-func (o *Op) MaxRows() int64 {
-	if o.permit == nil {
-		return 0
-	}
-	return o.permit.MaxRows
-}
+func (o *Op) MaxRows() int64 { return o.maxRows }
 
 // TooManyRows is why a statement ends that has returned MaxRows rows and would go on.
 func (o *Op) TooManyRows() *access.Denial {
 	return &access.Denial{Cause: access.StatementDenied, Sentence: fmt.Sprintf(
-		"the role %s lets a statement return %d rows at most; the rest is cut off: narrow it down, or ask an admin for a role without this limit",
-		o.permit.Role, o.permit.MaxRows)}
+		"%s lets a statement return %d rows at most, and the others were cut off; narrow it down, or ask for a role without this limit",
+		strings.Replace(o.policy, ":", " ", 1), o.maxRows)} // role:NAME reads as role NAME
 }
 
 // Answered notes that the store's answer to op has begun.

@@ -127,7 +127,7 @@ func (s *session) authorize(ctx context.Context, login Login) error {
 }
 
 func (s *session) ask(id access.Identity, account string) access.Ask {
-	return access.Ask{Identity: id, Resource: s.scope.Resource, Account: account, Addr: s.from}
+	return access.Ask{Identity: id, Resource: s.scope.Resource, Account: account, Addr: s.from, Started: s.started}
 }
 
 func (s *session) describe(login Login) {

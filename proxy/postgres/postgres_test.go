@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/creds"
@@ -52,6 +53,15 @@ func (c pgxClient) Run(ctx context.Context, statement string) error {
 	return err
 }
 
+// RunAll is one batch of the extended protocol.
+func (c pgxClient) RunAll(ctx context.Context, statements []string) error {
+	var batch pgconn.Batch
+	for _, s := range statements {
+		batch.ExecParams(s, nil, nil, nil, nil)
+	}
+	return c.conn.PgConn().ExecBatch(ctx, &batch).Close()
+}
+
 func (c pgxClient) Close() { c.conn.Close(context.Background()) }
 
 func connectPgx(ctx context.Context, config *pgx.ConnConfig) (proxytest.Client, error) {
@@ -74,7 +84,7 @@ func nativeConfig(addr, user, token, resource, sslmode string) (*pgx.ConnConfig,
 func TestConformance(t *testing.T) {
 	pg, store, secret := testStore(t, servers.PostgresOptions{})
 	admin := adminConn(t, pg, "orders")
-	if _, err := admin.Exec(t.Context(), "CREATE TABLE marks (n int); GRANT ALL ON marks TO app"); err != nil {
+	if _, err := admin.Exec(t.Context(), "CREATE TABLE marks (n int); CREATE TABLE salaries (n int); GRANT ALL ON marks, salaries TO app"); err != nil {
 		t.Fatal(err)
 	}
 	proxytest.Run(t, proxytest.Subject{
@@ -97,7 +107,10 @@ func TestConformance(t *testing.T) {
 			config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }
 			return connectPgx(ctx, config)
 		},
-		Mark: func(n int) string { return fmt.Sprintf("INSERT INTO marks VALUES (%d)", n) },
+		Forbidden: "SELECT n FROM salaries",
+		Rules:     access.StatementRules{DenyTables: []string{"salaries"}},
+		Rows:      func(n int) string { return fmt.Sprintf("SELECT generate_series(1, %d)", n) },
+		Mark:      func(n int) string { return fmt.Sprintf("INSERT INTO marks VALUES (%d)", n) },
 		Marked: func(t *testing.T, n int) bool {
 			var found bool
 			if err := admin.QueryRow(t.Context(), "SELECT count(*) > 0 FROM marks WHERE n = $1", n).Scan(&found); err != nil {

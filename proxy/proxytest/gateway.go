@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,6 +43,8 @@ type Gateway struct {
 	Journal *Journal
 	Creds   *Credentials
 	Store   access.Resource
+
+	directory directory
 }
 
 // Options say what a test gateway is for.
@@ -60,10 +63,11 @@ func Start(t testing.TB, o Options) *Gateway {
 	if g.Store.Accounts == nil {
 		g.Store.Accounts = map[string]string{"app": "store-app"}
 	}
+	g.directory.store = &g.Store
 	certificate := g.CA.Issue(t, "gateway.sallyport.internal", x509.ExtKeyUsageServerAuth, time.Hour)
 	g.Server = proxy.NewServer(proxy.Config{
 		Gateway: "test", Protocols: map[string]proxy.Protocol{o.Store.Protocol: o.Protocol},
-		Directory: &directory{store: &g.Store}, Credentials: g.Creds, Journal: g.Journal,
+		Directory: &g.directory, Credentials: g.Creds, Journal: g.Journal,
 		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &certificate, nil },
 		ClientCAs:   g.CA.Pool, Limits: o.Limits, Redactor: o.Redactor, Log: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
 	})
@@ -99,6 +103,29 @@ func (g *Gateway) Cut(sentence string) []access.Cut {
 	})
 }
 
+// Govern lets the role, whatever it says of resources and accounts, decide on User's sessions from here on, those that
+// are open included, as the control plane's own engine does.
+func (g *Gateway) Govern(t testing.TB, role access.Role) {
+	t.Helper()
+	role.Name, role.Resources, role.Accounts = "developers", []string{"*"}, []string{"*"}
+	credentials := map[string]access.Credential{}
+	for _, name := range g.Store.Accounts {
+		credentials[name] = access.Credential{Name: name, Source: "test"}
+	}
+	engine, err := access.Compile(&access.Snapshot{
+		Users: map[string]access.User{User: {Name: User, Kind: access.Person, Roles: []string{role.Name}}},
+		Roles: map[string]access.Role{role.Name: role}, Resources: map[string]access.Resource{g.Store.Name: g.Store}, Credentials: credentials,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.directory.engine.Store(engine)
+	g.Server.Review(func(p access.Permit, from netip.Addr) (access.Permit, error) {
+		return engine.Authorize(access.Ask{Identity: p.Identity, Resource: p.Resource.Name, Account: p.Account, Addr: from, Now: time.Now(),
+			Started: p.Started})
+	})
+}
+
 // DialTunnel opens a tunnel to the gateway's store as user, as the local client would. ttl is the certificate's life;
 // negative means it has expired.
 func (g *Gateway) DialTunnel(t testing.TB, user string, ttl time.Duration) (net.Conn, error) {
@@ -112,8 +139,11 @@ func (g *Gateway) DialTunnel(t testing.TB, user string, ttl time.Duration) (net.
 	})
 }
 
-// directory knows the people of a test gateway and its one resource.
-type directory struct{ store *access.Resource }
+// directory knows the people of a test gateway and its one resource. An engine, once there is one, decides for User.
+type directory struct {
+	store  *access.Resource
+	engine atomic.Pointer[access.Engine]
+}
 
 func (d *directory) IdentifyToken(_ context.Context, user, token string) (access.Identity, error) {
 	if token != Token {
@@ -140,6 +170,10 @@ func (d *directory) Authorize(_ context.Context, a access.Ask) (access.Permit, e
 	}
 	if id.User != User {
 		return access.Permit{}, &access.Denial{Cause: access.NoAccess, Sentence: "you have no access to " + resource}
+	}
+	if e := d.engine.Load(); e != nil {
+		a.Now = time.Now()
+		return e.Authorize(a)
 	}
 	for name, credential := range d.store.Accounts {
 		if account == "" || account == name {

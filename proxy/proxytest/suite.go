@@ -29,12 +29,19 @@ type Subject struct {
 	// Mark is a statement that leaves the mark n in the store, which Marked sees there without the gateway.
 	Mark   func(n int) string
 	Marked func(t *testing.T, n int) bool
+	// Forbidden is a statement of a class of its own that Rules deny, and Mark not.
+	Forbidden string
+	Rules     access.StatementRules
+	// Rows is a statement that returns n rows.
+	Rows func(n int) string
 }
 
 // Client is a real client's session.
 type Client interface {
 	// Run runs a statement; its error carries the words that the client was told.
 	Run(ctx context.Context, statement string) error
+	// RunAll sends all statements before it reads an answer, so that they take effect all together or not at all.
+	RunAll(ctx context.Context, statements []string) error
 	Close()
 }
 
@@ -59,6 +66,12 @@ func Run(t *testing.T, s Subject) {
 		"an unavailable credential is explained":       (*suite).testCredentialUnavailable,
 		"an unreachable store is explained":            (*suite).testUnreachable,
 		"shutdown drains":                              (*suite).testShutdown,
+		"a denied statement never reaches the store":   (*suite).testStatementDenied,
+		"a denial is recorded before it is told":       (*suite).testDenialRecorded,
+		"a denied statement fails its batch":           (*suite).testBatchDenied,
+		"rules change while a session is open":         (*suite).testRulesChange,
+		"a session ends when its permit does":          (*suite).testUntil,
+		"rows are limited":                             (*suite).testMaxRows,
 	} {
 		t.Run(name, func(t *testing.T) { test(newSuite(t, s), t) })
 	}

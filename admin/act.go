@@ -40,7 +40,8 @@ func callerOf(ctx context.Context) *caller {
 type act struct {
 	action, target string
 	before, after  any
-	denied         string // why it was refused; empty: it is about to be done
+	denied         string             // why it was refused; empty: it is about to be done
+	recorded       func(event string) // is told the event's ID; nil: nobody needs it
 }
 
 // durableWait bounds how long an act waits for its event to be on disk.
@@ -69,6 +70,9 @@ func (s *Service) record(ctx context.Context, a act) error {
 	defer cancel()
 	if err := s.journal.AwaitDurable(ctx, e.Seq); err != nil {
 		return fmt.Errorf("record %s: %w: %w", a.action, audit.ErrUnavailable, err)
+	}
+	if a.recorded != nil {
+		a.recorded(e.ID)
 	}
 	return nil
 }

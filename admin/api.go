@@ -77,6 +77,7 @@ func (s *Service) newAPI(mux *http.ServeMux) *api {
 	registry.RegisterTypeAlias(reflect.TypeFor[audit.Text](), reflect.TypeFor[textSchema]())
 	registry.RegisterTypeAlias(reflect.TypeFor[audit.Param](), reflect.TypeFor[paramSchema]())
 	registry.RegisterTypeAlias(reflect.TypeFor[access.Duration](), reflect.TypeFor[durationSchema]())
+	registry.RegisterTypeAlias(reflect.TypeFor[receiptPayload](), reflect.TypeFor[receipt]())
 	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[Problem]())
 	a := &api{API: humago.NewWithPrefix(mux, apiRoot, config), service: s}
 
@@ -89,7 +90,9 @@ func (s *Service) newAPI(mux *http.ServeMux) *api {
 	s.registerGroupMembers(a)
 	s.registerGrants(a)
 	s.registerRequests(a)
+	s.registerGateways(a)
 	s.registerSuspension(a)
+	s.registerReceipts(a)
 	s.registerSecrets(a)
 	s.registerTokens(a)
 	s.registerSignIn(a)

@@ -17,6 +17,8 @@ type noun[T any] struct {
 	prepare func(snap *snapshot, object, old *T) error
 	put     func(context.Context, T) error
 	remove  func(context.Context, string) error
+	// dismiss takes the place of drop; nil: there is nothing to do beside it.
+	dismiss func(ctx context.Context, name string) error
 	// inUse refuses a removal that would leave others pointing nowhere; nil: nothing points here.
 	inUse func(*snapshot, string) error
 }
@@ -80,6 +82,9 @@ func registerNoun[T any](a *api, n noun[T]) {
 		})
 	add(a, route{method: http.MethodDelete, path: root + "/{name}", id: "delete-" + n.one, summary: "Remove a " + n.one, level: adminOnly},
 		func(ctx context.Context, in *byName) (*struct{}, error) {
+			if n.dismiss != nil {
+				return nil, n.dismiss(ctx, in.Name)
+			}
 			return nil, n.drop(ctx, s, in.Name)
 		})
 }

@@ -125,9 +125,11 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if err := s.openAuthority(ctx, c.Sealer); err != nil {
 		return nil, fmt.Errorf("open certificate authority: %w", err)
 	}
-	if s.links, err = s.openGatewayLinks(ctx, c); err != nil {
+	links, err := s.openGatewayLinks(ctx, c)
+	if err != nil {
 		return nil, fmt.Errorf("open keys for gateways: %w", err)
 	}
+	s.links = links
 	if _, err := s.reload(ctx); err != nil {
 		return nil, err
 	}

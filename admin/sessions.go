@@ -17,8 +17,12 @@ type killInput struct {
 func (s *Service) registerSessions(a *api) {
 	add(a, route{method: http.MethodGet, path: "/sessions", id: "list-sessions", summary: "List the sessions that are open now", level: reader,
 		description: "Newest first, all in one page."},
-		func(context.Context, *struct{}) (*answer[list[access.LiveSession]], error) {
-			items := append([]access.LiveSession{}, s.sessions.Sessions()...)
+		func(ctx context.Context, _ *struct{}) (*answer[list[access.LiveSession]], error) {
+			open, err := s.openSessions(ctx)
+			if err != nil {
+				return nil, err
+			}
+			items := append([]access.LiveSession{}, open...)
 			slices.SortFunc(items, func(a, b access.LiveSession) int {
 				return cmp.Or(b.Started.Compare(a.Started), cmp.Compare(a.ID, b.ID))
 			})
@@ -32,7 +36,10 @@ func (s *Service) registerSessions(a *api) {
 }
 
 func (s *Service) killSession(ctx context.Context, id, reason string) error {
-	open := s.sessions.Sessions()
+	open, err := s.openSessions(ctx)
+	if err != nil {
+		return err
+	}
 	i := slices.IndexFunc(open, func(l access.LiveSession) bool { return l.ID == id })
 	if i < 0 {
 		return notFound("session", id)
@@ -40,12 +47,12 @@ func (s *Service) killSession(ctx context.Context, id, reason string) error {
 	if reason == "" {
 		reason = "an admin ended this session"
 	}
-	err := s.record(ctx, act{action: "sessions.kill", target: id, before: open[i], after: map[string]string{"reason": reason}})
+	err = s.record(ctx, act{action: "sessions.kill", target: id, before: open[i], after: map[string]string{"reason": reason}})
 	if err != nil {
 		return err
 	}
-	if _, ok := s.sessions.Kill(id, reason); !ok {
-		return notFound("session", id)
+	if _, here := s.sessions.Kill(id, reason); here {
+		return nil
 	}
-	return nil
+	return s.orderKill(ctx, open[i], reason)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin/store"
 )
 
 func (s *Service) userNoun() noun[access.User] {
@@ -17,6 +18,7 @@ func (s *Service) userNoun() noun[access.User] {
 		prepare: s.prepareUser,
 		put:     s.store.PutUser,
 		remove:  s.store.DeleteUser,
+		dismiss: s.removeUser,
 	}
 }
 
@@ -28,6 +30,9 @@ func (s *Service) prepareUser(snap *snapshot, u, old *access.User) error {
 	}
 	if u.Kind == "" {
 		u.Kind = access.Person
+	}
+	if err := checkWorkloads(u); err != nil {
+		return err
 	}
 	var err error
 	if u.Groups, err = uniqueNames("groups", u.Groups); err != nil {
@@ -51,18 +56,20 @@ func (s *Service) prepareUser(snap *snapshot, u, old *access.User) error {
 	return nil
 }
 
-// suspension is the answer to a suspension: the user, and how many sessions were cut.
+// suspension is the answer to a suspension: the user, how many sessions were cut, and the receipt.
 type suspension struct {
 	access.User
-	SessionsKilled int `json:"sessions_killed"`
+	SessionsKilled int     `json:"sessions_killed" doc:"On all gateways that have confirmed"`
+	Receipt        receipt `json:"receipt"`
 }
 
 func (s *Service) registerSuspension(a *api) {
 	add(a, route{method: http.MethodPost, path: "/users/{name}/suspend", id: "suspend-user", summary: "Suspend a user", level: adminOnly,
-		description: "At once and until reinstated: sessions are cut; tokens, cookies and certificates are refused. Cookies and certificates stay refused after."},
+		description: "At once and until reinstated: sessions are cut; tokens, cookies and certificates are refused. Cookies and certificates stay refused after. " +
+			"The answer comes when every gateway that is connected has confirmed, or after 5 s."},
 		func(ctx context.Context, in *byName) (*answer[suspension], error) {
-			killed, u, err := s.suspend(ctx, in.Name)
-			return &answer[suspension]{Body: suspension{User: u, SessionsKilled: killed}}, err
+			u, r, err := s.suspend(ctx, in.Name)
+			return &answer[suspension]{Body: suspension{User: u, SessionsKilled: r.cuts(), Receipt: r}}, err
 		})
 	add(a, route{method: http.MethodPost, path: "/users/{name}/reinstate", id: "reinstate-user", summary: "Reinstate a suspended user", level: adminOnly},
 		func(ctx context.Context, in *byName) (*answer[access.User], error) {
@@ -71,30 +78,68 @@ func (s *Service) registerSuspension(a *api) {
 		})
 }
 
-// suspend refuses all of the user's proofs from here on, then cuts their sessions.
-func (s *Service) suspend(ctx context.Context, name string) (killed int, u access.User, err error) {
+// suspend refuses all of the user's proofs from here on, cuts their sessions everywhere and gives the receipt.
+func (s *Service) suspend(ctx context.Context, name string) (access.User, receipt, error) {
+	u, e, err := s.putOut(ctx, name)
+	if err != nil {
+		return u, receipt{}, err
+	}
+	r, err := s.issueReceipt(ctx, e)
+	return u, r, err
+}
+
+// removeUser removes the user with all that they hold, cuts their sessions everywhere and issues the receipt.
+func (s *Service) removeUser(ctx context.Context, name string) error {
+	e, err := s.putOutForGood(ctx, name)
+	if err != nil {
+		return err
+	}
+	_, err = s.issueReceipt(ctx, e)
+	return err
+}
+
+// putOutForGood does the act of a removal.
+func (s *Service) putOutForGood(ctx context.Context, name string) (eviction, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
-		return 0, u, err
+		return eviction{}, err
 	}
 	u, ok := snap.Users[name]
 	if !ok {
-		return 0, u, notFound("user", name)
+		return eviction{}, notFound("user", name)
+	}
+	e := s.evictionOf(ctx, snap, name, "delete")
+	a := act{action: "users.delete", target: name, before: u, recorded: e.note}
+	err = s.evict(ctx, a, e, func(ctx context.Context) (store.SignIns, error) {
+		dropped, err := s.store.CountSignIns(ctx, name)
+		if err != nil {
+			return dropped, err
+		}
+		return dropped, s.store.DeleteUser(ctx, name)
+	})
+	return *e, err
+}
+
+// putOut does the act of a suspension.
+func (s *Service) putOut(ctx context.Context, name string) (access.User, eviction, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap, err := s.snapshotLocked(ctx)
+	if err != nil {
+		return access.User{}, eviction{}, err
+	}
+	u, ok := snap.Users[name]
+	if !ok {
+		return u, eviction{}, notFound("user", name)
 	}
 	before := u
 	u.Suspended = true
-	cuts, err := s.change(ctx, act{action: "users.suspend", target: name, before: before, after: u}, func(ctx context.Context) error {
-		_, err := s.store.Suspend(ctx, name, s.now())
-		return err
-	})
-	for _, c := range cuts {
-		if c.User == name {
-			killed++
-		}
-	}
-	return killed, u, err
+	e := s.evictionOf(ctx, snap, name, "suspend")
+	a := act{action: "users.suspend", target: name, before: before, after: u, recorded: e.note}
+	err = s.evict(ctx, a, e, func(ctx context.Context) (store.SignIns, error) { return s.store.Suspend(ctx, name, e.refused) })
+	return u, *e, err
 }
 
 func (s *Service) reinstate(ctx context.Context, name string) (access.User, error) {

@@ -175,12 +175,6 @@ func (s *Store) Cuts(ctx context.Context, generation int64) ([]GatewayCuts, erro
 	return all, wrap("read cuts", rows.Err())
 }
 
-// Newest is the newest generation.
-func (s *Store) Newest(ctx context.Context) (n int64, err error) {
-	err = s.db.QueryRowContext(ctx, "SELECT n FROM generation").Scan(&n)
-	return n, wrap("read generation", err)
-}
-
 // Kill is an order to end a session at a gateway.
 type Kill struct {
 	Session string

@@ -62,6 +62,15 @@ type SignIns struct {
 	Browsers, Clients, OneTime int
 }
 
+// CountSignIns counts the user's.
+func (s *Store) CountSignIns(ctx context.Context, user string) (n SignIns, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		n, err = countSignIns(ctx, tx, user)
+		return err
+	})
+	return n, err
+}
+
 // countSignIns counts what a transaction is about to remove.
 func countSignIns(ctx context.Context, tx *sql.Tx, user string) (n SignIns, err error) {
 	for _, c := range []struct {

@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"github.com/sallyport/sallyport/admin/oidc"
 	"github.com/sallyport/sallyport/creds/vault"
 	"github.com/sallyport/sallyport/proxy"
 	"github.com/sallyport/sallyport/proxy/redact"
@@ -36,6 +37,8 @@ type config struct {
 	// PlainOutside lets clients on other machines send access tokens without TLS. Do not.
 	PlainOutside bool          `yaml:"plain_outside"`
 	Vault        *vault.Config `yaml:"vault"`
+	// OIDC is the identity provider that people sign in by.
+	OIDC *oidc.Config `yaml:"oidc"`
 	// SealKeyFile holds the key of sealed credentials; default a file in the user's configuration directory.
 	SealKeyFile string      `yaml:"seal_key_file"`
 	Audit       auditConfig `yaml:"audit"`
@@ -144,6 +147,11 @@ func (c *config) validate() error {
 	}
 	if _, err := redact.New(c.Redact); err != nil {
 		return fmt.Errorf("redact: %w", err)
+	}
+	if c.OIDC != nil {
+		if err := c.OIDC.Validate(); err != nil {
+			return fmt.Errorf("oidc: %w", err)
+		}
 	}
 	if c.Vault != nil {
 		if err := c.Vault.Validate(); err != nil {

@@ -228,7 +228,12 @@ func (s *server) openState(ctx context.Context) (err error) {
 
 func (s *server) openAdmin(ctx context.Context) (err error) {
 	s.access = gateway.NewDirectory(gateway.Options{Used: func(token string, at time.Time) { s.admin.NoteTokenUse(token, at) }})
+	provider, err := s.openProvider()
+	if err != nil {
+		return fmt.Errorf("oidc: %w", err)
+	}
 	s.admin, err = admin.New(ctx, admin.Config{
+		OIDC:  provider,
 		Store: s.state, Journal: s.journal, Searcher: s.index, Sessions: s.access,
 		Prover: proof.Prover{Log: s.proof, Searcher: s.index}, Rotator: s.proof, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
 		UI: web.Files(), Log: s.log, Gateway: s.config.Gateway, Tunnel: func() string { return s.tunnelAddress },

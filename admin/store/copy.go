@@ -103,16 +103,21 @@ func copyTable(ctx context.Context, source, target *sql.Tx, table string) (n int
 		return 0, err
 	}
 	defer rows.Close()
-	columns, err := rows.Columns()
+	columns, err := rows.ColumnTypes()
 	if err != nil {
 		return 0, err
 	}
-	marks, values, into := make([]string, len(columns)), make([]any, len(columns)), make([]any, len(columns))
-	for i := range columns {
-		marks[i], into[i] = fmt.Sprintf("$%d", i+1), &values[i]
+	names, marks := make([]string, len(columns)), make([]string, len(columns))
+	values, into := make([]any, len(columns)), make([]any, len(columns))
+	for i, c := range columns {
+		names[i], marks[i], into[i] = c.Name(), fmt.Sprintf("$%d", i+1), &values[i]
+		if strings.HasPrefix(c.DatabaseTypeName(), "BOOL") { // a number in SQLite, which PostgreSQL does not take for one
+			truth := new(bool)
+			values[i], into[i] = truth, truth
+		}
 	}
 	insert, err := target.PrepareContext(ctx, fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)",
-		table, strings.Join(columns, ", "), strings.Join(marks, ", ")))
+		table, strings.Join(names, ", "), strings.Join(marks, ", ")))
 	if err != nil {
 		return 0, err
 	}

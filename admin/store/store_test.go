@@ -11,12 +11,27 @@ import (
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/admin/store"
+	"github.com/sallyport/sallyport/test/storetest"
 )
 
 func TestStateSurvivesReopening(t *testing.T) {
+	storetest.EachConfig(t, testReopening)
+}
+
+func TestStateFileIsItsOwnersAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b?c#d.db") // characters that mean something in a URL
+	s := storetest.Open(t, store.Config{File: path})
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("state file: %v %v", info, err)
+	}
+	if want := "SQLite file " + path; s.String() != want {
+		t.Errorf("it calls itself %q, want %q", s, want)
+	}
+}
+
+func testReopening(t *testing.T, config store.Config) {
 	ctx := t.Context()
-	s, err := store.Open(ctx, store.Config{File: path})
+	s, err := store.Open(ctx, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,13 +57,7 @@ func TestStateSurvivesReopening(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Fatalf("state file: %v %v", info, err)
-	}
-	if s, err = store.Open(ctx, store.Config{File: path}); err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s = storetest.Open(t, config)
 	got, err := s.Load(ctx)
 	if err != nil {
 		t.Fatal(err)

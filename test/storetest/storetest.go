@@ -3,8 +3,12 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -13,8 +17,8 @@ import (
 	"github.com/sallyport/sallyport/test/servers"
 )
 
-// Each runs the test once on SQLite and once on PostgreSQL, on an empty state each time. PostgreSQL runs as long as the
-// test.
+// Each runs the test once on SQLite and once on PostgreSQL, on an empty state each time. PostgreSQL is started for the
+// test, or once for all of a package's tests where that has Main.
 func Each(t *testing.T, test func(t *testing.T, s *store.Store)) {
 	t.Helper()
 	EachConfig(t, func(t *testing.T, c store.Config) { test(t, Open(t, c)) })
@@ -24,7 +28,7 @@ func Each(t *testing.T, test func(t *testing.T, s *store.Store)) {
 func EachConfig(t *testing.T, test func(t *testing.T, c store.Config)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
-	t.Run("postgres", func(t *testing.T) { test(t, StartPostgres(t).Config(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, startPostgres(t).Config(t)) })
 }
 
 // Open opens the state and closes it with the test.
@@ -51,7 +55,55 @@ func SQLite(t testing.TB) store.Config {
 // Postgres is a running PostgreSQL with a database for each Config.
 type Postgres struct {
 	*servers.Postgres
-	databases int
+	databases atomic.Int64
+}
+
+// shared is the PostgreSQL of all tests of a process, once one has asked for it.
+type shared struct {
+	mu  sync.Mutex
+	dir string // its cluster is below; empty: Main does not run
+	pg  *Postgres
+}
+
+var process shared
+
+// Main is for a package's TestMain: one PostgreSQL serves all tests that use Each. It gives the exit status.
+func Main(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "sally-state-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	process.dir = dir
+	status := m.Run()
+	if process.pg != nil {
+		err = process.pg.Stop()
+	}
+	if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return status
+}
+
+func startPostgres(t *testing.T) *Postgres {
+	t.Helper()
+	process.mu.Lock()
+	defer process.mu.Unlock()
+	if process.dir == "" {
+		return StartPostgres(t)
+	}
+	if process.pg == nil {
+		pg, err := servers.RunPostgres(t.Context(), filepath.Join(process.dir, "pg"), servers.PostgresOptions{})
+		if errors.Is(err, servers.ErrMissing) {
+			servers.Missing(t, "PostgreSQL", "scripts/setup.sh test")
+		}
+		if err != nil {
+			t.Fatalf("start PostgreSQL: %v", err)
+		}
+		process.pg = &Postgres{Postgres: pg}
+	}
+	return process.pg
 }
 
 // StartPostgres starts a PostgreSQL that ends with the test.
@@ -63,8 +115,7 @@ func StartPostgres(t testing.TB) *Postgres {
 // Config is a new, empty database. Its user is the superuser.
 func (p *Postgres) Config(t testing.TB) store.Config {
 	t.Helper()
-	p.databases++
-	name := fmt.Sprintf("state_%d", p.databases)
+	name := fmt.Sprintf("state_%d", p.databases.Add(1))
 	p.Exec(t, "CREATE DATABASE "+name)
 	return store.Config{Postgres: &store.Postgres{URL: p.AdminURL(name)}}
 }

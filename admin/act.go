@@ -3,22 +3,27 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin/store"
 	"github.com/sallyport/sallyport/audit"
 )
 
 // caller is who makes a request, once that is proven.
 type caller struct {
-	name     string // as events name them: a user, or local:<uid>
-	identity access.Identity
-	local    bool   // came by the local socket: may do everything, but is no user
-	admin    bool   // may change things
-	auditor  bool   // may read the record
-	cookie   string // hash of the session cookie that proved it; empty otherwise
-	addr     string
+	name        string // as events name them: a user, or local:<uid>
+	identity    access.Identity
+	local       bool   // came by the local socket: may do everything, but is no user
+	admin       bool   // may change things
+	auditor     bool   // may read the record
+	provisioner bool   // may push users and groups
+	cookie      string // hash of the session cookie that proved it; empty otherwise
+	client      string // ID of the local client's session that proved it; empty otherwise
+	addr        string
 }
 
 type callerKey struct{}
@@ -82,29 +87,77 @@ func (s *Service) scopeOf(c *caller) audit.Scope {
 	return audit.Scope{Gateway: s.gateway, User: c.name, Groups: c.identity.Groups, ClientAddr: c.addr, Entrance: "api"}
 }
 
-// change records the act, applies it and reloads, which cuts the sessions that it returns. Its callers hold s.mu. Once recorded it is carried through even if
-// the caller goes away; an act that was recorded and then could not be applied is recorded as such too.
+// changeLimit bounds a change: waiting for another control plane's, recording, applying, reloading.
+const changeLimit = 20 * time.Second
+
+// change records the act, applies it and reloads, which cuts the sessions that it returns. Its callers hold s.mu and have
+// decided by what snapshotLocked gave them. If the state is no longer that one, nothing is recorded and nothing is done,
+// and the error is store.ErrConflict: decide anew, as again does. All that apply writes to the store with its context is
+// kept or nothing. Once recorded it is carried through even if the caller goes away; an act that was recorded and then
+// could not be applied is recorded as such too.
 func (s *Service) change(ctx context.Context, a act, apply func(context.Context) error) ([]access.Cut, error) {
-	if err := s.carryOut(ctx, a, apply); err != nil {
+	snap := s.current.Load()
+	if snap == nil {
+		return nil, errStateUnavailable
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeLimit)
+	defer cancel()
+	recorded := false
+	err := s.store.Change(ctx, snap.Generation, func(ctx context.Context) error {
+		if err := s.record(ctx, a); err != nil {
+			return err
+		}
+		recorded = true
+		return apply(ctx)
+	})
+	if err != nil && recorded {
+		err = s.recordFailure(ctx, a, err)
+	}
+	if err != nil && !errors.Is(err, store.ErrUnconfirmed) && !errors.Is(err, store.ErrConflict) {
 		return nil, err
 	}
-	return s.reload(context.WithoutCancel(ctx))
+	cuts, unread := s.reload(ctx)
+	if err == nil && unread != nil {
+		s.wake()
+		s.log.Error("a change was made, and then the control store could not be read", "action", a.action, "error", unread)
+		err = &refusal{status: http.StatusServiceUnavailable,
+			sentence: "this was done, but the control store cannot be read since; nobody new is let in until it can"}
+	}
+	return cuts, err
 }
 
-// carryOut is change for what no decision depends on: nothing is reloaded.
+// again does once more what another control plane's change came in the way of. Nothing has been done of it then.
+func again(ctx context.Context, do func() error) error {
+	const tries = 20
+	for try := 1; ; try++ {
+		if err := do(); !errors.Is(err, store.ErrConflict) || try == tries || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// carryOut is change for what no decision depends on: nothing is compared and nothing reloaded.
 func (s *Service) carryOut(ctx context.Context, a act, apply func(context.Context) error) error {
 	if err := s.record(ctx, a); err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err := apply(ctx); err != nil {
-		a.denied = "recorded, but it could not be applied"
-		if rerr := s.record(ctx, a); rerr != nil {
-			return fmt.Errorf("apply %s: %w (and not recorded: %w)", a.action, err, rerr)
-		}
-		return fmt.Errorf("apply %s: %w", a.action, err)
+		return s.recordFailure(ctx, a, err)
 	}
 	return nil
+}
+
+// recordFailure records that the act, which was recorded as about to be done, was not.
+func (s *Service) recordFailure(ctx context.Context, a act, err error) error {
+	a.denied = "recorded, but it could not be applied"
+	if errors.Is(err, store.ErrUnconfirmed) {
+		a.denied = "recorded, but the control store did not confirm it: it may have been applied or not"
+	}
+	if rerr := s.record(ctx, a); rerr != nil {
+		return fmt.Errorf("apply %s: %w (and not recorded: %w)", a.action, err, rerr)
+	}
+	return fmt.Errorf("apply %s: %w", a.action, err)
 }
 
 func encodeObject(v any) (string, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -50,8 +51,11 @@ func add[I, O any](a *api, r route, handle func(context.Context, *I) (*O, error)
 	if r.level != anyone {
 		op.Security = []map[string][]string{{"cookie": {}}, {"token": {}}}
 	}
-	huma.Register(a.API, op, func(ctx context.Context, in *I) (*O, error) {
-		out, err := handle(ctx, in)
+	huma.Register(a.API, op, func(ctx context.Context, in *I) (out *O, err error) {
+		err = again(ctx, func() error {
+			out, err = handle(ctx, in)
+			return err
+		})
 		if err != nil {
 			return nil, a.service.answerable(ctx, err)
 		}
@@ -134,6 +138,7 @@ func (s *Service) Handler() http.Handler {
 		writeProblem(w, problem(http.StatusNotFound, fmt.Sprintf("the API has no %s %s", r.Method, r.URL.Path)))
 	})
 	mux.Handle("GET /metrics", s.metricsHandler())
+	mux.Handle(scimRoot+"/", s.scimHandler())
 	mux.Handle("/", newWeb(s.ui))
 	return s.secured(mux)
 }
@@ -150,7 +155,9 @@ func (s *Service) secured(next http.Handler) http.Handler {
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 		h.Set("Content-Security-Policy", contentPolicy)
 		h.Set("Cache-Control", "no-store")
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if !strings.HasPrefix(r.URL.Path, scimRoot+"/") { // which has a bound of its own, for groups of many
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		}
 		defer func() {
 			switch v := recover(); v {
 			case nil:

@@ -82,6 +82,12 @@ func problemOf(err error) (p *Problem, known bool) {
 		return problem(http.StatusBadRequest, "this cursor does not belong to this search; begin again without one"), true
 	case errors.Is(err, audit.ErrField):
 		return problem(http.StatusBadRequest, "this field or measure cannot be counted by: "+err.Error()), true
+	case errors.Is(err, store.ErrConflict):
+		return problem(http.StatusConflict, "others keep changing things at this moment, and nothing was done of this; try again"), true
+	case errors.Is(err, store.ErrUnconfirmed):
+		return problem(http.StatusServiceUnavailable, "the control store did not answer, so this was done or it was not; look before you try again"), false
+	case errors.Is(err, errStateUnavailable): // the tracker logs it
+		return problem(http.StatusServiceUnavailable, "the control store cannot be read just now, and nothing was done; open sessions go on; try again in a moment"), true
 	case errors.Is(err, store.ErrNotFound):
 		return problem(http.StatusNotFound, "there is no such object"), true
 	case errors.Is(err, audit.ErrNotFound):

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/admin/ca"
+	"github.com/sallyport/sallyport/admin/oidc"
 	"github.com/sallyport/sallyport/admin/store"
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/creds"
@@ -50,11 +51,14 @@ type Config struct {
 	UI       fs.FS     // the built web UI, index.html at its root; nil: none
 	Log      *slog.Logger
 	Gateway  string           // this gateway's name in events
-	URL      string           // the web UI\'s public address, such as https://sally.acme.com; empty: passkeys work on localhost alone
+	OIDC     *oidc.Provider   // by which people sign in; nil: they do not
+	URL      string           // the web UI's public address, such as https://sally.acme.com; empty: passkeys work on localhost alone
 	Tunnel   func() string    // host:port of the tunnel entrance for clients; nil: none
 	Health   func() error     // what else must work for this process to be well; nil: nothing
 	Now      func() time.Time // nil: time.Now
-	Measured Measured         // what /metrics tells of the rest of the process
+	// BlindLimit is how long the last state decides when the store cannot be read; 0 means 30 seconds.
+	BlindLimit time.Duration
+	Measured   Measured // what /metrics tells of the rest of the process
 	// Handout opens the sealed credentials that gateways ask for; nil: they get none.
 	Handout creds.Source
 	// OfflineLimit is how long gateways work without word from a control plane; 0 means 15 minutes.
@@ -87,11 +91,15 @@ type Service struct {
 
 	mu      sync.Mutex // held over each change: check, record, apply, reload
 	current atomic.Pointer[snapshot]
+	newest  int64 // the newest generation that was ever loaded
+
+	tracker *tracker
 
 	exports      chan struct{}   // holds one for each export that runs
 	addrFailures *access.Limiter // wrong sign-ins at the API, by address
 	usage        *tokenUsage
 	accounts     accounts
+	signIns      signIns
 	notices      *notices
 }
 
@@ -103,10 +111,12 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		exports:      make(chan struct{}, maxExports),
 		addrFailures: access.NewLimiter(20, 3*time.Second),
 	}
+	s.signIns = newSignIns(c)
 	var err error
 	if s.accounts, err = newAccounts(c.URL); err != nil {
 		return nil, err
 	}
+	s.tracker = newTracker(c.BlindLimit)
 	if s.sessions = c.Sessions; s.sessions == nil {
 		s.sessions = noSessions{}
 	}
@@ -137,11 +147,13 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		return nil, err
 	}
 	s.usage = startTokenUsage(s.store, s.log)
+	s.startTracking()
 	return s, nil
 }
 
 // Close writes down what is still in memory. The store stays open.
 func (s *Service) Close() {
+	s.stopTracking()
 	s.notices.close()
 	s.usage.stop()
 }
@@ -158,18 +170,28 @@ func (s *Service) NoteTokenUse(id string, at time.Time) { s.usage.note(id, at) }
 const authorityName = "root"
 
 func (s *Service) openAuthority(ctx context.Context, sealer ca.Sealer) error {
-	certificate, sealed, err := s.store.Authority(ctx, authorityName)
-	if errors.Is(err, store.ErrNotFound) {
-		if certificate, sealed, err = ca.Create(sealer, s.now()); err != nil {
-			return err
-		}
-		err = s.store.AddAuthority(ctx, authorityName, certificate, sealed)
-	}
+	certificate, sealed, err := s.keptKey(ctx, authorityName, func() (string, string, error) { return ca.Create(sealer, s.now()) })
 	if err != nil {
 		return err
 	}
 	s.authority, err = ca.Load(sealer, certificate, sealed)
 	return err
+}
+
+// keptKey reads the public part of a key and the sealed one, and makes them on the first start. Of several control planes
+// that start at once one makes them for all.
+func (s *Service) keptKey(ctx context.Context, name string, create func() (public, sealed string, err error)) (public, sealed string, err error) {
+	public, sealed, err = s.store.Authority(ctx, name)
+	if !errors.Is(err, store.ErrNotFound) {
+		return public, sealed, err
+	}
+	if public, sealed, err = create(); err != nil {
+		return "", "", err
+	}
+	if err := s.store.AddAuthority(ctx, name, public, sealed); err != nil {
+		return "", "", err
+	}
+	return s.store.Authority(ctx, name)
 }
 
 // ClientCAs is what gateways verify user certificates against.

@@ -104,26 +104,6 @@ func (r *Request) GrantOf(id string, now time.Time) Grant {
 		Until: now.Add(time.Duration(r.Duration)), Reason: r.Reason, Request: r.ID, By: by}
 }
 
-// HoldsNow says whether the user holds the role just now for what has nothing to do with one resource, such as
-// approving: it is held for good, or by a grant of the whole role. A role that must be asked for counts only while it
-// is granted.
-func (s *Snapshot) HoldsNow(user, role string, now time.Time) bool {
-	r, ok := s.Roles[role]
-	u, known := s.Users[user]
-	if !ok || !known || u.Suspended {
-		return false
-	}
-	if r.Request == nil && s.holdsForGood(&u, &r) {
-		return true
-	}
-	for _, g := range s.Grants {
-		if g.User == user && g.Role == role && g.Resource == "" && g.Account == "" && g.Runs(now) {
-			return true
-		}
-	}
-	return false
-}
-
 // Runs says whether the grant gives anything at that time.
 func (g *Grant) Runs(now time.Time) bool { return !now.Before(g.From) && now.Before(g.Until) }
 
@@ -138,21 +118,26 @@ func (s *Snapshot) MayAskFor(user, role string) bool {
 	return ok && known && !u.Suspended && r.Request != nil && s.holdsForGood(&u, &r)
 }
 
+// HoldsRole says whether the identity holds the role of that name just now, at all that it covers.
+func (e *Engine) HoldsRole(id Identity, role string, now time.Time) bool {
+	return e.Holds(id, now, func(r *Role) bool { return r.Name == role })
+}
+
 // MayDecide says by which of its approver roles somebody may decide on the request; a *Denial says why not.
-func (s *Snapshot) MayDecide(id Identity, r *Request, now time.Time) (role string, err error) {
+func (e *Engine) MayDecide(id Identity, r *Request, now time.Time) (role string, err error) {
 	if id.User == r.User {
 		return "", &Denial{Cause: NoAccess, Sentence: "nobody decides on their own request; somebody else has to"}
 	}
-	target, ok := s.Roles[r.Role]
+	target, ok := e.snapshot.Roles[r.Role]
 	if !ok || target.Request == nil {
 		return "", &Denial{Cause: NoAccess, Sentence: fmt.Sprintf("the role %s can no longer be asked for", r.Role)}
 	}
 	stale := time.Duration(0)
 	for _, approver := range target.Request.Approvers {
-		if !s.HoldsNow(id.User, approver, now) {
+		if !e.HoldsRole(id, approver, now) {
 			continue
 		}
-		within := time.Duration(s.Roles[approver].MFA)
+		within := time.Duration(e.snapshot.Roles[approver].MFA)
 		if within > 0 && (id.MFA.IsZero() || now.Sub(id.MFA) > within) {
 			stale = within
 			continue

@@ -124,7 +124,7 @@ func (s *snapshot) seesRequest(r *access.Request, c *caller, now time.Time) bool
 		return true
 	}
 	rule := s.Roles[r.Role].Request
-	return rule != nil && slices.ContainsFunc(rule.Approvers, func(role string) bool { return s.HoldsNow(c.name, role, now) })
+	return rule != nil && slices.ContainsFunc(rule.Approvers, func(role string) bool { return s.HoldsRole(c.identity, role, now) })
 }
 
 func (s *Service) visibleRequest(ctx context.Context, id string) (accessRequest, error) {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -18,7 +19,10 @@ import (
 type API struct {
 	base  *url.URL
 	http  *http.Client
-	token string // access token, or what a client session gives
+
+	mu      sync.Mutex // guards what follows
+	token   string     // access token, or what a client session gives
+	profile *Profile   // whose session is renewed when that is due; nil: none is
 	// pinned is the certificate that a fingerprint matched, set by the first answer.
 	pinned chan *x509.Certificate
 }
@@ -36,8 +40,18 @@ type APIError struct {
 
 func (e *APIError) Error() string { return e.Detail }
 
-// API gives the control plane of the profile, called as the person it belongs to.
+// API gives the control plane of the profile, called as the person it belongs to. It renews the profile's session when
+// that is due.
 func (p *Profile) API() (*API, error) {
+	api, err := p.plainAPI()
+	if err == nil && p.Refresh != "" {
+		api.profile = p
+	}
+	return api, err
+}
+
+// plainAPI is API that renews nothing.
+func (p *Profile) plainAPI() (*API, error) {
 	api, err := newAPI(p.Server, Trust{CA: p.ServerCA})
 	if err != nil {
 		return nil, err
@@ -123,9 +137,22 @@ func (a *API) Call(ctx context.Context, method, path string, in, out any) error 
 
 func (a *API) authenticate(request *http.Request) {
 	request.Header.Set("Accept", "application/json")
-	if a.token != "" {
-		request.Header.Set("Authorization", "Bearer "+a.token)
+	if token := a.bearer(request.Context()); token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
 	}
+}
+
+// bearer says who calls. A session that cannot be renewed just now is shown as it is: the server says what is wrong.
+func (a *API) bearer(ctx context.Context) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.profile == nil || !a.profile.RenewalDue(time.Now()) {
+		return a.token
+	}
+	if renewed, err := a.profile.Renew(ctx); err == nil {
+		a.profile, a.token = renewed, renewed.Bearer()
+	}
+	return a.token
 }
 
 // withoutURL takes net/http's wrapping off, which repeats the whole URL.

@@ -50,22 +50,27 @@ func (s SignIn) Do(ctx context.Context) (*Profile, error) {
 	if s.Token != "" && !LooksLikeToken(s.Token) {
 		return nil, errors.New("that is no access token: it has the form sally_<id>_<secret>")
 	}
+	return s.with(func(api *API, p *Profile) error {
+		if s.Link != "" {
+			return openSession(ctx, api, p, map[string]any{"link": s.Link})
+		}
+		api.token, p.Token = s.Token, s.Token
+		return certify(ctx, api, p)
+	})
+}
+
+// with makes the profile of a sign-in at the server, which prove fills.
+func (s SignIn) with(prove func(*API, *Profile) error) (*Profile, error) {
 	api, err := newAPI(s.Server, s.Trust)
 	if err != nil {
 		return nil, err
 	}
 	defer api.Close()
-	api.token = s.Token
-	p := &Profile{Name: s.Profile, Server: api.base.String(), ServerCA: s.Trust.CA, Token: s.Token}
+	p := &Profile{Name: s.Profile, Server: api.base.String(), ServerCA: s.Trust.CA}
 	if p.Name == "" {
 		p.Name = profileNameOf(api.base)
 	}
-	if s.Link != "" {
-		err = openSession(ctx, api, p, map[string]any{"link": s.Link})
-	} else {
-		err = certify(ctx, api, p)
-	}
-	if err != nil {
+	if err := prove(api, p); err != nil {
 		return nil, err
 	}
 	select {

@@ -138,7 +138,7 @@ func (p *Profile) Renew(ctx context.Context) (*Profile, error) {
 
 // renew is Renew under the lock, on what was just loaded.
 func (p *Profile) renew(ctx context.Context, store *Store) error {
-	api, err := p.API()
+	api, err := p.plainAPI()
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func (p *Profile) SignOut(ctx context.Context) error {
 	if p.Refresh == "" {
 		return nil
 	}
-	api, err := p.API()
+	api, err := p.plainAPI()
 	if err != nil {
 		return err
 	}

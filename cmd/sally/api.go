@@ -108,7 +108,16 @@ func (a *apiFlags) loadProfile() (*client.Profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load login profile: %w", err)
 	}
-	return p, nil
+	if p.Refresh == "" || !p.RenewalDue(time.Now()) {
+		return p, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	renewed, err := p.Renew(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("renew your sign-in: %w", err)
+	}
+	return renewed, nil
 }
 
 // bearer is what a request carries to say who makes it: at most one of the two.

@@ -20,6 +20,9 @@ import (
 type loginFlags struct {
 	server     string
 	tokenStdin bool
+	browser    bool
+	device     bool
+	workload   workloadFlags
 	caFile     string
 	caSHA256   string
 	profile    string
@@ -29,53 +32,105 @@ func newLoginCommand() *cobra.Command {
 	var flags loginFlags
 	cmd := &cobra.Command{
 		Use:   "login [SERVER | LINK]",
-		Short: "Prove who you are and get a certificate for some hours",
-		Long: `Prove who you are and get a certificate for some hours.
+		Short: "Prove who you are and get a certificate that renews itself for some hours",
+		Long: `Prove who you are and get a certificate that renews itself for some hours.
 
-The proof is a one-time sign-in link, or an access token. A token is read from standard input (--token-stdin), from
-SALLY_TOKEN, from the last sign-in at that server, or asked for; never given as an argument, which other users of this
-machine could see. The key is made here and never leaves this machine.`,
-		Example: `  sally login 'https://sally.acme.com/sign-in#...'
+In a terminal this opens the server's page in your browser, where you sign in as you do there; compare the code. On a
+machine without a browser, --device shows a code to type on any other device. Other proofs are a one-time sign-in link
+and an access token, which is read from standard input (--token-stdin), from SALLY_TOKEN, or from the last sign-in at
+that server; never given as an argument, which other users of this machine could see. Programs in a CI system sign in by
+its own token (--workload). The key is made here and never leaves this machine.`,
+		Example: `  sally login https://sally.acme.com
+  sally login --device
+  sally login 'https://sally.acme.com/sign-in#...'
   sally login --server https://sally.acme.com --token-stdin < token
-  sally login                                     # again, where a token was used before`,
+  sally login --server https://sally.acme.com --workload --workload-audience sally   # in a CI job`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, err := client.OpenStore()
 			if err != nil {
 				return err
 			}
-			signIn, err := flags.signIn(cmd, args, store)
-			if err != nil {
-				return err
-			}
-			return login(cmd.Context(), cmd.OutOrStdout(), store, signIn)
+			return flags.run(cmd, args, store)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&flags.server, "server", os.Getenv("SALLY_SERVER"), "the server's address, such as https://sally.acme.com (env SALLY_SERVER)")
 	f.BoolVar(&flags.tokenStdin, "token-stdin", false, "read an access token or a sign-in link from standard input")
+	f.BoolVar(&flags.browser, "browser", false, "sign in by a browser on this machine, also where this is no terminal")
+	f.BoolVar(&flags.device, "device", false, "sign in by a code that you type on another device")
+	flags.workload.add(f)
+	cmd.MarkFlagsMutuallyExclusive("token-stdin", "browser", "device", "workload")
 	f.StringVar(&flags.caFile, "ca", "", "PEM file with the authority of the server's certificate; default: the system's")
 	f.StringVar(&flags.caSHA256, "ca-sha256", "", "SHA-256 fingerprint of a certificate in the server's chain, instead of --ca")
 	f.StringVar(&flags.profile, "profile", os.Getenv("SALLY_PROFILE"), "name under which the sign-in is kept (env SALLY_PROFILE); default: the server's host")
 	return cmd
 }
 
-func login(ctx context.Context, out io.Writer, store *client.Store, signIn client.SignIn) error {
-	p, err := signIn.Do(ctx)
+// run signs in by the proof that the flags name, or that is at hand.
+func (f loginFlags) run(cmd *cobra.Command, args []string, store *client.Store) error {
+	s, err := f.signIn(cmd, args, store)
+	if err != nil {
+		return err
+	}
+	var p *client.Profile
+	switch ctx := cmd.Context(); {
+	case f.device:
+		p, err = s.OnDevice(ctx, showDevice(cmd.ErrOrStderr()))
+	case f.workload.wanted:
+		p, err = f.workload.signIn(ctx, s)
+	case f.browser || s.Token == "" && s.Link == "" && term.IsTerminal(int(os.Stdin.Fd())):
+		p, err = s.InBrowser(ctx, showBrowser(ctx, cmd.ErrOrStderr()))
+	case s.Token == "" && s.Link == "":
+		return errors.New("no proof of who you are, and no terminal to ask in: use --browser, --device, --token-stdin or a sign-in link, or set SALLY_TOKEN")
+	default:
+		p, err = s.Do(ctx)
+	}
 	if err != nil {
 		return err
 	}
 	if err := store.Save(p); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Signed in at %s as %s. Certificate %s.\nNext: sally ls\n", p.Server, p.User, untilWhen(p.Expires))
+	printSignedIn(cmd.OutOrStdout(), p)
 	return nil
 }
 
-// signIn gathers server, trust and proof from the arguments, the environment, the last sign-in and the terminal, in
-// this order.
-func (f loginFlags) signIn(cmd *cobra.Command, args []string, store *client.Store) (client.SignIn, error) {
-	s := client.SignIn{Profile: f.profile, Server: f.server, Trust: client.Trust{Fingerprint: f.caSHA256}}
+func printSignedIn(out io.Writer, p *client.Profile) {
+	if p.SessionExpires.IsZero() {
+		fmt.Fprintf(out, "Signed in at %s as %s. Certificate %s.\nNext: sally ls\n", p.Server, p.User, untilWhen(p.Expires))
+		return
+	}
+	fmt.Fprintf(out, "Signed in at %s as %s, %s.\nNext: sally ls\n", p.Server, p.User, untilWhen(p.SessionExpires))
+}
+
+// showBrowser opens the browser, and says what to do where that does not work.
+func showBrowser(ctx context.Context, out io.Writer) func(client.Waiting) error {
+	return func(w client.Waiting) error {
+		fmt.Fprintf(out, "Sign in in your browser. The page shows this code: %s\n", w.Code)
+		if err := client.OpenBrowser(ctx, w.URL); err != nil {
+			fmt.Fprintf(out, "Open it there yourself (%v):\n  %s\n", err, w.URL)
+		} else {
+			fmt.Fprintf(out, "If it did not open:\n  %s\n", w.URL)
+		}
+		return nil
+	}
+}
+
+func showDevice(out io.Writer) func(client.Device) error {
+	return func(d client.Device) error {
+		fmt.Fprintf(out, "On any device, open %s and type this code: %s\n", d.Page, d.Code)
+		if d.PageWithCode != "" {
+			fmt.Fprintf(out, "Or open:\n  %s\n", d.PageWithCode)
+		}
+		fmt.Fprintln(out, "Confirm there only what you began yourself, here.")
+		return nil
+	}
+}
+
+// signIn gathers server, trust and proof from the arguments, the environment and the last sign-in, in this order.
+func (f loginFlags) signIn(cmd *cobra.Command, args []string, store *client.Store) (s client.SignIn, err error) {
+	s = client.SignIn{Profile: f.profile, Server: f.server, Trust: client.Trust{Fingerprint: f.caSHA256}}
 	if f.caFile != "" {
 		ca, err := os.ReadFile(f.caFile)
 		if err != nil {
@@ -107,10 +162,10 @@ func (f loginFlags) signIn(cmd *cobra.Command, args []string, store *client.Stor
 	if last != nil && s.Trust == (client.Trust{}) {
 		s.Trust.CA = last.ServerCA
 	}
-	if s.Token == "" && s.Link == "" {
-		err = findToken(cmd, &s, last)
+	if s.Token == "" && s.Link == "" && !f.browser && !f.device && !f.workload.wanted {
+		findToken(&s, last)
 	}
-	return s, err
+	return s, nil
 }
 
 func useLoginArgument(s *client.SignIn, arg string, serverGiven bool) error {
@@ -167,24 +222,12 @@ func lastSignIn(store *client.Store, s *client.SignIn) (*client.Profile, error) 
 	return last, nil
 }
 
-func findToken(cmd *cobra.Command, s *client.SignIn, last *client.Profile) error {
-	switch token := os.Getenv("SALLY_TOKEN"); {
-	case token != "":
-		s.Token = token
-	case last != nil && last.Token != "":
+// findToken takes the access token of the environment, or of the last sign-in.
+func findToken(s *client.SignIn, last *client.Profile) {
+	s.Token = os.Getenv("SALLY_TOKEN")
+	if s.Token == "" && last != nil {
 		s.Token = last.Token
-	case term.IsTerminal(int(os.Stdin.Fd())):
-		fmt.Fprintf(cmd.ErrOrStderr(), "Access token or sign-in link for %s: ", s.Server)
-		typed, err := term.ReadPassword(int(os.Stdin.Fd()))
-		fmt.Fprintln(cmd.ErrOrStderr())
-		if err != nil {
-			return fmt.Errorf("read token: %w", err)
-		}
-		return useProof(s, strings.TrimSpace(string(typed)))
-	default:
-		return errors.New("no proof of who you are: give a sign-in link, --token-stdin, or set SALLY_TOKEN")
 	}
-	return nil
 }
 
 func firstLine(in io.Reader) (string, error) {

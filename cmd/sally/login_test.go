@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,7 +96,7 @@ func TestConnectAndPsql(t *testing.T) {
 	m.onboard(pg.Addr())
 	m.sally("", "login", m.signInLink())
 
-	url := background(t, `orders-db {2}(postgresql://\S+)`, "connect", "orders-db")[1]
+	url := background(t, `orders-db {2}(postgresql://\S+)`, "connect", "orders-db", "--foreground")[1]
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
@@ -157,4 +158,9 @@ func (m *machine) native(t *testing.T) {
 			t.Errorf("%s, database %s: %v: %s", c.user, c.database, err, out)
 		}
 	}
+}
+
+// withoutLibpq drops the variables that would send psql elsewhere.
+func withoutLibpq(environment []string) []string {
+	return slices.DeleteFunc(environment, func(variable string) bool { return strings.HasPrefix(variable, "PG") })
 }

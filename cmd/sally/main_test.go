@@ -16,6 +16,14 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// TestMain is the program itself when a test's command starts the agent.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "agent" {
+		os.Exit(run())
+	}
+	os.Exit(m.Run())
+}
+
 // command is one run of the program, in this process.
 type command struct {
 	out, notes string // stdout, stderr
@@ -111,6 +119,8 @@ func newMachine(t *testing.T) *machine {
 		t.Setenv(name, "")
 	}
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Setenv("SALLY_KEYRING", "off") // the keyring is the developer's own
+	t.Cleanup(func() { runSally(context.Background(), "", "agent", "stop", "--now") })
 	m := &machine{t: t, ctx: t.Context(), data: filepath.Join(t.TempDir(), "data")}
 	t.Setenv("SALLY_DATA_DIR", m.data)
 	match := background(t, `(http://\S+)(/sign-in#\S+)`, "server", "--listen-web", "127.0.0.1:0", "--listen-tunnel", "127.0.0.1:0",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sallyport/sallyport/client"
+	"github.com/sallyport/sallyport/client/agent"
 )
 
 // clientStatus is what `sally status -o json` prints.
@@ -27,14 +29,16 @@ type clientStatus struct {
 	ServerTrouble  string   `json:"server_trouble,omitempty"`
 	GatewayTrouble string   `json:"gateway_trouble,omitempty"`
 	Others         []string `json:"other_profiles,omitempty"`
+	// Agent is what the agent does for this profile; nil when it does not run.
+	Agent *agent.ProfileStatus `json:"agent"`
 }
 
 func newStatusCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show who you are signed in as, until when, and whether server and gateway answer",
-		Long: `Show who you are signed in as, until when, and whether server and gateway answer.
+		Short: "Show who you are signed in as, until when, whether server and gateway answer, and what is connected",
+		Long: `Show who you are signed in as, until when, whether server and gateway answer, and what is connected.
 
 The exit status is 0 only when a connection could be opened now.`,
 		Args: cobra.NoArgs,
@@ -65,6 +69,9 @@ func readStatus(ctx context.Context) (clientStatus, error) {
 	if err != nil {
 		return clientStatus{}, err
 	}
+	if present, err := presentProfile(ctx); err == nil && present.Name == p.Name {
+		p = present // an ended one that cannot be renewed is told of below
+	}
 	names, err := store.Names()
 	if err != nil {
 		return clientStatus{}, err
@@ -86,6 +93,7 @@ func readStatus(ctx context.Context) (clientStatus, error) {
 	if err := askGateway(ctx, p); err != nil {
 		s.GatewayTrouble = err.Error()
 	}
+	s.Agent = askAgent(ctx, agent.PlaceOf(store), p.Name)
 	return s, nil
 }
 
@@ -112,6 +120,22 @@ func askGateway(ctx context.Context, p *client.Profile) error {
 	return conn.Close()
 }
 
+// askAgent gives what the agent does for the profile; nil when none runs.
+func askAgent(ctx context.Context, place agent.Place, profile string) *agent.ProfileStatus {
+	c, err := agent.Find(place)
+	if err != nil {
+		return nil
+	}
+	defer c.Close()
+	status, err := c.Status(ctx)
+	if err != nil {
+		return nil
+	}
+	its := status.Of(profile)
+	its.Lines = slices.Concat([]agent.Line{}, its.Lines) // JSON shows an empty list as [], not null
+	return &its
+}
+
 func (s clientStatus) print(out io.Writer, output string) error {
 	if output == "json" {
 		return printIndented(out, s)
@@ -130,7 +154,16 @@ func (s clientStatus) print(out io.Writer, output string) error {
 	if len(s.Others) > 0 {
 		fmt.Fprintf(w, "Other profiles\t%s (choose by SALLY_PROFILE)\n", strings.Join(s.Others, ", "))
 	}
-	return w.Flush()
+	if s.Agent == nil {
+		fmt.Fprintf(w, "Agent\tdoes not run; it is started by: sally connect\n")
+		return w.Flush()
+	}
+	fmt.Fprintf(w, "Agent\truns\t%s\n", s.Agent.RenewalTrouble)
+	if err := w.Flush(); err != nil || len(s.Agent.Lines) == 0 {
+		return err
+	}
+	fmt.Fprintln(out)
+	return printLines(out, s.Agent.Lines)
 }
 
 func (s clientStatus) verdict() error {
@@ -143,49 +176,6 @@ func (s clientStatus) verdict() error {
 		return errors.New("the server cannot be used")
 	}
 	return nil
-}
-
-func newLsCommand() *cobra.Command {
-	var output string
-	cmd := &cobra.Command{
-		Use:   "ls",
-		Short: "List the resources that you may open",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkOutput(output); err != nil {
-				return err
-			}
-			p, err := client.LoadProfile()
-			if err != nil {
-				return err
-			}
-			api, err := p.API()
-			if err != nil {
-				return err
-			}
-			defer api.Close()
-			resources, err := api.Resources(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return printResources(cmd.OutOrStdout(), resources, output)
-		},
-	}
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
-	return cmd
-}
-
-func printResources(out io.Writer, resources []client.Resource, output string) error {
-	if output == "json" {
-		return printIndented(out, resources)
-	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tPROTOCOL\tDATABASE\tACCOUNTS\tLOCAL PORT")
-	for _, r := range resources {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\n", r.Name, r.Protocol, r.Database, strings.Join(r.Accounts, ", "),
-			client.PreferredPort(r.Name))
-	}
-	return w.Flush()
 }
 
 func checkOutput(output string) error {

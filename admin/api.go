@@ -94,6 +94,7 @@ func (s *Service) newAPI(mux *http.ServeMux) *api {
 	s.registerGroupMembers(a)
 	s.registerGrants(a)
 	s.registerRequests(a)
+	s.registerExplain(a)
 	s.registerGateways(a)
 	s.registerSuspension(a)
 	s.registerReceipts(a)

@@ -111,7 +111,7 @@ func TestNoticeOfARequest(t *testing.T) {
 		d.must(d.by[user], "POST", "/requests/"+r.ID+"/approve", object{"token": token}, status)
 	}
 	d.must(who{}, "POST", "/requests/"+r.ID+"/approve", object{"token": token}, 401) // the link alone is nobody's proof
-	say("bob", token, 403)                                                            // nor does it make one's own request approved
+	say("bob", token, 403)                                                           // nor does it make one's own request approved
 	say("eve", token, 404)
 	say("alice", "forged", 403)
 	say("alice", token, 200)

@@ -65,6 +65,8 @@ type Config struct {
 	OfflineLimit time.Duration
 	// AccessRequests says what is told of access requests, and to whom.
 	AccessRequests AccessRequests
+	// Facts tells what a statement's text is about, for explaining and simulating; nil: that goes without statements.
+	Facts func(protocol string, text []byte) (access.Statement, error)
 	// Metrics is where the service registers what it measures, beside what others do; nil: a registry of its own.
 	Metrics *prometheus.Registry
 }
@@ -101,13 +103,14 @@ type Service struct {
 	accounts     accounts
 	signIns      signIns
 	notices      *notices
+	facts        func(protocol string, text []byte) (access.Statement, error)
 }
 
 // New loads the state, makes or opens the certificate authority, and is then ready to serve. End it with Close.
 func New(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, journal: c.Journal, searcher: c.Searcher, prover: c.Prover, rotator: c.Rotator, metrics: c.Metrics,
-		secrets: c.Secrets, ui: c.UI, log: c.Log, gateway: c.Gateway, tunnel: c.Tunnel, health: c.Health, now: c.Now,
+		facts: c.Facts, secrets: c.Secrets, ui: c.UI, log: c.Log, gateway: c.Gateway, tunnel: c.Tunnel, health: c.Health, now: c.Now,
 		exports:      make(chan struct{}, maxExports),
 		addrFailures: access.NewLimiter(20, 3*time.Second),
 	}

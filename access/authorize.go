@@ -49,7 +49,7 @@ func (e *Engine) decide(a *Ask) (*decision, error) {
 	sources := e.candidates(id.User, res.Name)
 	hand := e.about(e.opens, q)
 	var forbidden *Denial
-	for _, account := range e.tries(a.Account, &res, sources, hand) {
+	for _, account := range e.tries(q, a.Account, sources, hand) {
 		v := e.ask(openPolicies(sources), hand, d.scope.rules(false), q.open(account), false)
 		if v.allowed {
 			d.account = account
@@ -85,27 +85,40 @@ func openPolicies(sources []*source) cedarPolicies {
 	return out
 }
 
-// tries are the accounts to ask Cedar about, the one wished for or else the default first.
-func (e *Engine) tries(wish string, res *Resource, sources []*source, hand []*written) []string {
+// tries are the accounts to ask Cedar about, the one wished for or else the default first: those of the roles and grants
+// that are in force, and then, where a hand-written policy may permit them, the others.
+func (e *Engine) tries(q *question, wish string, sources []*source, hand []*written) []string {
 	if wish != "" {
-		if _, ok := res.Accounts[wish]; !ok {
+		if _, ok := q.resource.Accounts[wish]; !ok {
 			return nil
 		}
 		return []string{wish}
 	}
 	var out []string
-	for _, s := range sources {
-		for _, account := range s.accountsAt(res) {
+	for _, s := range e.inForce(q, sources) {
+		for _, account := range s.accountsAt(q.resource) {
 			if !slices.Contains(out, account) {
 				out = append(out, account)
 			}
 		}
 	}
 	if slices.ContainsFunc(hand, func(w *written) bool { return !w.forbid }) {
-		for _, account := range e.accounts[res.Name] {
+		for _, account := range e.accounts[q.resource.Name] {
 			if !slices.Contains(out, account) {
 				out = append(out, account)
 			}
+		}
+	}
+	return out
+}
+
+// inForce are those of the sources whose conditions hold, but for resource and account.
+func (e *Engine) inForce(q *question, sources []*source) []*source {
+	var out []*source
+	request := q.open("")
+	for _, s := range sources {
+		if (s.gate == nil || e.holds(s.gate, request)) && (s.here == nil || q.anywhere || e.holds(s.here, request)) {
+			out = append(out, s)
 		}
 	}
 	return out

@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/cedar-policy/cedar-go"
-	"github.com/cedar-policy/cedar-go/ast"
 )
 
 // HeldRoles names the roles that someone holds: those named and those that their groups give, each once, in the
@@ -59,9 +56,4 @@ func noAccount(open []string, resource, account string) *Denial {
 		return &Denial{Cause: NoAccount, Sentence: fmt.Sprintf(
 			"you may not open %s as %s; your accounts there: %s", resource, account, strings.Join(open, ", "))}
 	}
-}
-
-// always permits everything, for what was judged before.
-func always(id cedar.PolicyID) cedarPolicy {
-	return cedarPolicy{id, cedar.NewPolicyFromAST(ast.Permit())}
 }

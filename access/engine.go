@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cedar-policy/cedar-go"
+	"github.com/cedar-policy/cedar-go/ast"
 )
 
 // Engine decides by one Snapshot. It is immutable and safe for concurrent use. Every error that a person may read is a
@@ -30,6 +31,7 @@ type Engine struct {
 	windows   []window                  // of all roles, each once
 	moments   []time.Time               // beginnings and ends of grants, ends of tokens; in order
 	clock     bool                      // a hand-written policy looks at the time
+	listed    cedarPolicy               // permits everything, for what was judged before
 }
 
 // holdings are what a user may be let through by.
@@ -43,7 +45,7 @@ type holdings struct {
 // its line (*PolicyError).
 func Compile(s *Snapshot) (*Engine, error) {
 	e := &Engine{snapshot: s, known: make(map[string]Identity, len(s.Users)), users: make(map[string]*holdings, len(s.Users)),
-		zones: map[string]*time.Location{"UTC": time.UTC}}
+		zones: map[string]*time.Location{"UTC": time.UTC}, listed: cedarPolicy{"listed", cedar.NewPolicyFromAST(ast.Permit())}}
 	e.numberResources()
 	roles, err := e.compileRoles()
 	if err != nil {

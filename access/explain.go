@@ -90,7 +90,7 @@ func (e *Engine) consider(a *Ask, account string) []Consideration {
 		}
 	}
 	if wish == "" {
-		if tries := e.tries("", &res, sources, hand); len(tries) > 0 {
+		if tries := e.tries(q, "", sources, hand); len(tries) > 0 {
 			wish = tries[0]
 		}
 	}

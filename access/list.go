@@ -34,7 +34,7 @@ func (e *Engine) Accounts(id Identity, resource string, now time.Time) []string 
 func (e *Engine) accountsFor(d *decision, sources []*source) []string {
 	hand := e.about(e.opens, d.q)
 	var out []string
-	for _, account := range e.tries("", d.q.resource, sources, hand) {
+	for _, account := range e.tries(d.q, "", sources, hand) {
 		if e.ask(openPolicies(sources), hand, d.scope.rules(false), d.q.open(account), false).allowed {
 			out = append(out, account)
 		}
@@ -45,8 +45,6 @@ func (e *Engine) accountsFor(d *decision, sources []*source) []string {
 // list answers for many resources. What is the same for all of them, Cedar is asked once.
 type list struct {
 	engine  *Engine
-	ask     Ask
-	id      Identity
 	scope   *scope
 	q       *question
 	sources []*source // that are in force
@@ -57,17 +55,10 @@ func (e *Engine) newList(id Identity, now time.Time) (*list, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &list{engine: e, ask: Ask{Now: now}, id: present, scope: compileScope(&present)}
-	l.q = e.newQuestion(present, nil, &l.ask)
+	l := &list{engine: e, scope: compileScope(&present), q: e.newQuestion(present, nil, &Ask{Now: now})}
+	l.q.anywhere = true
 	h := e.users[id.User]
-	gate := l.q.open("")
-	for _, list := range [][]*source{h.held, h.granted} {
-		for _, s := range list {
-			if s.gate == nil || e.holds(s.gate, gate) {
-				l.sources = append(l.sources, s)
-			}
-		}
-	}
+	l.sources = append(e.inForce(l.q, h.held), e.inForce(l.q, h.granted)...)
 	return l, nil
 }
 
@@ -114,14 +105,14 @@ func (l *list) judged(res *Resource, sources []*source, wanted int) []string {
 	hand := e.about(e.opens, &q)
 	token := l.scope.rules(true)
 	var out []string
-	for _, account := range e.tries("", res, sources, hand) {
+	for _, account := range e.tries(&q, "", sources, hand) {
 		if len(out) == wanted {
 			break
 		}
 		var permits cedarPolicies
 		for _, s := range sources {
 			if slices.Contains(s.accountsAt(res), account) {
-				permits = append(permits, always("listed"))
+				permits = cedarPolicies{l.engine.listed}
 				break
 			}
 		}

@@ -92,10 +92,12 @@ type Token struct {
 
 // Gateway is an enrolled gateway, as clients and other gateways need to know it.
 type Gateway struct {
-	Name string `json:"name"`
+	Name string `json:"name" maxLength:"63"`
 	// Tunnel is host:port of its tunnel entrance, as clients reach it; empty where it is reached through Relay alone.
-	Tunnel string `json:"tunnel,omitempty"`
+	Tunnel string `json:"tunnel,omitempty" maxLength:"256" doc:"host:port of its tunnel entrance, as clients reach it"`
+	// Hosts are further names and addresses in its certificate, for clients of its native entrances.
+	Hosts []string `json:"hosts,omitempty" maxItems:"20" doc:"Further DNS names and IP addresses in its certificate, for clients of the native entrances"`
 	// Relay names the gateway through which this one is reached, because nothing listens where it runs.
-	Relay    string `json:"relay,omitempty"`
-	Draining bool   `json:"draining,omitempty"`
+	Relay    string `json:"relay,omitempty" maxLength:"63" doc:"The gateway through which it is reached, where nothing can listen"`
+	Draining bool   `json:"draining,omitempty" doc:"Clients go elsewhere when they can"`
 }

@@ -28,9 +28,10 @@ type source struct {
 	grant *Grant // nil: the role is held
 
 	open cedarPolicy // may the session be opened?
-	// gate is the part of open that is the same for all resources, without where the client comes from; nil: it has none.
-	gate *cedarPolicy
-	run  cedarPolicy // may a statement run?
+	// gate and here are the parts of open that are the same for all resources; here is about where the client comes from
+	// and how long the session lasts, which lists do not ask. nil: there is no such condition.
+	gate, here *cedarPolicy
+	run        cedarPolicy // may a statement run?
 }
 
 // clauseKind names a condition. They are judged in this order, and the first that fails is told.
@@ -95,23 +96,33 @@ func newSource(id string, r *compiledRole, g *Grant) *source {
 	s := &source{id: id, role: r, grant: g}
 	open := ast.Permit().ActionEq(uid(actionType, "open"))
 	run := ast.Permit().ActionEq(uid(actionType, "run"))
-	gate := ast.Permit()
+	var gate, here *ast.Policy
 	if g == nil {
 		open, run = open.PrincipalIn(uid(roleType, r.Name)), run.PrincipalIn(uid(roleType, r.Name))
 	} else {
 		open, run = open.PrincipalEq(uid(userType, g.User)), run.PrincipalEq(uid(userType, g.User))
 	}
-	gated := false
+	and := func(p *ast.Policy, node ast.Node) *ast.Policy {
+		if p == nil {
+			p = ast.Permit()
+		}
+		return p.When(node)
+	}
 	for _, c := range s.clauses() {
 		open = open.When(c.node)
 		switch c.kind {
 		case stillHeld, grantRuns, inTime, byPasskey:
-			gate, gated = gate.When(c.node), true
+			gate = and(gate, c.node)
+		case inPlace, notTooLong:
+			here = and(here, c.node)
 		}
 	}
 	s.open = cedarPolicy{cedar.PolicyID(id), cedar.NewPolicyFromAST(open)}
-	if gated {
+	if gate != nil {
 		s.gate = &cedarPolicy{cedar.PolicyID(id), cedar.NewPolicyFromAST(gate)}
+	}
+	if here != nil {
+		s.here = &cedarPolicy{cedar.PolicyID(id), cedar.NewPolicyFromAST(here)}
 	}
 	if mayRun, restricted := r.statementNode(); restricted {
 		run = run.When(mayRun)

@@ -119,9 +119,9 @@ func Join(ctx context.Context, dir string, servers []string, token link.JoinToke
 		}
 		var said *refused
 		if errors.As(err, &said) {
-			return nil, fmt.Errorf("join: %w", err)
+			return nil, said
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", server, err))
 	}
-	return nil, fmt.Errorf("join: no control plane answers: %w", errors.Join(errs...))
+	return nil, fmt.Errorf("no control plane answers: %w", errors.Join(errs...))
 }

@@ -50,8 +50,8 @@ type Directory struct {
 type Options struct {
 	// Gateway is this gateway's name: resources that name others are not served here. Empty: all are.
 	Gateway string
-	Now  func() time.Time                 // time.Now
-	Used func(token string, at time.Time) // is told of each use of a token
+	Now     func() time.Time                 // time.Now
+	Used    func(token string, at time.Time) // is told of each use of a token
 }
 
 // NewDirectory makes a directory without an engine, which refuses everybody.

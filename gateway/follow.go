@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	firstRetry = 200 * time.Millisecond
+	firstRetry = 10 * time.Millisecond
 	lastRetry  = 5 * time.Second
 )
 

@@ -168,7 +168,7 @@ func (id *Identity) controlConfig() *tls.Config {
 func enrolled(token link.JoinToken, key string, answer link.Enrolled) (*Identity, error) {
 	block, _ := pem.Decode([]byte(answer.CA))
 	if block == nil || !token.Names(block.Bytes) || bytes.Count([]byte(answer.CA), []byte("-----BEGIN")) != 1 {
-		return nil, errors.New("join: the answer's authority is not the join token's")
+		return nil, errors.New("the answer's authority is not the join token's")
 	}
 	return keptIdentity{Gateway: answer.Gateway, Key: key, Certificate: answer.Certificate, CA: answer.CA, SnapshotKey: answer.SnapshotKey}.open()
 }

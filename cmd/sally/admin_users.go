@@ -56,7 +56,8 @@ func newUserState(f *adminFlags, verb, short string) *cobra.Command {
 			}
 			var u struct {
 				access.User
-				SessionsKilled *int `json:"sessions_killed,omitempty"`
+				SessionsKilled *int     `json:"sessions_killed,omitempty"`
+				Receipt        *receipt `json:"receipt,omitempty"`
 			}
 			if err := c.do(cmd.Context(), http.MethodPost, "/users/"+escapeName(args[0])+"/"+verb, nil, &u); err != nil {
 				return err
@@ -66,7 +67,10 @@ func newUserState(f *adminFlags, verb, short string) *cobra.Command {
 			case f.output == "json":
 				return printJSON(out, u)
 			case u.SessionsKilled != nil:
-				_, err = fmt.Fprintf(out, "user %s suspended, sessions cut: %d\n", u.Name, *u.SessionsKilled)
+				fmt.Fprintf(out, "user %s suspended, sessions cut: %d\n", u.Name, *u.SessionsKilled)
+				if u.Receipt != nil {
+					err = printReceipt(out, u.Receipt)
+				}
 			default:
 				_, err = fmt.Fprintf(out, "user %s reinstated\n", u.Name)
 			}

@@ -30,6 +30,8 @@ type config struct {
 	// Gateway is this gateway's name in the record; default the host's name.
 	Gateway string       `yaml:"gateway"`
 	Listen  listenConfig `yaml:"listen"`
+	// OfflineLimit is how long gateways that run elsewhere work without word from here; default 15 minutes.
+	OfflineLimit time.Duration `yaml:"offline_limit"`
 	// Hosts are the names and addresses by which clients reach this gateway, for its certificate.
 	Hosts []string `yaml:"hosts"`
 	// TLS is the certificate for the native entrance and the web; default one from Sallyport's own CA.
@@ -57,6 +59,8 @@ type listenConfig struct {
 	Web      string `yaml:"web"`
 	Tunnel   string `yaml:"tunnel"`
 	Postgres string `yaml:"postgres"`
+	// Gateways is where gateways that run elsewhere hang on; off unless given.
+	Gateways string `yaml:"gateways"`
 }
 
 type certificateConfig struct {
@@ -87,7 +91,7 @@ func defaultConfig() (config, error) {
 	}
 	return config{
 		DataDir: defaultDataDir(), Gateway: host,
-		Listen:       listenConfig{Web: "127.0.0.1:7480", Tunnel: "127.0.0.1:7443", Postgres: "127.0.0.1:7432"},
+		Listen:       listenConfig{Web: "127.0.0.1:7480", Tunnel: "127.0.0.1:7443", Postgres: "127.0.0.1:7432", Gateways: off},
 		Audit:        auditConfig{Index: indexConfig{Kind: embeddedIndex}},
 		Log:          logConfig{Format: "text"},
 		DrainTimeout: 30 * time.Second, HandoverTimeout: 5 * time.Second,
@@ -124,7 +128,7 @@ func (c *config) validate() error {
 		return errors.New("data_dir: must not be empty")
 	}
 	for key, addr := range map[string]string{
-		"listen.web": c.Listen.Web, "listen.tunnel": c.Listen.Tunnel, "listen.postgres": c.Listen.Postgres,
+		"listen.web": c.Listen.Web, "listen.tunnel": c.Listen.Tunnel, "listen.postgres": c.Listen.Postgres, "listen.gateways": c.Listen.Gateways,
 	} {
 		if addr == off {
 			continue
@@ -161,7 +165,7 @@ func (c *config) validate() error {
 	for key, n := range map[string]int64{
 		"limits.handshakes": int64(c.Limits.Handshakes), "limits.handshake_timeout": int64(c.Limits.HandshakeTimeout),
 		"limits.connect_timeout": int64(c.Limits.ConnectTimeout), "limits.large_message_bytes": c.Limits.LargeMessages,
-		"drain_timeout": int64(c.DrainTimeout), "handover_timeout": int64(c.HandoverTimeout),
+		"drain_timeout": int64(c.DrainTimeout), "offline_limit": int64(c.OfflineLimit), "handover_timeout": int64(c.HandoverTimeout),
 	} {
 		if n < 0 {
 			return fmt.Errorf("%s: must not be negative", key)

@@ -49,7 +49,7 @@ never see a password; every statement is recorded before it runs; security searc
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServerCommand(), newConfigCommand(), newAdminCommand(), newAuditCommand(), newLoginCommand(),
+	root.AddCommand(newServerCommand(), newGatewayCommand(), newConfigCommand(), newAdminCommand(), newAuditCommand(), newLoginCommand(),
 		newLogoutCommand(), newStatusCommand(), newLsCommand(), newConnectCommand(), newPsqlCommand(), newOpenAPICommand())
 	return root
 }

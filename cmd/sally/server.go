@@ -80,6 +80,7 @@ meanwhile wait, and are not refused. Sockets that systemd passes on (named web, 
 	f.StringVar(&flags.Listen.Web, "listen-web", "", `address of the web UI and API, or "off"`)
 	f.StringVar(&flags.Listen.Tunnel, "listen-tunnel", "", `address of the local client's entrance, or "off"`)
 	f.StringVar(&flags.Listen.Postgres, "listen-postgres", "", `address of PostgreSQL's native entrance, or "off"`)
+	f.StringVar(&flags.Listen.Gateways, "listen-gateways", "", `address for gateways that run elsewhere, or "off" (the default)`)
 	return cmd
 }
 
@@ -87,7 +88,7 @@ meanwhile wait, and are not refused. Sockets that systemd passes on (named web, 
 func override(c *config, flags config) {
 	for _, o := range []struct{ value, target *string }{
 		{&flags.DataDir, &c.DataDir}, {&flags.Listen.Web, &c.Listen.Web}, {&flags.Listen.Tunnel, &c.Listen.Tunnel},
-		{&flags.Listen.Postgres, &c.Listen.Postgres},
+		{&flags.Listen.Postgres, &c.Listen.Postgres}, {&flags.Listen.Gateways, &c.Listen.Gateways},
 	} {
 		if *o.value != "" {
 			*o.target = *o.value
@@ -227,7 +228,7 @@ func (s *server) openState(ctx context.Context) (err error) {
 }
 
 func (s *server) openAdmin(ctx context.Context) (err error) {
-	s.access = gateway.NewDirectory(gateway.Options{Used: func(token string, at time.Time) { s.admin.NoteTokenUse(token, at) }})
+	s.access = gateway.NewDirectory(gateway.Options{Gateway: s.config.Gateway, Used: func(token string, at time.Time) { s.admin.NoteTokenUse(token, at) }})
 	provider, err := s.openProvider()
 	if err != nil {
 		return fmt.Errorf("oidc: %w", err)
@@ -237,7 +238,7 @@ func (s *server) openAdmin(ctx context.Context) (err error) {
 		Store: s.state, Journal: s.journal, Searcher: s.index, Sessions: s.access,
 		Prover: proof.Prover{Log: s.proof, Searcher: s.index}, Rotator: s.proof, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
 		UI: web.Files(), Log: s.log, Gateway: s.config.Gateway, Tunnel: func() string { return s.tunnelAddress },
-		Health: s.journal.Fault, Measured: s.measured(),
+		Health: s.journal.Fault, Measured: s.measured(), Handout: s.sealed, OfflineLimit: s.config.OfflineLimit,
 	})
 	if err != nil {
 		return err
@@ -287,6 +288,13 @@ func (s *server) serve(ctx context.Context, l listeners) (sockets kept, err erro
 			web = tls.NewListener(web, s.webTLS)
 		}
 		servers = append(servers, s.serveHTTP(run, s.admin.Server(), web))
+	}
+	if l.gateways != nil {
+		gateways, err := s.serveGateways(run, l.gateways)
+		if err != nil {
+			return nil, err
+		}
+		servers = append(servers, gateways)
 	}
 	run.Go(func() error { return s.access.Run(ctx) })
 	run.Go(func() error {

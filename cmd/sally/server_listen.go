@@ -13,7 +13,7 @@ import (
 
 // listeners are the open entrances; nil where one is off.
 type listeners struct {
-	web, tunnel, postgres, local net.Listener
+	web, tunnel, postgres, gateways, local net.Listener
 }
 
 func (s *server) listen(ctx context.Context) (l listeners, err error) {
@@ -26,6 +26,7 @@ func (s *server) listen(ctx context.Context) (l listeners, err error) {
 		to            *net.Listener
 	}{
 		{"web", s.config.Listen.Web, &l.web}, {"tunnel", s.config.Listen.Tunnel, &l.tunnel}, {"postgres", s.config.Listen.Postgres, &l.postgres},
+		{"gateways", s.config.Listen.Gateways, &l.gateways},
 	} {
 		if e.address == off {
 			continue
@@ -70,6 +71,7 @@ func (s *server) announce(ctx context.Context, l listeners, out io.Writer) error
 		listener    net.Listener
 	}{
 		{"web", "web UI and API", l.web}, {"tunnel", "local client", l.tunnel}, {"postgres", "PostgreSQL", l.postgres},
+		{"gateways", "gateways", l.gateways},
 	} {
 		if e.listener == nil {
 			continue
@@ -104,7 +106,7 @@ func (s *server) announce(ctx context.Context, l listeners, out io.Writer) error
 // keep holds the sockets open for the next program.
 func (l listeners) keep() (kept, error) {
 	k := kept{}
-	for name, one := range map[string]net.Listener{"web": l.web, "tunnel": l.tunnel, "postgres": l.postgres} {
+	for name, one := range map[string]net.Listener{"web": l.web, "tunnel": l.tunnel, "postgres": l.postgres, "gateways": l.gateways} {
 		if one == nil {
 			continue
 		}

@@ -4,6 +4,66 @@
  */
 
 export interface paths {
+    "/access/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say who could do what, and which rule decides
+         * @description Nothing is done, and nothing recorded.
+         */
+        post: operations["explain-access"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access/simulate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what a change of roles or policies would have allowed or denied
+         * @description Goes through sessions and statements of the record and decides each twice, by today's state and by the changed one, both as of the event's time. One answer goes through a bounded part; next goes on. Passkeys are taken as just used, since the record does not say when they were. Nothing is changed or recorded.
+         */
+        post: operations["simulate-access"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a table of policy tests on the present state
+         * @description docs/policies.md has the form of the cases.
+         */
+        post: operations["test-access"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/audit/count": {
         parameters: {
             query?: never;
@@ -223,7 +283,7 @@ export interface paths {
         put?: never;
         /**
          * Certify the caller's public key
-         * @description For 12 hours, or until the access token that the caller came with ends.
+         * @description For 12 hours, or until the access token that the caller came with ends; for an hour with a session cookie.
          */
         post: operations["create-certificate"];
         delete?: never;
@@ -292,6 +352,195 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/gateways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List gateways */
+        get: operations["list-gateways"];
+        put?: never;
+        /** Create a gateway */
+        post: operations["create-gateway"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gateways/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say how the gateways are
+         * @description All in one page.
+         */
+        get: operations["list-gateway-status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gateways/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a gateway */
+        get: operations["get-gateway"];
+        /**
+         * Create or replace a gateway
+         * @description The name in the body must be the path's. The same object again changes and records nothing.
+         */
+        put: operations["put-gateway"];
+        post?: never;
+        /** Remove a gateway */
+        delete: operations["delete-gateway"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gateways/{name}/join-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a token that enrols a gateway once, within 24 hours
+         * @description When it is used, certificates that the gateway had before stop to count.
+         */
+        post: operations["create-join-token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List temporary grants
+         * @description Sorted by ID. Those that have ended are listed for 90 days.
+         */
+        get: operations["list-grants"];
+        put?: never;
+        /**
+         * Give a user a role for a time
+         * @description The answer holds the ID that was drawn for it.
+         */
+        post: operations["create-grant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/grants/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a grant */
+        get: operations["get-grant"];
+        /**
+         * Create or replace a grant
+         * @description The same grant again changes and records nothing. Without from, it begins now, or when it began.
+         */
+        put: operations["put-grant"];
+        post?: never;
+        /**
+         * Revoke a grant
+         * @description Sessions that it alone let in are cut before the answer.
+         */
+        delete: operations["delete-grant"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List groups */
+        get: operations["list-groups"];
+        put?: never;
+        /** Create a group */
+        post: operations["create-group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/groups/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a group */
+        get: operations["get-group"];
+        /**
+         * Create or replace a group
+         * @description The name in the body must be the path's. The same object again changes and records nothing.
+         */
+        put: operations["put-group"];
+        post?: never;
+        /** Remove a group */
+        delete: operations["delete-group"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/groups/{name}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show who is in a group and what it gives
+         * @description Users are in the groups that they themselves name, or their identity provider.
+         */
+        get: operations["get-group-members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -320,6 +569,411 @@ export interface paths {
         get: operations["get-me"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the caller's passkeys */
+        get: operations["list-my-passkeys"];
+        put?: never;
+        /** Add a passkey */
+        post: operations["add-passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/passkeys/challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to add a passkey
+         * @description In a browser, within 15 minutes of signing in or of a step-up. The challenge is good for 5 minutes and one answer.
+         */
+        post: operations["begin-passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/passkeys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Rename one of the caller's passkeys */
+        put: operations["rename-my-passkey"];
+        post?: never;
+        /**
+         * Remove one of the caller's passkeys
+         * @description In a browser, within 15 minutes of signing in or of a step-up. The caller's sessions count as stepped up no more.
+         */
+        delete: operations["remove-my-passkey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the caller's roles, and why they hold them */
+        get: operations["list-my-roles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List where the caller is signed in
+         * @description Browsers and terminals, newest first. Connections to resources are listed by GET /sessions.
+         */
+        get: operations["list-my-sign-ins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Sign the caller out somewhere */
+        delete: operations["end-my-sign-in"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Step the caller's session up with a passkey
+         * @description Roles that ask for a passkey are open to certificates that are had by this session from here on.
+         */
+        post: operations["step-up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/step-up/challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a step-up
+         * @description For a browser that is signed in, by a user who has a passkey.
+         */
+        post: operations["begin-step-up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the caller's access tokens */
+        get: operations["list-my-tokens"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke one of the caller's access tokens
+         * @description Sessions that it opened end at once.
+         */
+        delete: operations["delete-my-token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/passwords": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List who may sign in by password
+         * @description Passwords are for break-glass: for when the identity provider is away.
+         */
+        get: operations["list-passwords"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List policies */
+        get: operations["list-policies"];
+        put?: never;
+        /** Create a policy */
+        post: operations["create-policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/policies/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a policy */
+        get: operations["get-policy"];
+        /**
+         * Create or replace a policy
+         * @description The name in the body must be the path's. The same object again changes and records nothing.
+         */
+        put: operations["put-policy"];
+        post?: never;
+        /** Remove a policy */
+        delete: operations["delete-policy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/receipts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the receipts of those who were put out
+         * @description Newest first.
+         */
+        get: operations["list-receipts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/receipts/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the key by which receipts are verified */
+        get: operations["get-receipt-key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/receipts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a receipt with its signature
+         * @description The signature is Ed25519 over the words "sallyport receipt", a zero byte and the payload without white space between its parts.
+         */
+        get: operations["get-receipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List access requests
+         * @description Newest first: the caller's own, and those that the caller may decide on; auditors and admins see all. They are listed for 90 days.
+         */
+        get: operations["list-requests"];
+        put?: never;
+        /**
+         * Ask for access for a time
+         * @description Where the role asks for no approvals, the grant is made at once.
+         */
+        post: operations["create-request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an access request */
+        get: operations["get-request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve an access request
+         * @description By a holder of an approver role, never by who asked. With the last approval the grant begins.
+         */
+        post: operations["approve-request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/{id}/deny": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deny an access request
+         * @description By a holder of an approver role, or an admin.
+         */
+        post: operations["deny-request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Withdraw one's own pending access request */
+        post: operations["withdraw-request"];
         delete?: never;
         options?: never;
         head?: never;
@@ -480,6 +1134,137 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sign-in/client/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign a terminal in as the caller
+         * @description In a browser. The terminal is on the same machine: the code is brought there by the browser.
+         */
+        post: operations["approve-terminal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/client/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a local client's session */
+        post: operations["end-client-session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/client/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Show what signing in a terminal would do */
+        post: operations["look-at-terminal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/client/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew a local client's session
+         * @description Spends the session's secret for a certificate; next takes its place. The same renewal again is answered again, so that an answer may be lost; any other use of a spent secret ends the session.
+         */
+        post: operations["renew-client-session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/client/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a local client's session
+         * @description With a code and its verifier, or with a sign-in link. For 12 hours, in which it is renewed; certificates last an hour.
+         */
+        post: operations["open-client-session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a sign-in that is made on another device
+         * @description At the identity provider (RFC 8628).
+         */
+        post: operations["begin-device-sign-in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/device/poll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask whether the sign-in on another device was made */
+        post: operations["poll-device-sign-in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sign-in/links": {
         parameters: {
             query?: never;
@@ -491,6 +1276,140 @@ export interface paths {
         put?: never;
         /** Make a one-time sign-in link for a user */
         post: operations["create-sign-in-link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/methods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the ways to sign in */
+        get: operations["list-sign-in-methods"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Send the browser to the identity provider
+         * @description It comes back signed in, or to /sign-in?error=REASON.
+         */
+        get: operations["begin-oidc-sign-in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take the browser back from the identity provider
+         * @description Sets the session cookie and goes on to where the sign-in began, or to /sign-in?error=REASON.
+         */
+        get: operations["finish-oidc-sign-in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in with a passkey
+         * @description The session counts as stepped up from the beginning.
+         */
+        post: operations["sign-in-passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/passkey/challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin to sign in with a passkey */
+        post: operations["begin-passkey-sign-in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in by password
+         * @description For break-glass accounts alone; each attempt is on the record.
+         */
+        post: operations["sign-in-password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/workload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get an access token for a CI system's token
+         * @description For a service account whose workloads the token matches. The access token lasts an hour.
+         */
+        post: operations["sign-in-workload"];
         delete?: never;
         options?: never;
         head?: never;
@@ -544,12 +1463,15 @@ export interface paths {
         };
         /** Show an access token */
         get: operations["get-token"];
-        /** Change an access token's label and expiry */
+        /**
+         * Change an access token's label, expiry and scope
+         * @description Sessions that it opened and would not open any more end at once.
+         */
         put: operations["put-token"];
         post?: never;
         /**
          * Revoke an access token
-         * @description It opens nothing more at once. Sessions that it opened live on; cut them with DELETE /sessions/{id}.
+         * @description It opens nothing more, and the sessions that it opened end, at once.
          */
         delete: operations["delete-token"];
         options?: never;
@@ -597,6 +1519,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users/{name}/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List a user's passkeys */
+        get: operations["list-passkeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{name}/passkeys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a user's passkey
+         * @description For one that was lost. The user's sessions count as stepped up no more.
+         */
+        delete: operations["remove-passkey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{name}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Let a user sign in by password
+         * @description For break-glass accounts. Ends the user's sign-ins.
+         */
+        put: operations["set-password"];
+        post?: never;
+        /**
+         * Take a user's password away
+         * @description Ends the user's sign-ins.
+         */
+        delete: operations["remove-password"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/{name}/reinstate": {
         parameters: {
             query?: never;
@@ -625,7 +1608,7 @@ export interface paths {
         put?: never;
         /**
          * Suspend a user
-         * @description At once and until reinstated: sessions are cut; tokens, cookies and certificates are refused. Cookies and certificates stay refused after.
+         * @description At once and until reinstated: sessions are cut; tokens, cookies and certificates are refused. Cookies and certificates stay refused after. The answer comes when every gateway that is connected has confirmed, or after 5 s.
          */
         post: operations["suspend-user"];
         delete?: never;
@@ -638,6 +1621,53 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AccessRequest: {
+            account?: string;
+            /** @description The grant that it led to gives something now; it may have been revoked */
+            active: boolean;
+            /**
+             * Format: int64
+             * @description How many different people must approve
+             */
+            approvals: number;
+            /** @description Roles whose holders may approve */
+            approvers?: string[];
+            /** Format: date-time */
+            created: string;
+            /**
+             * @description How long the grant lasts from its approval on
+             * @example 8h
+             */
+            duration: string;
+            /**
+             * Format: date-time
+             * @description When the request lapses if it is still pending
+             */
+            expires: string;
+            /** @description The grant that was made */
+            grant?: string;
+            id: string;
+            /** @description The caller may approve or deny it now */
+            may_decide: boolean;
+            /** @description What approvers said, oldest first */
+            opinions?: components["schemas"]["Opinion"][];
+            reason: string;
+            resource?: string;
+            role: string;
+            /** @enum {string} */
+            status: "pending" | "approved" | "denied" | "withdrawn" | "expired";
+            /**
+             * Format: date-time
+             * @description When the grant ends
+             */
+            until?: string;
+            /** @description Who asks */
+            user: string;
+        };
+        Approval: {
+            /** @description Where the browser is to go: to the client, with the code */
+            redirect: string;
+        };
         AuditStatus: {
             /** @description The latest signed checkpoint (a signed note) */
             checkpoint?: string;
@@ -662,9 +1692,78 @@ export interface components {
             /** Format: date-time */
             start: string;
         };
+        Case: {
+            /** @description Default: the first that is open */
+            account?: string;
+            /**
+             * Format: date-time
+             * @description Default: now
+             */
+            at?: string;
+            /** @description role:NAME, grant:ID, policy:NAME#n or a denial's cause */
+            by?: string;
+            /** @description The client's address */
+            from?: string;
+            /**
+             * @description How long ago a passkey was used; default: never
+             * @example 8h
+             */
+            mfa_ago?: string;
+            /** @description What the case is about */
+            name?: string;
+            resource: string;
+            statement?: string;
+            /** @description ID of the access token that is shown */
+            token?: string;
+            user: string;
+            /** @enum {string} */
+            want: "allow" | "deny";
+        };
         CertificateInput: {
             /** @description PEM: PUBLIC KEY or CERTIFICATE REQUEST; ECDSA, Ed25519 or RSA */
             public_key: string;
+        };
+        ClientEnd: {
+            refresh: string;
+            session: string;
+        };
+        ClientProof: {
+            /** @description What the browser brought */
+            code?: string;
+            /** @description What follows # in a sign-in link */
+            link?: string;
+            /** @description SHA-256, in hex, of what API calls carry of the secret that renews the session next */
+            next: string;
+            /** @description PEM: PUBLIC KEY or CERTIFICATE REQUEST; ECDSA, Ed25519 or RSA */
+            public_key: string;
+            /** @description Whose hash the browser was sent with */
+            verifier?: string;
+        };
+        ClientRenewal: {
+            /** @description As with the sign-in, for the next renewal */
+            next: string;
+            public_key: string;
+            /** @description The session's secret, good for one renewal */
+            refresh: string;
+            /** @description As the sign-in named it */
+            session: string;
+        };
+        ClientSession: {
+            /** @description Names the session when it is renewed */
+            session: string;
+            /**
+             * Format: date-time
+             * @description When the session ends, however often it is renewed
+             */
+            session_expires: string;
+        };
+        Consideration: {
+            applies: boolean;
+            /** @enum {string} */
+            effect: "permit" | "forbid";
+            /** @description role:NAME, grant:ID or policy:NAME#n */
+            policy: string;
+            why: string;
         };
         Count: {
             capped?: boolean;
@@ -683,6 +1782,65 @@ export interface components {
             path?: string;
             source: string;
             username?: string;
+        };
+        Cut: {
+            account: string;
+            /** Format: date-time */
+            at: string;
+            gateway: string;
+            reason: string;
+            resource: string;
+            session: string;
+            user: string;
+        };
+        DecisionInput: {
+            /** @description Who asked reads it */
+            comment?: string;
+            /** @description What follows # in the link of a notice. It gives no right; a link that is not this request's, or is no longer good, is refused */
+            token?: string;
+        };
+        DeviceAnswer: {
+            /**
+             * Format: int64
+             * @description Seconds until the next poll, at least
+             */
+            interval?: number;
+            /** @description When it is done */
+            session?: components["schemas"]["ClientSession"];
+            /** @enum {string} */
+            status: "pending" | "slow_down" | "done";
+        };
+        DevicePoll: {
+            device: string;
+            /** @description As with POST /sign-in/client/session */
+            next: string;
+            public_key: string;
+        };
+        Difference: {
+            account?: string;
+            /** Format: int64 */
+            count: number;
+            /** @description ID of the latest of them */
+            event: string;
+            /** @description Of statements: equal for those that differ in literals only */
+            fingerprint?: string;
+            /** Format: date-time */
+            first: string;
+            /** Format: date-time */
+            last: string;
+            /** @enum {string} */
+            of: "session" | "statement";
+            resource: string;
+            /** @description Its text, at most 500 bytes */
+            sample?: string;
+            /** @description What the person would be told, or, if it would be allowed, is told today */
+            sentence: string;
+            user: string;
+            /**
+             * @description What it would be now; today it is the other
+             * @enum {string}
+             */
+            would: "allowed" | "denied";
         };
         ErrorDetail: {
             /** @description Where the error occurred, e.g. 'body.items[3].tags' or 'path.thing-id' */
@@ -769,12 +1927,139 @@ export interface components {
             user?: string;
             verdict?: string;
         };
+        ExplainInput: {
+            /** @description Default: the one that they would get */
+            account?: string;
+            /**
+             * Format: date-time
+             * @description When; default: now
+             */
+            at?: string;
+            /** @description The client's address; default: not known */
+            from?: string;
+            /**
+             * @description How long before that they used a passkey; default: never
+             * @example 8h
+             */
+            mfa_ago?: string;
+            resource: string;
+            /** @description What they would run; default: only open a session */
+            statement?: string;
+            /** @description ID of the access token that they show; default: none */
+            token?: string;
+            user: string;
+        };
+        Explanation: {
+            account?: string;
+            allowed: boolean;
+            /** @description Why not */
+            cause?: string;
+            considered: components["schemas"]["Consideration"][];
+            grant?: string;
+            /** Format: int64 */
+            max_rows?: number;
+            /** @description IDs of the Cedar policies that decided */
+            policies?: string[];
+            role?: string;
+            /** @description What the person is told, or by what they are let through */
+            sentence: string;
+            /**
+             * Format: date-time
+             * @description When the session would end
+             */
+            until?: string;
+        };
+        Failure: {
+            case: components["schemas"]["Case"];
+            explanation: components["schemas"]["Explanation"];
+            /**
+             * Format: int64
+             * @description The case's place in the table, from 1
+             */
+            number: number;
+            problem: string;
+        };
+        Gateway: {
+            /** @description Clients go elsewhere when they can */
+            draining?: boolean;
+            /** @description Further DNS names and IP addresses in its certificate, for clients of the native entrances */
+            hosts?: string[];
+            name: string;
+            /** @description The gateway through which it is reached, where nothing can listen */
+            relay?: string;
+            /** @description host:port of its tunnel entrance, as clients reach it */
+            tunnel?: string;
+        };
+        GatewayStatus: {
+            /** @description Whether these are the newest */
+            current: boolean;
+            draining?: boolean;
+            /**
+             * Format: int64
+             * @description Of the rules that it decides by
+             */
+            generation: number;
+            /** Format: date-time */
+            last_seen?: string;
+            name: string;
+            /** Format: int64 */
+            sessions: number;
+            /**
+             * @description waiting: has not joined yet; away: nothing was heard of it for 10 s
+             * @enum {string}
+             */
+            state: "waiting" | "connected" | "away";
+            tunnel: string;
+            version?: string;
+        };
+        Grant: {
+            account?: string;
+            /** @description Who gave or approved it */
+            readonly by?: string[];
+            /**
+             * Format: date-time
+             * @description Default: now
+             */
+            from?: string;
+            readonly id: string;
+            reason?: string;
+            /** @description The access request that led to it */
+            readonly request?: string;
+            resource?: string;
+            role: string;
+            /** Format: date-time */
+            until: string;
+            user: string;
+        };
+        Group: {
+            /** Format: date-time */
+            readonly created?: string;
+            name: string;
+            /** @description scim, or empty */
+            readonly source?: string;
+        };
         Health: {
             /**
              * @description ok; anything else is an error answer
              * @enum {string}
              */
             status: "ok";
+        };
+        HeldRole: {
+            admin?: boolean;
+            auditor?: boolean;
+            /** @description Given to the user by name */
+            by_name?: boolean;
+            /** @description Grants that give it for a time */
+            grants?: components["schemas"]["TemporaryRole"][];
+            /** @description Groups of the user's that give it */
+            groups?: string[];
+            /**
+             * @description How long ago at most a passkey must have been used
+             * @example 8h
+             */
+            mfa?: string;
+            name: string;
         };
         Histogram: {
             buckets: components["schemas"]["Bucket"][];
@@ -794,12 +2079,49 @@ export interface components {
             /** Format: int64 */
             seq: number;
         };
+        JoinToken: {
+            /** Format: date-time */
+            expires: string;
+            gateway: string;
+            /** @description Enrols the gateway once; shown this once */
+            token: string;
+        };
         LinkInput: {
             /** @description What follows # in the link */
             token: string;
         };
+        ListAccessRequest: {
+            items: components["schemas"]["AccessRequest"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
         ListCredential: {
             items: components["schemas"]["Credential"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
+        ListGateway: {
+            items: components["schemas"]["Gateway"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
+        ListGatewayStatus: {
+            items: components["schemas"]["GatewayStatus"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
+        ListGrant: {
+            items: components["schemas"]["Grant"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
+        ListGroup: {
+            items: components["schemas"]["Group"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
+        ListHeldRole: {
+            items: components["schemas"]["HeldRole"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
         };
@@ -813,6 +2135,26 @@ export interface components {
             /** @description Cursor of the next page; empty: there is none */
             next: string;
         };
+        ListPasskey: {
+            items: components["schemas"]["Passkey"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
+        ListPassword: {
+            items: components["schemas"]["Password"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
+        ListPolicy: {
+            items: components["schemas"]["Policy"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
+        ListReceiptSummary: {
+            items: components["schemas"]["ReceiptSummary"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
         ListResource: {
             items: components["schemas"]["Resource"][];
             /** @description Cursor of the next page; empty: there is none */
@@ -820,6 +2162,11 @@ export interface components {
         };
         ListRole: {
             items: components["schemas"]["Role"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
+        ListSignedInAt: {
+            items: components["schemas"]["SignedInAt"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
         };
@@ -864,6 +2211,15 @@ export interface components {
             token?: string;
             user: string;
         };
+        Membership: {
+            /** @description False for a group that only users and roles name */
+            known: boolean;
+            /** @description Users in the group, sorted */
+            members: string[];
+            name: string;
+            /** @description Roles that its members hold, sorted */
+            roles: string[];
+        };
         NewCertificate: {
             /** @description PEM of what gateways' certificates chain to */
             ca: string;
@@ -873,6 +2229,22 @@ export interface components {
             expires: string;
             /** @description host:port of the gateway's tunnel entrance; an empty host is the server's own */
             tunnel: string;
+        };
+        NewDevice: {
+            /** @description Secret, to poll with */
+            device: string;
+            /** Format: date-time */
+            expires: string;
+            /**
+             * Format: int64
+             * @description Seconds between polls, at least
+             */
+            interval: number;
+            /** @description What the person types at the page */
+            user_code: string;
+            verification_uri: string;
+            /** @description The page with the code filled in */
+            verification_uri_complete?: string;
         };
         NewLink: {
             /** Format: date-time */
@@ -884,6 +2256,12 @@ export interface components {
         NewLinkInput: {
             /** @description Who may sign in with it */
             user: string;
+        };
+        NewPasskeyInputBody: {
+            /** @description What navigator.credentials.create gave: RegistrationResponseJSON */
+            credential: unknown;
+            /** @description Default: Passkey */
+            label?: string;
         };
         NewToken: {
             /** Format: date-time */
@@ -905,6 +2283,15 @@ export interface components {
             /** @description Whose token it is */
             user: string;
         };
+        Opinion: {
+            approve: boolean;
+            /** Format: date-time */
+            at: string;
+            by: string;
+            comment?: string;
+            /** @description link: by the signed link of a notice */
+            via?: string;
+        };
         OwnGateway: {
             name: string;
             /** @description host:port of its tunnel entrance; an empty host is the server's own */
@@ -921,6 +2308,11 @@ export interface components {
                 [key: string]: string;
             };
             name: string;
+            /**
+             * Format: int64
+             * @description The local port that clients open it on: the same for everybody, no two resources have the same
+             */
+            port: number;
             protocol: string;
             /** @description The first of gateways' tunnel */
             tunnel?: string;
@@ -933,6 +2325,54 @@ export interface components {
             scanned: number;
             /** Format: int64 */
             skipped?: number;
+        };
+        Passkey: {
+            /**
+             * Format: date-time
+             * @description When its counter went back: there may be a copy of it, so it opens nothing more
+             */
+            copied?: string;
+            /** Format: date-time */
+            created: string;
+            /** @description The credential ID, base64url */
+            id: string;
+            label: string;
+            /** Format: date-time */
+            last_used?: string;
+            /** @description Kept by a password manager on several devices */
+            synced?: boolean;
+        };
+        PasskeyName: {
+            /** @description What you call it, such as: blue key, laptop */
+            label: string;
+        };
+        PasskeyOptions: {
+            /** @description For navigator.credentials.create or .get: PublicKeyCredentialCreationOptionsJSON or PublicKeyCredentialRequestOptionsJSON */
+            options: unknown;
+        };
+        PasskeySignInBody: {
+            /** @description What navigator.credentials.get gave: AuthenticationResponseJSON */
+            credential: unknown;
+        };
+        Password: {
+            /** Format: date-time */
+            created: string;
+            user: string;
+        };
+        PasswordInputBody: {
+            /** @description At least 12 characters; not the user's name */
+            password: string;
+        };
+        PasswordSignInBody: {
+            password: string;
+            user: string;
+        };
+        Policy: {
+            /** @description Kept, but without effect */
+            disabled?: boolean;
+            name: string;
+            /** @description Cedar policies */
+            text: string;
         };
         Problem: {
             /**
@@ -994,10 +2434,144 @@ export interface components {
             origin: string;
             rotations?: components["schemas"]["Rotation"][];
         };
+        Receipt: {
+            /** @enum {string} */
+            action: "suspend" | "delete";
+            /**
+             * Format: int64
+             * @description Cookies that were removed
+             */
+            browser_sessions: number;
+            by: string;
+            /**
+             * Format: date-time
+             * @description Certificates issued until then are refused for good
+             */
+            certificates_before: string;
+            /**
+             * Format: int64
+             * @description Sign-ins of local clients that were removed
+             */
+            client_sessions: number;
+            /** @description Every gateway has confirmed, or has closed by itself before */
+            complete: boolean;
+            /** @description Every gateway, and what it cut */
+            gateways: components["schemas"]["ReceiptGateway"][];
+            /** Format: int64 */
+            generation: number;
+            /**
+             * Format: int64
+             * @description Temporary grants that give nothing any more
+             */
+            grants: number;
+            id: string;
+            /** Format: date-time */
+            issued: string;
+            /**
+             * Format: int64
+             * @description Sign-in links and codes that were removed
+             */
+            one_time_secrets: number;
+            /** @description ID of the event that recorded the act before it was done */
+            recorded: string;
+            /** Format: date-time */
+            refused_from: string;
+            /** @description IDs of the access tokens that are refused */
+            tokens: string[];
+            user: string;
+        };
+        ReceiptGateway: {
+            /** Format: date-time */
+            at?: string;
+            name: string;
+            /** @description The user's sessions that it cut; the leases of their credentials end with them */
+            sessions: components["schemas"]["Cut"][];
+            /**
+             * @description confirmed: refuses the user since at; unconfirmed: has not answered, and ends all sessions by itself at the latest at at, unless it hears of this before; closed: was without word from the control plane for so long that it ended all sessions by itself, at the latest at at, or never served any
+             * @enum {string}
+             */
+            state: "confirmed" | "unconfirmed" | "closed";
+        };
+        ReceiptKey: {
+            /** @description PEM, Ed25519 */
+            public_key: string;
+        };
+        ReceiptSummary: {
+            /** Format: date-time */
+            created: string;
+            id: string;
+            user: string;
+        };
+        Rehearsal: {
+            /** @description The previous answer's next, with all else as before */
+            cursor?: string;
+            /**
+             * Format: date-time
+             * @description How far back; default: 30 days
+             */
+            from?: string;
+            /** @description Policies as they would be, new or changed */
+            policies?: components["schemas"]["Policy"][];
+            /** @description Only these events, in the language of searches; default: all */
+            q?: string;
+            remove_policies?: string[];
+            remove_roles?: string[];
+            /** @description Roles as they would be, new or changed */
+            roles?: components["schemas"]["Role"][];
+            /**
+             * Format: date-time
+             * @description Until when; default: now
+             */
+            to?: string;
+        };
+        Rehearsed: {
+            differences: components["schemas"]["Difference"][];
+            /**
+             * Format: int64
+             * @description Sessions and statements that were looked at
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description Events that would turn out otherwise beside those told of: there are too many kinds
+             */
+            more?: number;
+            /** @description Cursor to go on with; empty: this was all */
+            next: string;
+            /**
+             * Format: date-time
+             * @description When the last of them was: the record is gone through newest first
+             */
+            oldest?: string;
+            /**
+             * Format: int64
+             * @description Events of users or resources that are gone, or that could not be read
+             */
+            skipped?: number;
+        };
+        RequestInput: {
+            /** @description Only this account; default: all that the role gives there */
+            account?: string;
+            /**
+             * @description For how long, from the approval on; default 1h, or less where the role gives less
+             * @example 8h
+             */
+            duration?: string;
+            /** @description Why; approvers read it, and it is in the record */
+            reason: string;
+            /** @description What is needed; empty: all that the role covers */
+            resource?: string;
+            /** @description Default: the only role to ask for that gives it */
+            role?: string;
+        };
         RequestRule: {
             /** Format: int64 */
             approvals?: number;
             approvers?: string[];
+            /**
+             * @description A time such as 8h or 1h30m: numbers with the units h, m and s
+             * @example 8h
+             */
             max?: string;
         };
         Resource: {
@@ -1025,9 +2599,18 @@ export interface components {
             labels?: {
                 [key: string]: string;
             };
+            /**
+             * @description A time such as 8h or 1h30m: numbers with the units h, m and s
+             * @example 8h
+             */
             max_session?: string;
+            /**
+             * @description A time such as 8h or 1h30m: numbers with the units h, m and s
+             * @example 8h
+             */
             mfa?: string;
             name: string;
+            provisioner?: boolean;
             request?: components["schemas"]["RequestRule"];
             resources?: string[];
             statements?: components["schemas"]["StatementRules"];
@@ -1061,6 +2644,51 @@ export interface components {
             password?: string;
             username?: string;
         };
+        ShownTerminal: {
+            /** @description Stands in the terminal as well */
+            code: string;
+            name: string;
+            /** @description Who will be signed in there */
+            user: string;
+        };
+        SignInMethods: {
+            /** @description One-time links, which admins make */
+            link: boolean;
+            /** @description The identity provider; absent: none is configured */
+            oidc?: components["schemas"]["SignInProvider"];
+            /** @description Passkeys work at the address that was asked */
+            passkey: boolean;
+            /** @description There are break-glass accounts, which sign in by password */
+            password: boolean;
+        };
+        SignInProvider: {
+            /** @description What people call it */
+            name: string;
+            /** @description Where the browser is to go; return_to says where it comes back to */
+            path: string;
+        };
+        SignedInAt: {
+            /** Format: date-time */
+            created: string;
+            /** @description The one that this request came with */
+            current?: boolean;
+            /** Format: date-time */
+            expires: string;
+            id: string;
+            /** @enum {string} */
+            kind: "browser" | "terminal";
+            /** Format: date-time */
+            last_used?: string;
+            /**
+             * Format: date-time
+             * @description When a passkey was used in it last
+             */
+            mfa?: string;
+        };
+        SignedReceipt: {
+            payload: components["schemas"]["Receipt"];
+            signature: string;
+        };
         StatementRules: {
             classes?: string[];
             deny_columns?: string[];
@@ -1069,6 +2697,10 @@ export interface components {
             max_rows?: number;
             require_where?: boolean;
             tables?: string[];
+        };
+        StepUpInputBody: {
+            /** @description What navigator.credentials.get gave: AuthenticationResponseJSON */
+            credential: unknown;
         };
         Suspension: {
             /**
@@ -1090,9 +2722,13 @@ export interface components {
             kind?: "user" | "service_account";
             /** @description Unique, such as alice@acme.com */
             name: string;
+            receipt: components["schemas"]["Receipt"];
             /** @description Roles given by name */
             roles?: string[];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description On all gateways that have confirmed
+             */
             sessions_killed: number;
             readonly source?: string;
             /** @description Changed by suspend and reinstate alone */
@@ -1101,6 +2737,37 @@ export interface components {
             title?: string;
             /** @description For service accounts: OIDC tokens that prove it, such as those of a CI system */
             workloads?: components["schemas"]["Workload"][];
+        };
+        TemporaryRole: {
+            account?: string;
+            id: string;
+            resource?: string;
+            /** Format: date-time */
+            until: string;
+        };
+        Terminal: {
+            /** @description SHA-256 of the client's verifier, base64url (PKCE, RFC 7636, S256) */
+            challenge: string;
+            /** @description The machine's name, to recognize it by */
+            name: string;
+            /**
+             * Format: int64
+             * @description Where the client listens on 127.0.0.1
+             */
+            port: number;
+            /** @description Comes back to the client with the code */
+            state: string;
+        };
+        TestInput: {
+            cases: components["schemas"]["Case"][];
+        };
+        TestResult: {
+            /**
+             * Format: int64
+             * @description How many there were
+             */
+            cases: number;
+            failures: components["schemas"]["Failure"][];
         };
         Token: {
             /** Format: date-time */
@@ -1127,6 +2794,8 @@ export interface components {
              */
             expires?: string;
             label?: string;
+            /** @description Default: unchanged; without members: none */
+            scope?: components["schemas"]["Scope"];
         };
         TokenInput: {
             /**
@@ -1136,6 +2805,8 @@ export interface components {
             expires?: string;
             /** @description What it is for */
             label?: string;
+            /** @description Narrows what it opens; a token with a scope has no admin or auditor rights */
+            scope?: components["schemas"]["Scope"];
             /** @description Whose token it will be */
             user: string;
         };
@@ -1210,6 +2881,14 @@ export interface components {
             /** @description The issuer's URL, where its OpenID configuration is found */
             issuer: string;
         };
+        WorkloadInput: {
+            /** @description Narrows what the access token opens */
+            scope?: components["schemas"]["Scope"];
+            /** @description An OpenID Connect token (JWT), such as a CI system gives its jobs */
+            token: string;
+            /** @description The service account, where the token could be of several */
+            user?: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -1219,6 +2898,105 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "explain-access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExplainInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "simulate-access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rehearsal"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsed"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "test-access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestResult"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "audit-count": {
         parameters: {
             query?: {
@@ -1836,6 +3614,591 @@ export interface operations {
             };
         };
     };
+    "list-gateways": {
+        parameters: {
+            query?: {
+                /** @description Items in a page; default 1000 */
+                limit?: number;
+                /** @description The previous page's next */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListGateway"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-gateway": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Gateway"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gateway"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-gateway-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListGatewayStatus"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-gateway": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gateway"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-gateway": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Gateway"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gateway"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-gateway": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-join-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinToken"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-grants": {
+        parameters: {
+            query?: {
+                /** @description Only this user's */
+                user?: string;
+                /** @description Only those of this one resource */
+                resource?: string;
+                /** @description Only those of this role */
+                role?: string;
+                /** @description Only those that give something now */
+                active?: boolean;
+                /** @description Items in a page; default 1000 */
+                limit?: number;
+                /** @description The previous page's next */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListGrant"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-grant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Grant"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grant"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-grant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grant"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-grant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Grant"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grant"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-grant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-groups": {
+        parameters: {
+            query?: {
+                /** @description Items in a page; default 1000 */
+                limit?: number;
+                /** @description The previous page's next */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListGroup"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Group"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Group"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-group-members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Membership"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-health": {
         parameters: {
             query?: never;
@@ -1881,6 +4244,860 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-my-passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPasskey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPasskeyInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passkey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "begin-passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "rename-my-passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyName"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passkey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "remove-my-passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-my-roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListHeldRole"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-my-sign-ins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListSignedInAt"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "end-my-sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepUpInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "begin-step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-my-tokens": {
+        parameters: {
+            query?: {
+                /** @description Items in a page; default 1000 */
+                limit?: number;
+                /** @description The previous page's next */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListToken"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-my-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-passwords": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPassword"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-policies": {
+        parameters: {
+            query?: {
+                /** @description Items in a page; default 1000 */
+                limit?: number;
+                /** @description The previous page's next */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPolicy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Policy"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Policy"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-receipts": {
+        parameters: {
+            query?: {
+                /** @description Of this user alone */
+                user?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListReceiptSummary"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-receipt-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptKey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedReceipt"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-requests": {
+        parameters: {
+            query?: {
+                /** @description mine; to_decide: pending ones that the caller may decide on; default: all that the caller may see */
+                scope?: "mine" | "to_decide" | "all";
+                status?: "pending" | "approved" | "denied" | "withdrawn" | "expired";
+                /** @description Only this user's */
+                user?: string;
+                /** @description Items in a page; default 100 */
+                limit?: number;
+                /** @description The previous page's next */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListAccessRequest"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "approve-request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DecisionInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "deny-request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DecisionInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "withdraw-request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
                 };
             };
             /** @description Error */
@@ -2347,6 +5564,231 @@ export interface operations {
             };
         };
     };
+    "approve-terminal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Terminal"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "end-client-session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClientEnd"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "look-at-terminal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Terminal"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownTerminal"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "renew-client-session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClientRenewal"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientSession"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "open-client-session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClientProof"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientSession"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "begin-device-sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewDevice"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "poll-device-sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DevicePoll"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceAnswer"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "create-sign-in-link": {
         parameters: {
             query?: never;
@@ -2367,6 +5809,272 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NewLink"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-sign-in-methods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInMethods"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "begin-oidc-sign-in": {
+        parameters: {
+            query?: {
+                /** @description A path of the web UI, to come back to; default / */
+                return_to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Found */
+            302: {
+                headers: {
+                    Domain?: string;
+                    Expires?: string;
+                    HttpOnly?: boolean;
+                    Location?: string;
+                    MaxAge?: number;
+                    Name?: string;
+                    Partitioned?: boolean;
+                    Path?: string;
+                    Quoted?: boolean;
+                    Raw?: string;
+                    RawExpires?: string;
+                    SameSite?: number;
+                    Secure?: boolean;
+                    "Set-Cookie"?: string;
+                    Unparsed?: string;
+                    Value?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "finish-oidc-sign-in": {
+        parameters: {
+            query?: {
+                code?: string;
+                state?: string;
+                error?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Found */
+            302: {
+                headers: {
+                    Domain?: string;
+                    Expires?: string;
+                    HttpOnly?: boolean;
+                    Location?: string;
+                    MaxAge?: number;
+                    Name?: string;
+                    Partitioned?: boolean;
+                    Path?: string;
+                    Quoted?: boolean;
+                    Raw?: string;
+                    RawExpires?: string;
+                    SameSite?: number;
+                    Secure?: boolean;
+                    "Set-Cookie"?: string;
+                    Unparsed?: string;
+                    Value?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "sign-in-passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeySignInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "begin-passkey-sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "sign-in-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordSignInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    Domain?: string;
+                    Expires?: string;
+                    HttpOnly?: boolean;
+                    MaxAge?: number;
+                    Name?: string;
+                    Partitioned?: boolean;
+                    Path?: string;
+                    Quoted?: boolean;
+                    Raw?: string;
+                    RawExpires?: string;
+                    SameSite?: number;
+                    Secure?: boolean;
+                    "Set-Cookie"?: string;
+                    Unparsed?: string;
+                    Value?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "sign-in-workload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkloadInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewToken"];
                 };
             };
             /** @description Error */
@@ -2706,6 +6414,129 @@ export interface operations {
         };
     };
     "delete-user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPasskey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "remove-passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordInputBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "remove-password": {
         parameters: {
             query?: never;
             header?: never;

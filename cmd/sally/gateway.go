@@ -1,0 +1,282 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sallyport/sallyport/creds"
+	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/link"
+	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxy/postgres"
+	"github.com/sallyport/sallyport/proxy/redact"
+)
+
+// joinTokenEnv names the variable that may hold a join token.
+const joinTokenEnv = "SALLY_JOIN_TOKEN"
+
+// linkDir is where a gateway keeps its identity and its last rules, within its data directory.
+const linkDir = "link"
+
+func newGatewayCommand() *cobra.Command {
+	var path string
+	var flags gatewayConfig
+	var join bool
+	cmd := &cobra.Command{
+		Use:   "gateway",
+		Short: "Run a gateway alone, governed by a control plane elsewhere",
+		Long: `Runs a gateway: the entrances for clients, with a record of its own. Who may do what it learns from a control plane,
+a sally server whose listen.gateways is on; add the gateway there first, with: sally admin gateways add NAME. That
+prints a join token, good once and for a day. The first start needs it: in the variable SALLY_JOIN_TOKEN, in a file
+(--join-file) or on standard input (--join). It holds the fingerprint of the control plane's authority, so that the
+gateway speaks to no other.
+
+When no control plane can be reached, the gateway goes on by what it heard last for the control plane's offline limit,
+normally 15 minutes; then it ends all sessions and lets nobody in until it hears again.`,
+		Example: `  sally gateway --join --server https://control.acme.com:7444 --listen-tunnel 0.0.0.0:7443 < token
+  sally gateway --config /etc/sallyport/gateway.yaml
+  sally gateway --server https://control-1.acme.com:7444 --server https://control-2.acme.com:7444`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadGatewayConfig(path)
+			if err != nil {
+				return err
+			}
+			overrideGateway(&c, flags)
+			if err := c.validate(); err != nil {
+				return err
+			}
+			var stdin io.Reader
+			if join {
+				stdin = cmd.InOrStdin()
+			}
+			return runGateway(cmd.Context(), c, stdin, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&path, "config", os.Getenv("SALLY_GATEWAY_CONFIG"), "configuration file (env SALLY_GATEWAY_CONFIG)")
+	f.StringVar(&flags.DataDir, "data-dir", os.Getenv("SALLY_GATEWAY_DATA_DIR"), "data directory (env SALLY_GATEWAY_DATA_DIR)")
+	f.StringSliceVar(&flags.Servers, "server", nil, "address of a control plane's port for gateways, https://HOST:PORT (repeat for several)")
+	f.BoolVar(&join, "join", false, "join by a token on standard input")
+	f.StringVar(&flags.JoinFile, "join-file", "", "join by the token in this file, unless joined already")
+	f.StringVar(&flags.Listen.Tunnel, "listen-tunnel", "", `address of the local client's entrance, or "off"`)
+	f.StringVar(&flags.Listen.Postgres, "listen-postgres", "", `address of PostgreSQL's native entrance, or "off"`)
+	return cmd
+}
+
+func overrideGateway(c *gatewayConfig, flags gatewayConfig) {
+	for _, o := range []struct{ value, target *string }{
+		{&flags.DataDir, &c.DataDir}, {&flags.JoinFile, &c.JoinFile}, {&flags.Listen.Tunnel, &c.Listen.Tunnel}, {&flags.Listen.Postgres, &c.Listen.Postgres},
+	} {
+		if *o.value != "" {
+			*o.target = *o.value
+		}
+	}
+	if len(flags.Servers) > 0 {
+		c.Servers = flags.Servers
+	}
+}
+
+// gatewayProcess is what a gateway runs. Journal, proof and credentials are a server's.
+type gatewayProcess struct {
+	server
+	gatewayConfig gatewayConfig
+	identity      *gateway.Identity
+	link          *gateway.Link
+}
+
+// runGateway joins if need be, and runs until ctx ends.
+func runGateway(ctx context.Context, c gatewayConfig, stdin io.Reader, out, logOut io.Writer) (err error) {
+	own, err := c.own()
+	if err != nil {
+		return err
+	}
+	g := &gatewayProcess{server: server{config: own, log: own.logger(logOut)}, gatewayConfig: c}
+	defer func() { err = errors.Join(err, g.close()) }()
+	for _, step := range []struct {
+		what string
+		do   func(context.Context) error
+	}{
+		{"make data directory", g.openDataDir},
+		{"join", func(ctx context.Context) error { return g.openIdentity(ctx, stdin) }},
+		{"open journal", g.openJournal},
+		{"open key of the record", g.openSealed},
+		{"open audit proof", g.openProof},
+		{"open retention", g.openKeeper},
+		{"open Vault", g.openVault},
+		{"open gateway", g.openGateway},
+	} {
+		if err := step.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", step.what, err)
+		}
+	}
+	return g.serve(ctx, out)
+}
+
+// openIdentity takes the identity that is kept, unless there is a token on stdin, or none yet and a token elsewhere.
+func (g *gatewayProcess) openIdentity(ctx context.Context, stdin io.Reader) error {
+	dir := g.path(linkDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make directory: %w", err)
+	}
+	id, err := gateway.LoadIdentity(dir)
+	if err != nil && !errors.Is(err, gateway.ErrNotJoined) {
+		return err
+	}
+	if id == nil || stdin != nil {
+		if id, err = g.join(ctx, dir, stdin); err != nil {
+			return err
+		}
+	}
+	g.identity = id
+	g.config.Gateway = id.Gateway
+	return nil
+}
+
+func (g *gatewayProcess) join(ctx context.Context, dir string, stdin io.Reader) (*gateway.Identity, error) {
+	text := os.Getenv(joinTokenEnv)
+	switch {
+	case stdin != nil:
+		b, err := io.ReadAll(io.LimitReader(stdin, 4096))
+		if err != nil {
+			return nil, fmt.Errorf("read join token: %w", err)
+		}
+		text = string(b)
+	case g.gatewayConfig.JoinFile != "":
+		b, err := os.ReadFile(g.gatewayConfig.JoinFile)
+		if err != nil {
+			return nil, fmt.Errorf("read join token: %w", err)
+		}
+		text = string(b)
+	case text == "":
+		return nil, fmt.Errorf("%w; give it a join token in %s, by --join-file or with --join on standard input", gateway.ErrNotJoined, joinTokenEnv)
+	}
+	token, err := link.ParseJoinToken(text)
+	if err != nil {
+		return nil, err
+	}
+	id, err := gateway.Join(ctx, dir, g.gatewayConfig.Servers, token)
+	if err != nil {
+		return nil, err
+	}
+	g.log.Info("joined", "gateway", id.Gateway)
+	return id, nil
+}
+
+func (g *gatewayProcess) openGateway(context.Context) error {
+	redactor, err := redact.New(g.config.Redact)
+	if err != nil {
+		return err
+	}
+	g.access = gateway.NewDirectory(gateway.Options{
+		Gateway: g.identity.Gateway, Used: func(token string, at time.Time) { g.link.NoteTokenUse(token, at) },
+	})
+	g.link = gateway.OpenLink(gateway.LinkOptions{
+		Identity: g.identity, Dir: g.path(linkDir), Servers: g.gatewayConfig.Servers, Directory: g.access, Version: version,
+		OfflineLimit: g.gatewayConfig.OfflineLimit, Log: g.log,
+	})
+	certificate, err := g.certificate()
+	if err != nil {
+		return err
+	}
+	sources := creds.Router{"sealed": g.link.Secrets()}
+	if g.vault != nil {
+		sources["vault"] = g.vault
+	}
+	g.gateway = proxy.NewServer(proxy.Config{
+		Gateway:   g.identity.Gateway,
+		Protocols: map[string]proxy.Protocol{"postgres": postgres.New(g.config.Limits.StatementBytes)},
+		Directory: g.access, Credentials: sources, Journal: g.journal, Certificate: certificate, ClientCAs: g.link.ClientCAs(), Redactor: redactor,
+		PlainOutside: g.config.PlainOutside, Limits: g.config.limits(), Log: g.log,
+	})
+	g.access.SetSessions(g.gateway)
+	return nil
+}
+
+// certificate gives the gateway's own certificate, and at the native entrances the configured one if there is one.
+func (g *gatewayProcess) certificate() (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
+	if g.config.TLS.Certificate == "" {
+		return g.link.Certificate, nil
+	}
+	public, err := loadCertificate(g.config.TLS)
+	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		for _, name := range hello.SupportedProtos {
+			if name == proxy.TunnelALPN {
+				return g.link.Certificate(hello)
+			}
+		}
+		return public(hello)
+	}, err
+}
+
+// serve runs the entrances and the link until ctx ends or one of them fails.
+func (g *gatewayProcess) serve(ctx context.Context, out io.Writer) error {
+	tunnel, native, err := g.listen(ctx, out)
+	if err != nil {
+		return err
+	}
+	run, ctx := errgroup.WithContext(ctx)
+	linked, unlink := context.WithCancel(context.WithoutCancel(ctx)) // while sessions drain they are still governed
+	if tunnel != nil {
+		run.Go(func() error { return g.gateway.ServeTunnel(tunnel) })
+	}
+	if native != nil {
+		run.Go(func() error { return g.gateway.ServeNative("postgres", native) })
+	}
+	run.Go(func() error { return g.access.Run(linked) })
+	run.Go(func() error { return g.link.Run(linked) })
+	run.Go(func() error {
+		defer unlink()
+		<-ctx.Done()
+		g.log.Info("stopping: no new connections", "sessions", len(g.gateway.Sessions()), "drain_timeout", g.config.DrainTimeout)
+		drain, cancel := context.WithTimeout(context.Background(), g.config.DrainTimeout)
+		defer cancel()
+		g.gateway.Shutdown(drain)
+		return nil
+	})
+	return run.Wait()
+}
+
+// listen opens the entrances and says where they are, in words and, for programs, in addresses.json.
+func (g *gatewayProcess) listen(ctx context.Context, out io.Writer) (tunnel, native net.Listener, err error) {
+	var config net.ListenConfig
+	addresses := map[string]string{}
+	lines := []string{fmt.Sprintf("Sallyport gateway %s %s, data in %s, control plane %s", g.identity.Gateway, version, g.config.DataDir,
+		strings.Join(g.gatewayConfig.Servers, ", "))}
+	for _, e := range []struct {
+		name, words, address string
+		to                   *net.Listener
+	}{
+		{"tunnel", "local client", g.config.Listen.Tunnel, &tunnel}, {"postgres", "PostgreSQL", g.config.Listen.Postgres, &native},
+	} {
+		if e.address == off {
+			continue
+		}
+		if *e.to, err = config.Listen(ctx, "tcp", e.address); err != nil {
+			return nil, nil, fmt.Errorf("listen: %w", err)
+		}
+		addresses[e.name] = (*e.to).Addr().String()
+		lines = append(lines, fmt.Sprintf("  %-15s %s", e.words, addresses[e.name]))
+	}
+	text, err := json.MarshalIndent(addresses, "", "  ")
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode addresses: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(g.config.DataDir, addressesFile), append(text, '\n'), 0o600); err != nil {
+		return nil, nil, fmt.Errorf("write addresses: %w", err)
+	}
+	_, err = fmt.Fprintln(out, strings.Join(lines, "\n"))
+	return tunnel, native, err
+}

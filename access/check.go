@@ -306,6 +306,9 @@ func (s *source) refuses(kind statementClause, st *Statement, t *touched) string
 		return fmt.Sprintf("%s does not let %s be touched; it lets: %s", by, name, some(rules.Tables))
 	case noDeniedTable:
 		i, p := s.role.rules.deniedTable(t)
+		if len(t.tables[i]) < len(p.parts) {
+			return fmt.Sprintf("%s does not let %s be touched, and %s may be a table of that; write it with its schema", by, p.text, st.Tables[i])
+		}
 		return fmt.Sprintf("%s does not let %s be touched (%s)", by, st.Tables[i], p.text)
 	case noDeniedColumn:
 		i, p := s.role.rules.deniedColumn(t)

@@ -49,17 +49,17 @@ func (e *Engine) Explain(a Ask, s *Statement) (Explanation, error) {
 		x.Sentence = fmt.Sprintf("%s may open %s as %s by %s", a.Identity.User, a.Resource, p.Account, p.Policy)
 	}
 	x.Considered = e.consider(&a, p.Account)
-	if x.Allowed && s != nil {
-		denied = e.explainStatement(&x, &p, s)
-	}
 	if denied != nil {
-		x.Allowed, x.Cause, x.Sentence = false, denied.Cause, denied.Sentence
-		x.Policies = nil
 		for _, c := range x.Considered {
 			if c.Applies && c.Effect == "forbid" {
 				x.Policies = append(x.Policies, c.Policy)
 			}
 		}
+	} else if s != nil {
+		denied = e.explainStatement(&x, &p, s)
+	}
+	if denied != nil {
+		x.Allowed, x.Cause, x.Sentence = false, denied.Cause, denied.Sentence
 	}
 	return x, nil
 }
@@ -135,10 +135,11 @@ func (e *Engine) considerHand(hand []*written, r cedar.Request) []Consideration 
 // explainStatement goes on from the session to the statement; the denial is nil if it may run.
 func (e *Engine) explainStatement(x *Explanation, p *Permit, s *Statement) *Denial {
 	ruling, denied := p.Judge(s)
-	if denied == nil {
-		x.Policies, x.MaxRows = []string{ruling.Policy}, ruling.MaxRows
-		x.Sentence += fmt.Sprintf(", and run this statement by %s", ruling.Policy)
+	x.Policies, x.MaxRows = nil, ruling.MaxRows
+	if ruling.Policy != "" {
+		x.Policies = []string{ruling.Policy}
 	}
+	x.Sentence += fmt.Sprintf(", and run this statement by %s", ruling.Policy)
 	r := p.statements
 	if r == nil {
 		return denied
@@ -146,17 +147,29 @@ func (e *Engine) explainStatement(x *Explanation, p *Permit, s *Statement) *Deni
 	t := touchedBy(s)
 	request := r.request
 	request.Context = cedar.NewRecord(r.facts(s, &t))
-	x.Considered = nil
 	for _, source := range r.sources {
-		c := Consideration{Policy: source.id, Effect: "permit", Applies: true, Why: "lets the statement run"}
+		c := Consideration{Policy: source.id, Effect: "permit", Applies: true, Why: "lets the session be opened and the statement run"}
 		if kind, fails := r.firstFailing(source, request, s); fails {
 			c.Applies, c.Why = false, source.refuses(kind, s, &t)
 		}
-		x.Considered = append(x.Considered, c)
+		x.put(c)
 	}
 	if denied != nil && denied.Cause == OutOfScope {
-		x.Considered = append(x.Considered, Consideration{"token:" + p.Identity.Token, "forbid", true, denied.Sentence})
+		x.put(Consideration{ruling.Policy, "forbid", true, denied.Sentence})
 	}
-	x.Considered = append(x.Considered, e.considerHand(r.hand, request)...)
+	for _, c := range e.considerHand(r.hand, request) {
+		x.put(c)
+	}
 	return denied
+}
+
+// put adds a consideration, or puts it in the place of what was said of the same policy before.
+func (x *Explanation) put(c Consideration) {
+	for i := range x.Considered {
+		if x.Considered[i].Policy == c.Policy {
+			x.Considered[i] = c
+			return
+		}
+	}
+	x.Considered = append(x.Considered, c)
 }

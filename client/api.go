@@ -17,14 +17,14 @@ import (
 
 // API calls the control plane's HTTP API as one person. It is safe for concurrent use.
 type API struct {
-	base  *url.URL
-	http  *http.Client
+	base *url.URL
+	http *http.Client
+	// pinned is the certificate that a fingerprint matched, set by the first answer.
+	pinned chan *x509.Certificate
 
 	mu      sync.Mutex // guards what follows
 	token   string     // access token, or what a client session gives
 	profile *Profile   // whose session is renewed when that is due; nil: none is
-	// pinned is the certificate that a fingerprint matched, set by the first answer.
-	pinned chan *x509.Certificate
 }
 
 const (

@@ -11,13 +11,17 @@ import { Problem } from './api/http';
 import { me } from './api/me';
 import { NotFound } from './components/NotFound';
 import { Shell } from './components/Shell';
+import { AccountPage } from './pages/account/AccountPage';
 import { AuditPage } from './pages/audit/AuditPage';
 import { validateAuditSearch } from './pages/audit/search';
 import { CredentialsPage } from './pages/credentials/CredentialsPage';
 import { ResourcesPage } from './pages/resources/ResourcesPage';
 import { RolesPage } from './pages/roles/RolesPage';
 import { SessionsPage } from './pages/sessions/SessionsPage';
+import { validateSignInSearch } from './pages/signin/arrival';
 import { SignInPage } from './pages/signin/SignInPage';
+import { TerminalPage } from './pages/signin/TerminalPage';
+import { TokensPage } from './pages/tokens/TokensPage';
 import { UsersPage } from './pages/users/UsersPage';
 
 interface Context {
@@ -29,28 +33,34 @@ const rootRoute = createRootRouteWithContext<Context>()({ component: Outlet, not
 const signInRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/sign-in',
-  validateSearch: (search: Record<string, unknown>): { to?: string } => {
-    const to = typeof search.to === 'string' ? search.to : '';
-    // Only a path of our own: never another site.
-    return /^\/(?![/\\])/.test(to) ? { to } : {};
-  },
+  validateSearch: validateSignInSearch,
   component: SignInPage,
 });
+
+const terminalRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/sign-in/terminal',
+  beforeLoad: ({ context, location }) => requirePerson(context, location.href),
+  component: TerminalPage,
+});
+
+// requirePerson leads those who are not signed in to the sign-in page, and back afterwards.
+async function requirePerson({ queryClient }: Context, href: string) {
+  try {
+    await queryClient.ensureQueryData(me);
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) {
+      throw redirect({ to: '/sign-in', search: { return_to: href } });
+    }
+    // The page shows what is wrong, and can try again.
+  }
+}
 
 // All pages but sign-in stand below this one, so that nobody sees them who is not signed in.
 const appRoute = createRoute({
   getParentRoute: () => rootRoute,
   id: 'app',
-  beforeLoad: async ({ context, location }) => {
-    try {
-      await context.queryClient.ensureQueryData(me);
-    } catch (error) {
-      if (error instanceof Problem && error.status === 401) {
-        throw redirect({ to: '/sign-in', search: { to: location.href } });
-      }
-      // The page shows what is wrong, and can try again.
-    }
-  },
+  beforeLoad: ({ context, location }) => requirePerson(context, location.href),
   component: Shell,
 });
 
@@ -73,6 +83,14 @@ const usersRoute = createRoute({ getParentRoute: () => appRoute, path: '/users',
 const rolesRoute = createRoute({ getParentRoute: () => appRoute, path: '/roles', component: RolesPage });
 const resourcesRoute = createRoute({ getParentRoute: () => appRoute, path: '/resources', component: ResourcesPage });
 const sessionsRoute = createRoute({ getParentRoute: () => appRoute, path: '/sessions', component: SessionsPage });
+const tokensRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/tokens',
+  validateSearch: (search: Record<string, unknown>): { user?: string } =>
+    typeof search.user === 'string' && search.user !== '' ? { user: search.user } : {},
+  component: TokensPage,
+});
+const accountRoute = createRoute({ getParentRoute: () => appRoute, path: '/account', component: AccountPage });
 const credentialsRoute = createRoute({
   getParentRoute: () => appRoute,
   path: '/credentials',
@@ -81,6 +99,7 @@ const credentialsRoute = createRoute({
 
 const routeTree = rootRoute.addChildren([
   signInRoute,
+  terminalRoute,
   appRoute.addChildren([
     indexRoute,
     auditRoute,
@@ -89,6 +108,8 @@ const routeTree = rootRoute.addChildren([
     resourcesRoute,
     sessionsRoute,
     credentialsRoute,
+    tokensRoute,
+    accountRoute,
   ]),
 ]);
 

@@ -4,13 +4,16 @@ export class Problem extends Error {
   // position and length name the part of a search that could not be understood: bytes of its UTF-8 text.
   readonly position: number | undefined;
   readonly length: number | undefined;
+  // type is a URN where the page can answer by a step of its own (RFC 9457).
+  readonly type: string | undefined;
 
-  constructor(status: number, detail: string, at?: { position?: number; length?: number }) {
+  constructor(status: number, detail: string, at?: { position?: number; length?: number; type?: string }) {
     super(detail);
     this.name = 'Problem';
     this.status = status;
     this.position = at?.position;
     this.length = at?.length;
+    this.type = at?.type;
   }
 }
 
@@ -66,6 +69,7 @@ async function problemOf(response: Response): Promise<Problem> {
     return new Problem(response.status, typeof text === 'string' ? text : fallback, {
       position: typeof body.position === 'number' ? body.position : undefined,
       length: typeof body.length === 'number' ? body.length : undefined,
+      type: typeof body.type === 'string' ? body.type : undefined,
     });
   } catch {
     return new Problem(response.status, fallback);

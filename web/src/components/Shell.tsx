@@ -1,5 +1,5 @@
 import { ActionIcon, Menu, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
-import { IconChevronDown, IconLogout, IconMoon, IconSun } from '@tabler/icons-react';
+import { IconChevronDown, IconLogout, IconMoon, IconSun, IconUser } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
 import { me, useSignOut } from '../api/me';
@@ -13,6 +13,7 @@ const pages = [
   { to: '/roles', label: 'Roles' },
   { to: '/resources', label: 'Resources' },
   { to: '/credentials', label: 'Credentials' },
+  { to: '/tokens', label: 'Tokens' },
 ] as const;
 
 // Shell is the frame around every page: where one can go, and who one is.
@@ -68,6 +69,9 @@ function Account() {
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
+        <Menu.Item leftSection={<IconUser size={14} />} onClick={() => void navigate({ to: '/account' })}>
+          My account
+        </Menu.Item>
         <Menu.Item
           leftSection={<IconLogout size={14} />}
           onClick={() => signOut.mutate(undefined, { onSuccess: () => void navigate({ to: '/sign-in' }) })}

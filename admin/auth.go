@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,7 +12,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/sallyport/sallyport/access"
-	"github.com/sallyport/sallyport/admin/store"
 )
 
 // level is who may call a route.
@@ -64,29 +61,33 @@ func (s *Service) admit(r *http.Request, l level) (*caller, error) {
 	return c, nil
 }
 
-// authenticate proves who calls: by the local socket, a bearer token or a session cookie, in this order.
+// authenticate proves who calls: by the local socket, a bearer token (an access token or a local client's) or a session
+// cookie, in this order.
 func (s *Service) authenticate(r *http.Request) (*caller, error) {
 	if name, ok := localPeer(r.Context()); ok {
 		return &caller{name: name, local: true, admin: true, auditor: true, addr: "local"}, nil
-	}
-	snap, err := s.snapshot(r.Context())
-	if err != nil {
-		return nil, err
 	}
 	if header := r.Header.Get("Authorization"); header != "" {
 		token, ok := strings.CutPrefix(header, "Bearer ")
 		if !ok {
 			return nil, unauthenticated()
 		}
-		return s.bearer(snap, r, token)
+		if isSessionBearer(token) {
+			return s.clientCaller(r.Context(), r, token)
+		}
+		return s.bearer(r, token)
 	}
 	if cookie, err := r.Cookie(cookieName(r)); err == nil {
-		return s.cookieCaller(r.Context(), snap, r, access.HashSecret(cookie.Value))
+		return s.cookieCaller(r.Context(), r, access.HashSecret(cookie.Value))
 	}
 	return nil, unauthenticated()
 }
 
-func (s *Service) bearer(snap *snapshot, r *http.Request, token string) (*caller, error) {
+func (s *Service) bearer(r *http.Request, token string) (*caller, error) {
+	snap, err := s.snapshot(r.Context())
+	if err != nil {
+		return nil, err
+	}
 	now, from := s.now(), hostOf(r.RemoteAddr)
 	t, ok := snap.ProveToken(token)
 	if !ok {
@@ -104,36 +105,20 @@ func (s *Service) bearer(snap *snapshot, r *http.Request, token string) (*caller
 		return nil, err
 	}
 	s.usage.note(t.ID, now)
-	c := snap.caller(id, r)
+	c := snap.caller(id, r.RemoteAddr, now)
 	if id.Scope != nil { // what it opens is named, and the control plane is not
 		c.admin, c.auditor = false, false
 	}
 	return c, nil
 }
 
-func (s *Service) cookieCaller(ctx context.Context, snap *snapshot, r *http.Request, hash string) (*caller, error) {
-	ws, err := s.store.WebSession(ctx, hash)
-	if errors.Is(err, store.ErrNotFound) || err == nil && !s.now().Before(ws.Expires) {
-		return nil, &access.Denial{Cause: access.Expired, Sentence: "your session is over; sign in again"}
-	}
-	if err != nil {
-		return nil, err
-	}
-	id, err := snap.Known(ws.User)
-	if err != nil {
-		return nil, err
-	}
-	id.Expires, id.MFA = ws.Expires, ws.MFA
-	c := snap.caller(id, r)
-	c.cookie = hash
-	return c, nil
-}
-
-func (s *snapshot) caller(id access.Identity, r *http.Request) *caller {
+// caller is the identity with what its roles give it here now.
+func (s *snapshot) caller(id access.Identity, addr string, now time.Time) *caller {
 	return &caller{
-		name: id.User, identity: id, addr: r.RemoteAddr,
-		admin:   s.Holds(id, func(r *access.Role) bool { return r.Admin }),
-		auditor: s.Holds(id, func(r *access.Role) bool { return r.Auditor }),
+		name: id.User, identity: id, addr: addr,
+		admin:       s.Holds(id, now, func(r *access.Role) bool { return r.Admin }),
+		auditor:     s.Holds(id, now, func(r *access.Role) bool { return r.Auditor }),
+		provisioner: s.Holds(id, now, func(r *access.Role) bool { return r.Provisioner }),
 	}
 }
 
@@ -162,9 +147,6 @@ func sameOrigin(r *http.Request) bool {
 	u, err := url.Parse(origin)
 	return err == nil && u.Host == r.Host
 }
-
-// webSessionLifetime is how long a browser stays signed in.
-const webSessionLifetime = 12 * time.Hour
 
 // cookieName is bound to the host by its prefix wherever the browser supports that, which is over TLS.
 func cookieName(r *http.Request) string {

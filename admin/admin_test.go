@@ -10,8 +10,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -27,6 +27,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/creds"
 	"github.com/sallyport/sallyport/gateway"
+	"github.com/sallyport/sallyport/test/storetest"
 )
 
 // record is a journal and a searcher in memory.
@@ -257,7 +258,11 @@ func newPlaneWith(t *testing.T, change func(*admin.Config)) *plane {
 	t.Helper()
 	p := &plane{t: t, record: newRecord(), gateway: &sessions{}, secrets: &secrets{values: map[string]creds.Secret{}},
 		log: &bytes.Buffer{}, clock: time.Now()}
-	st, err := store.Open(t.Context(), store.Config{File: filepath.Join(t.TempDir(), "state.db")})
+	where := storetest.SQLite(t)
+	if strings.HasPrefix(t.Name(), "TestOnPostgres/") {
+		where = storetest.SharedPostgres(t).Config(t)
+	}
+	st, err := store.Open(t.Context(), where)
 	if err != nil {
 		t.Fatal(err)
 	}

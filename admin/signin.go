@@ -26,24 +26,34 @@ const (
 // yet; else created is false.
 func (s *Service) FirstStart(ctx context.Context) (link string, created bool, err error) {
 	ctx = WithLocalCaller(ctx)
-	snap, err := s.snapshot(ctx)
-	if err != nil {
-		return "", false, err
-	}
-	if len(snap.Users) > 0 {
-		return "", false, nil
-	}
-	roles, users := s.roleNoun(), s.userNoun()
-	if _, ok := snap.Roles[adminsRole]; !ok {
-		if _, _, err := roles.save(ctx, s, access.Role{Name: adminsRole, Admin: true, Auditor: true}, true); err != nil {
-			return "", false, err
-		}
-	}
-	if _, _, err := users.save(ctx, s, access.User{Name: FirstAdmin, Roles: []string{adminsRole}}, true); err != nil {
+	err = again(ctx, func() error {
+		created, err = s.makeFirstAdmin(ctx)
+		return err
+	})
+	if err != nil || !created {
 		return "", false, err
 	}
 	link, _, err = s.SignInLink(ctx, FirstAdmin)
 	return link, true, err
+}
+
+// makeFirstAdmin is false when there is a user already; of several control planes that start at once it is true for one.
+func (s *Service) makeFirstAdmin(ctx context.Context) (bool, error) {
+	snap, err := s.snapshotNow(ctx)
+	if err != nil || len(snap.Users) > 0 {
+		return false, err
+	}
+	roles, users := s.roleNoun(), s.userNoun()
+	if _, ok := snap.Roles[adminsRole]; !ok {
+		if _, _, err := roles.save(ctx, s, access.Role{Name: adminsRole, Admin: true, Auditor: true}, false); err != nil {
+			return false, err
+		}
+	}
+	_, _, err = users.save(ctx, s, access.User{Name: FirstAdmin, Roles: []string{adminsRole}}, true)
+	if there := (*refusal)(nil); errors.As(err, &there) && there.status == http.StatusConflict {
+		return false, nil // another was faster
+	}
+	return err == nil, err
 }
 
 // SignInLink makes a one-time link for the user: a path to put behind the UI's address. Its secret is in the fragment,

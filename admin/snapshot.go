@@ -76,6 +76,13 @@ func (s *Service) snapshot(context.Context) (*snapshot, error) {
 	return nil, errStateUnavailable
 }
 
+// snapshotNow is the newest state.
+func (s *Service) snapshotNow(ctx context.Context) (*snapshot, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.snapshotLocked(ctx)
+}
+
 // snapshotLocked is the newest state, for those who decide a change by it. They hold s.mu.
 func (s *Service) snapshotLocked(ctx context.Context) (*snapshot, error) {
 	generation, err := s.store.Generation(ctx)

@@ -3,6 +3,7 @@ package storetest
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -28,7 +29,7 @@ func Each(t *testing.T, test func(t *testing.T, s *store.Store)) {
 func EachConfig(t *testing.T, test func(t *testing.T, c store.Config)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
-	t.Run("postgres", func(t *testing.T) { test(t, startPostgres(t).Config(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, SharedPostgres(t).Config(t)) })
 }
 
 // Open opens the state and closes it with the test.
@@ -44,6 +45,25 @@ func Open(t testing.TB, c store.Config) *store.Store {
 		}
 	})
 	return s
+}
+
+// Raw is the database below a state that is open already, for what no control plane would do.
+func Raw(t testing.TB, c store.Config) *sql.DB {
+	t.Helper()
+	driver, name := "sqlite", "file:"+c.File+"?_pragma=busy_timeout(5000)"
+	if c.Postgres != nil {
+		driver, name = "pgx", c.Postgres.URL
+	}
+	db, err := sql.Open(driver, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
 }
 
 // SQLite is a new file of the test's.
@@ -86,7 +106,8 @@ func Main(m *testing.M) int {
 	return status
 }
 
-func startPostgres(t *testing.T) *Postgres {
+// SharedPostgres is the PostgreSQL that Main ends, or where there is no Main one that ends with the test.
+func SharedPostgres(t *testing.T) *Postgres {
 	t.Helper()
 	process.mu.Lock()
 	defer process.mu.Unlock()

@@ -74,6 +74,7 @@ meanwhile wait, and are not refused. Sockets that systemd passes on (named web, 
 			return runServer(ctx, c, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
+	cmd.AddCommand(newStateCommand())
 	f := cmd.Flags()
 	f.StringVar(&path, "config", os.Getenv("SALLY_CONFIG"), "configuration file (env SALLY_CONFIG)")
 	f.StringVar(&flags.DataDir, "data-dir", os.Getenv("SALLY_DATA_DIR"), "data directory (env SALLY_DATA_DIR)")
@@ -238,7 +239,7 @@ func (s *server) openAdmin(ctx context.Context) (err error) {
 		Store: s.state, Journal: s.journal, Searcher: s.index, Sessions: s.access,
 		Prover: proof.Prover{Log: s.proof, Searcher: s.index}, Rotator: s.proof, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
 		UI: web.Files(), Log: s.log, Gateway: s.config.Gateway, Tunnel: func() string { return s.tunnelAddress },
-		Health: s.journal.Fault, Measured: s.measured(), Handout: s.sealed, OfflineLimit: s.config.OfflineLimit,
+		Health: s.journal.Fault, Measured: s.measured(), Facts: statementFacts, Handout: s.sealed, OfflineLimit: s.config.OfflineLimit,
 	})
 	if err != nil {
 		return err

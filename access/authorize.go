@@ -94,16 +94,30 @@ func (e *Engine) tries(q *question, wish string, sources []*source, hand []*writ
 		}
 		return []string{wish}
 	}
-	var out []string
-	for _, s := range e.inForce(q, sources) {
-		for _, account := range s.accountsAt(q.resource) {
+	return e.inOrder(q.resource, e.inForce(q, sources), hand)
+}
+
+// inOrder are the accounts that may be open, the default first.
+func (e *Engine) inOrder(res *Resource, inForce []*source, hand []*written) []string {
+	out := accountsOf(res, inForce)
+	if slices.ContainsFunc(hand, func(w *written) bool { return !w.forbid }) {
+		for _, account := range e.accounts[res.Name] {
 			if !slices.Contains(out, account) {
 				out = append(out, account)
 			}
 		}
 	}
-	if slices.ContainsFunc(hand, func(w *written) bool { return !w.forbid }) {
-		for _, account := range e.accounts[q.resource.Name] {
+	return out
+}
+
+// accountsOf are the accounts that the sources give, each once.
+func accountsOf(res *Resource, sources []*source) []string {
+	var out []string
+	for _, s := range sources {
+		if len(out) == len(res.Accounts) {
+			break
+		}
+		for _, account := range s.accountsAt(res) {
 			if !slices.Contains(out, account) {
 				out = append(out, account)
 			}
@@ -127,12 +141,12 @@ func (e *Engine) inForce(q *question, sources []*source) []*source {
 // admit notes what let the session through.
 func (d *decision) admit(v verdict, sources []*source, hand []*written) {
 	for _, s := range sources {
-		if v.permits[s.open.id] {
+		if v.permits(s.open.id) {
 			d.sources = append(d.sources, s)
 		}
 	}
 	for _, w := range hand {
-		if v.permits[w.id] {
+		if v.permits(w.id) {
 			d.hand = append(d.hand, w)
 		}
 	}

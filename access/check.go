@@ -23,8 +23,17 @@ type statementRules struct {
 	hand     []*written // hand-written policies about running statements that are about this session
 	changes  time.Time  // when the first of the sources ends before the session does; zero: none does
 
+	reads map[string]bool // what the hand-written policies read of the context; nil: all
+
 	seed  maphash.Seed
 	cache map[uint64]*judged
+	known map[outline]Ruling // where roles alone decide
+}
+
+// outline is all that roles see of a statement: its class, and for each role what its patterns say.
+type outline struct {
+	class string
+	facts uint64
 }
 
 // Ruling is what was decided of a statement.
@@ -80,7 +89,7 @@ func (d *decision) compileStatements(until time.Time) *statementRules {
 		return nil
 	}
 	r := &statementRules{decision: d, sources: d.sources, hand: hand, request: d.q.request("run", cedar.Record{}),
-		seed: maphash.MakeSeed(), cache: map[uint64]*judged{}}
+		reads: readBy(hand), seed: maphash.MakeSeed(), cache: map[uint64]*judged{}, known: map[outline]Ruling{}}
 	r.note(d.q.now, until)
 	return r
 }
@@ -117,6 +126,7 @@ func (r *statementRules) leave(now time.Time) {
 	r.sources = left
 	r.note(d.q.now, time.Time{})
 	clear(r.cache)
+	clear(r.known)
 }
 
 func (r *statementRules) hash(s *Statement) uint64 {
@@ -145,24 +155,25 @@ func (s *Statement) like(o *Statement) bool {
 		slices.Equal(s.Tables, o.Tables) && slices.Equal(s.Columns, o.Columns)
 }
 
-// copy is the statement as it can be kept: what it refers to may be written over.
+// copy is the statement as it can be kept: its lists may be written over.
 func (s *Statement) copy() Statement {
-	clone := func(names []string) []string {
-		out := make([]string, len(names))
-		for i, n := range names {
-			out[i] = strings.Clone(n)
-		}
-		return out
-	}
-	return Statement{Class: strings.Clone(s.Class), Tables: clone(s.Tables), Columns: clone(s.Columns),
-		Understood: s.Understood, WholeTable: s.WholeTable, Fingerprint: strings.Clone(s.Fingerprint)}
+	out := *s
+	out.Tables, out.Columns = slices.Clone(s.Tables), slices.Clone(s.Columns)
+	return out
 }
 
-// judge asks Cedar.
+// judge asks Cedar, unless roles alone decide and it was asked about the same facts before.
 func (r *statementRules) judge(s *Statement) (Ruling, *Denial) {
 	t := touchedBy(s)
+	all := r.find(&t)
+	o, plain := r.outline(s, all)
+	if plain {
+		if ruling, ok := r.known[o]; ok {
+			return ruling, nil
+		}
+	}
 	request := r.request
-	request.Context = cedar.NewRecord(r.facts(s, &t))
+	request.Context = cedar.NewRecord(r.facts(s, &t, all))
 	permits := make(cedarPolicies, len(r.sources))
 	for i, source := range r.sources {
 		permits[i] = source.run
@@ -172,74 +183,131 @@ func (r *statementRules) judge(s *Statement) (Ruling, *Denial) {
 		policy, denied := r.whyNot(v, s, &t, request)
 		return Ruling{Policy: policy}, denied
 	}
-	ruling, rows := Ruling{}, int64(-1)
-	for _, source := range r.sources {
-		if !v.permits[source.run.id] {
-			continue
-		}
-		if ruling.Policy == "" {
-			ruling.Policy = source.id
-		}
-		rows = moreRows(rows, source.maxRows())
+	ruling := r.ruling(&v)
+	if plain && len(r.known) < maxCached {
+		r.known[o] = ruling
 	}
-	for _, w := range r.hand {
-		if v.permits[w.id] {
-			if ruling.Policy == "" {
-				ruling.Policy = string(w.id)
-			}
-			rows = 0
-		}
-	}
-	ruling.MaxRows = max(rows, 0)
 	return ruling, nil
 }
 
-// facts are what Cedar is told of a statement. Only hand-written policies need all.
-func (r *statementRules) facts(s *Statement, t *touched) cedar.RecordMap {
-	facts := cedar.RecordMap{
-		"class":       cedar.String(s.Class),
-		"understood":  cedar.Boolean(s.Understood),
-		"whole_table": cedar.Boolean(s.WholeTable),
+// ruling names the first that permits, and the largest limit of rows.
+func (r *statementRules) ruling(v *verdict) Ruling {
+	ruling, rows := Ruling{}, int64(-1)
+	take := func(policy string, limit int64) {
+		if ruling.Policy == "" {
+			ruling.Policy = policy
+		}
+		rows = moreRows(rows, limit)
 	}
-	r.patternFacts(facts, t)
+	for _, source := range r.sources {
+		if v.permits(source.run.id) {
+			take(source.id, source.maxRows())
+		}
+	}
+	for _, w := range r.hand {
+		if v.permits(w.id) {
+			take(string(w.id), 0)
+		}
+	}
+	ruling.MaxRows = max(rows, 0)
+	return ruling
+}
+
+// found is what a role's patterns say of a statement.
+type found struct{ within, deniedTable, deniedColumn bool }
+
+func (r *statementRules) find(t *touched) []found {
+	out := make([]found, len(r.sources))
+	for i, source := range r.sources {
+		if rules := source.role.rules; rules != nil {
+			table, _ := rules.deniedTable(t)
+			column, _ := rules.deniedColumn(t)
+			out[i] = found{rules.outside(t) < 0, table >= 0, column >= 0}
+		}
+	}
+	return out
+}
+
+// outline packs what was found; false: hand-written policies decide as well, or there are too many roles.
+func (r *statementRules) outline(s *Statement, all []found) (outline, bool) {
+	o := outline{class: s.Class}
+	if len(r.hand) > 0 || len(all) > 20 {
+		return o, false
+	}
+	bit := func(b bool) {
+		o.facts <<= 1
+		if b {
+			o.facts |= 1
+		}
+	}
+	bit(s.Understood)
+	bit(s.WholeTable)
+	for _, f := range all {
+		bit(f.within)
+		bit(f.deniedTable)
+		bit(f.deniedColumn)
+	}
+	return o, true
+}
+
+// facts are what Cedar is told of a statement: what roles ask for, and what the hand-written policies read.
+func (r *statementRules) facts(s *Statement, t *touched, all []found) cedar.RecordMap {
+	facts := cedar.RecordMap{
+		"class":          cedar.String(s.Class),
+		"understood":     cedar.Boolean(s.Understood),
+		"whole_table":    cedar.Boolean(s.WholeTable),
+		"within":         r.rolesWhere(all, func(f found) bool { return f.within }),
+		"denied_tables":  r.rolesWhere(all, func(f found) bool { return f.deniedTable }),
+		"denied_columns": r.rolesWhere(all, func(f found) bool { return f.deniedColumn }),
+	}
 	if len(r.hand) == 0 {
 		return facts
 	}
-	maps.Copy(facts, r.decision.q.facts)
-	facts["account"] = cedar.String(r.decision.account)
-	facts["tables"] = cedarStrings(spellings(t.tables))
-	facts["columns"] = cedarStrings(spellings(t.columns))
-	if s.Fingerprint != "" {
+	reads := func(name string) bool { return r.reads == nil || r.reads[name] }
+	for name, value := range r.decision.q.facts {
+		if reads(string(name)) {
+			facts[name] = value
+		}
+	}
+	if reads("account") {
+		facts["account"] = cedar.String(r.decision.account)
+	}
+	if reads("tables") {
+		facts["tables"] = cedarStrings(spellings(t.tables))
+	}
+	if reads("columns") {
+		facts["columns"] = cedarStrings(spellings(t.columns))
+	}
+	if s.Fingerprint != "" && reads("fingerprint") {
 		facts["fingerprint"] = cedar.String(s.Fingerprint)
 	}
 	return facts
 }
 
-// patternFacts are what the roles' patterns say of the statement's tables and columns.
-func (r *statementRules) patternFacts(facts cedar.RecordMap, t *touched) {
-	var within, deniedTables, deniedColumns []string
-	patterns := false
-	for _, source := range r.sources {
-		rules := source.role.rules
-		if rules == nil {
-			continue
-		}
-		patterns = true
-		if rules.outside(t) < 0 {
-			within = append(within, source.role.Name)
-		}
-		if i, _ := rules.deniedTable(t); i >= 0 {
-			deniedTables = append(deniedTables, source.role.Name)
-		}
-		if i, _ := rules.deniedColumn(t); i >= 0 {
-			deniedColumns = append(deniedColumns, source.role.Name)
+// rolesWhere are the names of the roles of whose patterns something is true.
+func (r *statementRules) rolesWhere(all []found, is func(found) bool) cedar.Set {
+	var names []string
+	for i, f := range all {
+		if is(f) {
+			names = append(names, r.sources[i].role.Name)
 		}
 	}
-	if patterns {
-		facts["within"] = cedarStrings(within)
-		facts["denied_tables"] = cedarStrings(deniedTables)
-		facts["denied_columns"] = cedarStrings(deniedColumns)
+	if len(names) == 0 {
+		return cedar.Set{}
 	}
+	return cedarStrings(names)
+}
+
+// readBy is what any of the policies reads of the context; nil: one may read all.
+func readBy(hand []*written) map[string]bool {
+	out := map[string]bool{}
+	for _, w := range hand {
+		if w.reads == nil {
+			return nil
+		}
+		maps.Copy(out, w.reads)
+	}
+	return out
 }
 
 // spellings are the names as policies may ask for them: alone, and with what stands before them.

@@ -146,7 +146,7 @@ func (e *Engine) explainStatement(x *Explanation, p *Permit, s *Statement) *Deni
 	}
 	t := touchedBy(s)
 	request := r.request
-	request.Context = cedar.NewRecord(r.facts(s, &t))
+	request.Context = cedar.NewRecord(r.facts(s, &t, r.find(&t)))
 	for _, source := range r.sources {
 		c := Consideration{Policy: source.id, Effect: "permit", Applies: true, Why: "lets the session be opened and the statement run"}
 		if kind, fails := r.firstFailing(source, request, s); fails {

@@ -45,9 +45,10 @@ func (e *Engine) accountsFor(d *decision, sources []*source) []string {
 // list answers for many resources. What is the same for all of them, Cedar is asked once.
 type list struct {
 	engine  *Engine
-	scope   *scope
 	q       *question
-	sources []*source // that are in force
+	sources []*source     // that are in force
+	hand    []*written    // hand-written policies about the user
+	token   cedarPolicies // the access token's scope
 }
 
 func (e *Engine) newList(id Identity, now time.Time) (*list, error) {
@@ -55,8 +56,9 @@ func (e *Engine) newList(id Identity, now time.Time) (*list, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &list{engine: e, scope: compileScope(&present), q: e.newQuestion(present, nil, &Ask{Now: now})}
+	l := &list{engine: e, q: e.newQuestion(present, nil, &Ask{Now: now}), token: compileScope(&present).rules(true)}
 	l.q.anywhere = true
+	l.hand = e.aboutUser(e.opens, l.q)
 	h := e.users[id.User]
 	l.sources = append(e.inForce(l.q, h.held), e.inForce(l.q, h.granted)...)
 	return l, nil
@@ -76,47 +78,29 @@ func (l *list) accounts(resource string, wanted int) []string {
 			sources = append(sources, s)
 		}
 	}
-	if len(e.opens) == 0 && len(l.scope.open) == 0 {
-		return l.plain(&res, sources, wanted)
+	q := *l.q
+	q.resource = &res
+	hand := e.aboutResource(l.hand, &q)
+	open := e.inOrder(&res, sources, hand)
+	if len(hand) > 0 || len(l.token) > 0 {
+		open = l.judge(&q, open, sources, hand, wanted)
 	}
-	return l.judged(&res, sources, wanted)
+	return open[:min(len(open), wanted)]
 }
 
-// plain lists the accounts where nothing but roles and grants has a say.
-func (l *list) plain(res *Resource, sources []*source, wanted int) []string {
+// judge leaves those of the accounts that Cedar lets open, the first ones that are wanted.
+func (l *list) judge(q *question, accounts []string, sources []*source, hand []*written, wanted int) []string {
+	given := accountsOf(q.resource, sources)
 	var out []string
-	for _, s := range sources {
-		for _, account := range s.accountsAt(res) {
-			if len(out) < wanted && !slices.Contains(out, account) {
-				out = append(out, account)
-			}
-		}
-		if len(out) == wanted {
-			break
-		}
-	}
-	return out
-}
-
-// judged asks Cedar about each account.
-func (l *list) judged(res *Resource, sources []*source, wanted int) []string {
-	e, q := l.engine, *l.q
-	q.resource = res
-	hand := e.about(e.opens, &q)
-	token := l.scope.rules(true)
-	var out []string
-	for _, account := range e.tries(&q, "", sources, hand) {
+	for _, account := range accounts {
 		if len(out) == wanted {
 			break
 		}
 		var permits cedarPolicies
-		for _, s := range sources {
-			if slices.Contains(s.accountsAt(res), account) {
-				permits = cedarPolicies{l.engine.listed}
-				break
-			}
+		if slices.Contains(given, account) {
+			permits = cedarPolicies{l.engine.listed}
 		}
-		if e.ask(permits, hand, token, q.open(account), true).allowed {
+		if l.engine.ask(permits, hand, l.token, q.open(account), true).allowed {
 			out = append(out, account)
 		}
 	}

@@ -90,10 +90,10 @@ func (e *Engine) holds(p *cedarPolicy, r cedar.Request) bool {
 // verdict is what Cedar made of a list of policies.
 type verdict struct {
 	allowed bool
-	permits map[cedar.PolicyID]bool // those that permit, if allowed
-	forbid  *written                // the first that forbids
-	broken  string                  // what is wrong with it, if it forbids because it could not be evaluated
-	scoped  bool                    // the access token's scope forbids
+	reasons []cedar.DiagnosticReason // the policies that permit, if allowed, in the order in which they were asked
+	forbid  *written                 // the first that forbids
+	broken  string                   // what is wrong with it, if it forbids because it could not be evaluated
+	scoped  bool                     // the access token's scope forbids
 }
 
 // ask asks Cedar. A forbid that cannot be evaluated forbids: Cedar would leave it out, and a door that should be shut
@@ -124,12 +124,19 @@ func (e *Engine) ask(permits cedarPolicies, hand []*written, token cedarPolicies
 		}
 	}
 	if v.allowed {
-		v.permits = make(map[cedar.PolicyID]bool, len(diagnostic.Reasons))
-		for _, reason := range diagnostic.Reasons {
-			v.permits[reason.PolicyID] = true
-		}
+		v.reasons = diagnostic.Reasons
 	}
 	return v
+}
+
+// permits says whether the policy is among those that permit. It is to be called in the order in which policies were
+// asked: each found is passed over from then on.
+func (v *verdict) permits(id cedar.PolicyID) bool {
+	if len(v.reasons) == 0 || v.reasons[0].PolicyID != id {
+		return false
+	}
+	v.reasons = v.reasons[1:]
+	return true
 }
 
 func reasons(d cedar.Diagnostic, id cedar.PolicyID) bool {
@@ -143,10 +150,21 @@ func reasons(d cedar.Diagnostic, id cedar.PolicyID) bool {
 
 // about are the hand-written policies of the list whose heads are about this user and resource.
 func (e *Engine) about(list []*written, q *question) []*written {
+	return e.aboutResource(e.aboutUser(list, q), q)
+}
+
+func (e *Engine) aboutUser(list []*written, q *question) []*written {
+	return e.filter(list, q, func(w *written) *cedarPolicy { return w.whom })
+}
+
+func (e *Engine) aboutResource(list []*written, q *question) []*written {
+	return e.filter(list, q, func(w *written) *cedarPolicy { return w.what })
+}
+
+func (e *Engine) filter(list []*written, q *question, head func(*written) *cedarPolicy) []*written {
 	var out []*written
-	r := q.request("open", cedar.Record{})
 	for _, w := range list {
-		if e.holds(&w.scope, r) {
+		if p := head(w); p == nil || e.holds(p, q.request("open", cedar.Record{})) {
 			out = append(out, w)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cedar-policy/cedar-go"
@@ -261,11 +260,26 @@ func (s *source) by() string {
 	return "role " + s.role.Name
 }
 
-func joinNetworks(networks []string) string { return strings.Join(networks, ", ") }
-
 // bitset is a set of small numbers.
 type bitset []uint64
 
 func newBitset(n int) bitset    { return make(bitset, (n+63)/64) }
 func (b bitset) add(i int)      { b[i/64] |= 1 << (i % 64) }
 func (b bitset) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
+
+func (b bitset) fill() {
+	for i := range b {
+		b[i] = ^uint64(0)
+	}
+}
+
+// keep takes out what is not in other; a nil other is empty.
+func (b bitset) keep(other bitset) {
+	for i := range b {
+		if other == nil {
+			b[i] = 0
+		} else {
+			b[i] &= other[i]
+		}
+	}
+}

@@ -58,10 +58,12 @@ type written struct {
 	line   int
 	forbid bool
 	reason string // the annotation @reason: words for the person
-	// scope is the policy's head alone: whom and what it is about. It permits, so that it can be asked.
-	scope       cedarPolicy
-	opens, runs bool // it may be about the action
-	clock       bool // it looks at the time
+	// whom and what are the principal and the resource of the policy's head. They permit, so that they can be asked; nil:
+	// it is about all.
+	whom, what  *cedarPolicy
+	reads       map[string]bool // what it reads of the context; nil: it may read all
+	opens, runs bool            // it may be about the action
+	clock       bool            // it looks at the time
 	zones       []string
 }
 
@@ -113,9 +115,17 @@ func readWritten(name string, n int, parsed *cedar.Policy) (*written, error) {
 	if err := use.problem(w.opens); err != nil {
 		return nil, err
 	}
+	w.reads = use.reads()
 	w.clock, w.zones = use.clock, slices.Sorted(maps.Keys(use.zones))
-	head := &xast.Policy{Effect: xast.EffectPermit, Principal: tree.Principal, Action: xast.ScopeTypeAll{}, Resource: tree.Resource}
-	w.scope = cedarPolicy{w.id, cedar.NewPolicyFromAST((*ast.Policy)(head))}
+	all := xast.ScopeTypeAll{}
+	head := func(principal xast.IsPrincipalScopeNode, resource xast.IsResourceScopeNode) *cedarPolicy {
+		if principal == all && resource == all {
+			return nil
+		}
+		head := &xast.Policy{Effect: xast.EffectPermit, Principal: principal, Action: all, Resource: resource}
+		return &cedarPolicy{w.id, cedar.NewPolicyFromAST((*ast.Policy)(head))}
+	}
+	w.whom, w.what = head(tree.Principal, all), head(all, tree.Resource)
 	return w, nil
 }
 
@@ -126,7 +136,29 @@ type usage struct {
 	guarded map[string]bool      // those whose being there is asked for
 	zones   map[string]bool
 	clock   bool
+	whole   int   // how often the context stands somewhere, less how often an attribute of it does
 	err     error // the first problem
+}
+
+// reads are the attributes of the context that the policy may read; nil: all, since it does something else with it.
+func (u *usage) reads() map[string]bool {
+	if u.whole != 0 {
+		return nil
+	}
+	out := map[string]bool{}
+	note := func(path string) {
+		if name, ok := strings.CutPrefix(path, "context."); ok {
+			name, _, _ = strings.Cut(name, ".")
+			out[name] = true
+		}
+	}
+	for path := range u.named {
+		note(path)
+	}
+	for path := range u.guarded {
+		note(path)
+	}
+	return out
 }
 
 func (u *usage) fail(format string, args ...any) {
@@ -188,10 +220,18 @@ func (u *usage) entityType(t cedar.EntityType, allowed ...cedar.EntityType) {
 // look is called for every part of a condition.
 func (u *usage) look(n xast.IsNode) bool {
 	switch n := n.(type) {
+	case xast.NodeTypeVariable:
+		if n.Name == "context" {
+			u.whole++
+		}
 	case xast.NodeTypeAccess:
-		u.reads(n.Arg, string(n.Value))
+		u.read(n.Arg, string(n.Value))
 	case xast.NodeTypeHas:
-		if path := pathOf(n.Arg); path != "" {
+		path := pathOf(n.Arg)
+		if path == "context" {
+			u.whole--
+		}
+		if path != "" {
 			u.known(path, string(n.Value))
 			u.guarded[path+"."+string(n.Value)] = true
 		}
@@ -207,9 +247,12 @@ func (u *usage) look(n xast.IsNode) bool {
 	return true
 }
 
-// reads notes that an attribute is read.
-func (u *usage) reads(of xast.IsNode, name string) {
+// read notes that an attribute is read.
+func (u *usage) read(of xast.IsNode, name string) {
 	path := pathOf(of)
+	if path == "context" {
+		u.whole--
+	}
 	if path == "" {
 		return
 	}
@@ -275,7 +318,7 @@ func (u *usage) problem(opens bool) error {
 		switch {
 		case u.guarded[path]:
 		case a.optional:
-			u.fail("%s may be missing; ask for it first: %s has %s && ...", path, on, label(name))
+			u.fail("%s may be missing; ask for it first: %s has %s && ...", path, on, quoteLabel(name))
 		case a.runOnly && opens:
 			u.fail(`%s is known of statements only; write action == Action::"run" into the policy's head, or ask first: context has %s && ...`, path, name)
 		}
@@ -292,7 +335,7 @@ func cutLast(path string) (before, last string, ok bool) {
 	return path[:max(i, 0)], path[i+1:], i >= 0
 }
 
-func label(name string) string {
+func quoteLabel(name string) string {
 	if regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
 		return name
 	}

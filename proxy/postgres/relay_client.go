@@ -160,8 +160,8 @@ func (r *relay) query(body []byte, size int) error {
 // describeText gives a statement what its text tells.
 func describeText(s *proxy.Statement, f *sqltext.Facts) {
 	s.Tables, s.Columns, s.Fingerprint = f.Tables, f.Columns, f.Fingerprint
-	s.Understood, s.WholeTable = f.Understood, f.WholeTable
 	s.Class = sqltext.Stronger(s.Class, f.Calls)
+	s.Understood, s.WholeTable = f.Understood, f.WholeTable || !f.Parsed && s.Class == sqltext.Write
 }
 
 // begin records a statement, which executes p unless that is nil, and lets it pass, or prepares what stands in for it.

@@ -20,7 +20,8 @@ type Facts struct {
 	// function that is not known to be harmless. What views, triggers, rules and defaults of the store's add, no text tells.
 	Understood bool
 	// WholeTable says that an UPDATE or DELETE has no condition or one that holds for every row by its constants alone
-	// (WHERE true OR a = 1) or by comparing a column with itself, a MERGE likewise, or that a table is truncated.
+	// (WHERE true OR a = 1) or by comparing a column with itself, a MERGE likewise, or that a table is truncated; and that it is a DO, CALL or
+	// EXECUTE, which may do so.
 	WholeTable bool
 	// Calls is the class that the statement has by the functions of PostgreSQL's own that it calls and by the server's
 	// files that it copies, where that is stronger than read: Write, Admin, or empty.

@@ -33,7 +33,7 @@ func (p *parser) statement() {
 		p.at++
 		p.declare()
 	case "execute", "do", "call", "import":
-		p.opaque = true
+		p.opaque, p.whole = true, true
 		p.skipStatement()
 	case "set":
 		p.at++

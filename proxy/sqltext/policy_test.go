@@ -62,7 +62,7 @@ func TestWholeTable(t *testing.T) {
 		"delete from t using u": true, "delete from t using u where t.a = u.a": false, "update t set a = u.b from u": true,
 		"with x as (delete from t returning a) select a from x": true, "with x as (delete from t where a = 1 returning a) select a from x": false,
 		"with x as (select a from u) update t set a = 1": true, "explain analyze delete from t": true, "prepare transaction as delete from t": true, "prepare s as delete from t": true,
-		"copy (delete from t returning a) to stdout": true, "select 1; delete from t": true, "truncate t": true, "insert into t values (1)": false,
+		"copy (delete from t returning a) to stdout": true, "select 1; delete from t": true, "truncate t": true, "do $$ x $$": true, "call p()": true, "execute s": true, "insert into t values (1)": false,
 		"insert into t values (1) on conflict (a) do update set a = 2": false, "select a from t": false, "select a from t for update": false,
 		"merge into t using s on true when matched then delete":                            true,
 		"merge into t using s on t.a = s.a when matched then delete":                       false,

@@ -117,13 +117,19 @@ func (p provisioner) get(ctx context.Context, snap *snapshot, kind scim.Kind, id
 
 // Create implements scim.Directory. A user who is there already without being the directory's becomes the directory's.
 func (p provisioner) Create(ctx context.Context, kind scim.Kind, d scim.Document) (scim.Object, error) {
-	o, err := p.put(ctx, kind, "", 0, d)
-	return o, asSCIM(err)
+	return p.putAgain(ctx, kind, "", 0, d)
 }
 
 // Replace implements scim.Directory.
 func (p provisioner) Replace(ctx context.Context, kind scim.Kind, id string, version int64, d scim.Document) (scim.Object, error) {
-	o, err := p.put(ctx, kind, id, version, d)
+	return p.putAgain(ctx, kind, id, version, d)
+}
+
+func (p provisioner) putAgain(ctx context.Context, kind scim.Kind, id string, version int64, d scim.Document) (o scim.Object, err error) {
+	err = again(ctx, func() error {
+		o, err = p.put(ctx, kind, id, version, d)
+		return err
+	})
 	return o, asSCIM(err)
 }
 
@@ -278,7 +284,7 @@ func truncate(text string) string {
 
 // Delete implements scim.Directory.
 func (p provisioner) Delete(ctx context.Context, kind scim.Kind, id string, version int64) error {
-	return asSCIM(p.delete(ctx, kind, id, version))
+	return asSCIM(again(ctx, func() error { return p.delete(ctx, kind, id, version) }))
 }
 
 func (p provisioner) delete(ctx context.Context, kind scim.Kind, id string, version int64) error {

@@ -16,7 +16,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"unicode"
 	"unicode/utf8"
 
@@ -173,12 +172,12 @@ func (s *Store) Names() ([]string, error) {
 func (s *Store) change(apply func(map[string]record) error) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lock, err := os.OpenFile(s.path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(s.path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("open lock of sealed store: %w", err)
 	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if err := lock(file); err != nil {
 		return fmt.Errorf("lock sealed store: %w", err)
 	}
 	all, err := s.load()

@@ -22,13 +22,16 @@ func PreferredPort(resource string) int {
 	return firstPort + int(hash.Sum32()%portCount)
 }
 
-// Listen listens on 127.0.0.1 at the resource's preferred port, or the next free one of the range. The caller compares
-// with PreferredPort to tell the person.
-func Listen(ctx context.Context, resource string) (*net.TCPListener, error) {
-	preferred := PreferredPort(resource)
+// ListenFrom listens on 127.0.0.1 at the preferred port, or the next free one of the range. The caller compares the two
+// to tell the person.
+func ListenFrom(ctx context.Context, preferred int) (*net.TCPListener, error) {
 	var taken error
 	for i := range portCount {
-		l, err := ListenOn(ctx, firstPort+(preferred-firstPort+i)%portCount)
+		port := preferred
+		if i > 0 {
+			port = firstPort + ((preferred-firstPort+i)%portCount+portCount)%portCount
+		}
+		l, err := ListenOn(ctx, port)
 		if err == nil {
 			return l, nil
 		}

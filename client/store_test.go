@@ -141,7 +141,7 @@ func TestListenTakesTheNextPortWhenItsOwnIsTaken(t *testing.T) {
 	// Any resource will do whose own port is free on this machine just now.
 	for i := range 100 {
 		name := fmt.Sprint("resource-", i)
-		first, err := client.Listen(t.Context(), name)
+		first, err := client.ListenFrom(t.Context(), client.PreferredPort(name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +149,7 @@ func TestListenTakesTheNextPortWhenItsOwnIsTaken(t *testing.T) {
 		if port(first) != client.PreferredPort(name) {
 			continue
 		}
-		second, err := client.Listen(t.Context(), name)
+		second, err := client.ListenFrom(t.Context(), client.PreferredPort(name))
 		if err != nil {
 			t.Fatal(err)
 		}

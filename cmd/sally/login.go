@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/sallyport/sallyport/client"
+	"github.com/sallyport/sallyport/client/agent"
 )
 
 // loginFlags are the choices of `sally login`.
@@ -269,6 +270,9 @@ func newLogoutCommand() *cobra.Command {
 			for _, name := range names {
 				endSession(cmd.Context(), store, name)
 				if err := store.Remove(name); err != nil {
+					return err
+				}
+				if err := forgetAtAgent(cmd.Context(), agent.PlaceOf(store), name); err != nil {
 					return err
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "Signed out of %s: certificate, key and token are gone from this machine.\n", name)

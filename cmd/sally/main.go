@@ -50,6 +50,8 @@ never see a password; every statement is recorded before it runs; security searc
 		SilenceErrors: true,
 	}
 	root.AddCommand(newServerCommand(), newGatewayCommand(), newConfigCommand(), newAdminCommand(), newAuditCommand(), newLoginCommand(),
-		newLogoutCommand(), newStatusCommand(), newLsCommand(), newConnectCommand(), newPsqlCommand(), newOpenAPICommand())
+		newLogoutCommand(), newStatusCommand(), newLsCommand(), newConnectCommand(), newPsqlCommand(), newOpenAPICommand(),
+		newAgentCommand(), newDisconnectCommand(), newReadyCommand(), newOpenCommand(), newDBCommand(), newDoctorCommand(),
+		newUpdateCompletionsCommand())
 	return root
 }

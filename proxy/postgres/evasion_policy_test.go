@@ -3,7 +3,6 @@ package postgres
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -26,6 +25,8 @@ const canary = "CANARY"
 // stage is the database of the corpus. The account app owns what it needs to do anything with it; elsewhere holds what
 // others have made, and let app use.
 const stage = `
+	DROP SCHEMA IF EXISTS public, vault, v, evil, elsewhere CASCADE;
+	CREATE SCHEMA public AUTHORIZATION app;
 	CREATE SCHEMA vault AUTHORIZATION app;
 	CREATE SCHEMA evil AUTHORIZATION app;
 	CREATE TABLE vault.secrets (id int PRIMARY KEY, name text);
@@ -51,7 +52,7 @@ const stage = `
 	CREATE TABLE evil.scratch (t text); INSERT INTO evil.scratch VALUES ('CANARY of another schema');
 	ALTER TABLE evil.scratch OWNER TO app;
 	ALTER TABLE vault.secrets OWNER TO app; ALTER TABLE orders OWNER TO app; ALTER TABLE scratch OWNER TO app; ALTER TABLE evil.orders OWNER TO app;
-	ANALYZE;
+	ANALYZE vault.secrets, orders;
 `
 
 // protected is a digest of everything that the rules of the corpus keep from being changed.
@@ -95,27 +96,17 @@ func (t trick) because(why string) trick {
 // database tell what happened. The corpus only grows.
 func TestPolicyEvasion(t *testing.T) {
 	pg, store, secret := testStore(t, servers.PostgresOptions{})
-	admin := adminConn(t, pg, "postgres")
-	if _, err := admin.Exec(t.Context(), "CREATE DATABASE stage OWNER app"); err != nil {
-		t.Fatal(err)
-	}
-	build := adminConn(t, pg, "stage")
-	if _, err := build.Exec(t.Context(), stage, pgx.QueryExecModeSimpleProtocol); err != nil {
-		t.Fatal(err)
-	}
-	build.Close(t.Context())
+	oracle := adminConn(t, pg, "orders")
 	g := proxytest.Start(t, proxytest.Options{Protocol: New(1 << 20), Store: store, Secret: secret})
-	for i, trick := range tricks() {
+	for _, trick := range tricks() {
 		t.Run(trick.name, func(t *testing.T) {
 			play := func(rules *access.StatementRules) (leaked bool, said string) {
-				name := fmt.Sprintf("stage%d_%t", i, rules != nil)
-				if _, err := admin.Exec(t.Context(), "CREATE DATABASE "+name+" TEMPLATE stage OWNER app"); err != nil {
+				if _, err := oracle.Exec(t.Context(), stage, pgx.QueryExecModeSimpleProtocol); err != nil {
 					t.Fatal(err)
 				}
 				g.Govern(t, access.Role{Statements: rules})
-				oracle := adminConn(t, pg, name)
 				before := digest(t, oracle)
-				heard := trick.play(t, g, name)
+				heard := trick.play(t, g)
 				return bytes.Contains(heard, []byte(canary)) || bytes.Contains(heard, []byte("43414e415259")) || digest(t, oracle) != before, words(heard)
 			}
 			if leaked, said := play(nil); !leaked {
@@ -155,7 +146,7 @@ func digest(t *testing.T, conn *pgx.Conn) (sum string) {
 }
 
 // play sends the trick's messages and returns everything that the gateway has answered.
-func (x trick) play(t *testing.T, g *proxytest.Gateway, database string) []byte {
+func (x trick) play(t *testing.T, g *proxytest.Gateway) []byte {
 	t.Helper()
 	conn, err := net.Dial("tcp", g.Native)
 	if err != nil {
@@ -168,7 +159,7 @@ func (x trick) play(t *testing.T, g *proxytest.Gateway, database string) []byte 
 	var heard bytes.Buffer
 	w := &wire{t: t, conn: conn, Frontend: pgproto3.NewFrontend(io.TeeReader(conn, &heard), conn)}
 	w.send(&pgproto3.StartupMessage{ProtocolVersion: pgproto3.ProtocolVersionNumber,
-		Parameters: map[string]string{"user": proxytest.User + "#" + g.Store.Name, "database": database}})
+		Parameters: map[string]string{"user": proxytest.User + "#" + g.Store.Name, "database": "orders"}})
 	w.receive()
 	w.send(&pgproto3.PasswordMessage{Password: proxytest.Token})
 	if !w.untilReady(1) {

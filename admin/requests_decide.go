@@ -65,16 +65,24 @@ func (s *Service) ask(ctx context.Context, in requestInput) (access.Request, err
 		return r, err
 	}
 	grant := s.approved(&r)
-	if err := s.record(ctx, act{action: "requests.create", target: r.ID, after: r}); err != nil {
-		return access.Request{}, err
-	}
-	_, err = s.change(ctx, act{action: "grants.create", target: grant.ID, after: grant}, func(ctx context.Context) error {
+	err = s.grantBy(ctx, act{action: "requests.create", target: r.ID, after: r}, &r, grant, func(ctx context.Context) error {
 		return s.store.AddRequest(ctx, r, &grant)
 	})
-	if err == nil {
-		s.announceRequest(ctx, &r)
-	}
 	return r, err
+}
+
+// grantBy carries out the act by which a request leads to its grant. Both are recorded before either is kept.
+func (s *Service) grantBy(ctx context.Context, a act, r *access.Request, g access.Grant, keep func(context.Context) error) error {
+	_, err := s.change(ctx, a, func(ctx context.Context) error {
+		if err := s.record(ctx, act{action: "grants.create", target: g.ID, after: g}); err != nil {
+			return err
+		}
+		return keep(ctx)
+	})
+	if err == nil {
+		s.announceRequest(ctx, r)
+	}
+	return err
 }
 
 func (s *Service) newRequest(user string, role *access.Role, in requestInput) (access.Request, error) {
@@ -190,15 +198,9 @@ func (s *Service) settle(ctx context.Context, a act, after access.Request, versi
 	after.Duration = min(after.Duration, access.Duration(rule.Longest())) // the rule may have become stricter
 	grant := s.approved(&after)
 	a.after = after
-	if err := s.record(ctx, a); err != nil {
-		return access.Request{}, err
-	}
-	_, err := s.change(ctx, act{action: "grants.create", target: grant.ID, after: grant}, func(ctx context.Context) error {
+	err := s.grantBy(ctx, a, &after, grant, func(ctx context.Context) error {
 		return s.store.ReplaceRequest(ctx, after, version, &grant)
 	})
-	if err == nil {
-		s.announceRequest(ctx, &after)
-	}
 	return after, err
 }
 

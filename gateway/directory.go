@@ -82,6 +82,9 @@ func (d *Directory) Apply(e *access.Engine) []access.Cut {
 	return d.review()
 }
 
+// hold keeps e, by which nothing is decided before Apply: so that it is known for what the refusal is meant.
+func (d *Directory) hold(e *access.Engine) { d.engine.Store(e) }
+
 // Refuse answers everything with the denial and ends all sessions, until the next Apply.
 func (d *Directory) Refuse(denial *access.Denial) []access.Cut {
 	d.mu.Lock()

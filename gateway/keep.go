@@ -74,6 +74,7 @@ func (l *Link) recall() {
 	l.mu.Lock()
 	l.engine = engine
 	l.mu.Unlock()
+	l.directory.hold(engine)
 	if err := l.recallHeartbeat(snapshot.Generation); err != nil {
 		l.log.Info("no heartbeat counts", "reason", err)
 	}

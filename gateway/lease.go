@@ -36,7 +36,7 @@ func (l *lease) renew(issued time.Time, limit time.Duration) {
 	if issued.After(l.heard) {
 		l.heard, l.limit = issued, limit
 	}
-	if l.nowLocked().Before(issued) { // this machine's time passes more slowly
+	if !l.control.IsZero() && l.nowLocked().Before(issued) { // this machine's time passes more slowly
 		l.control, l.at = issued, l.lived()
 	}
 }

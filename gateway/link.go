@@ -69,6 +69,7 @@ func OpenLink(o LinkOptions) *Link {
 		lease: &lease{lived: o.Lived, most: o.OfflineLimit}, reports: newReporter()}
 	l.secrets = &remoteSecrets{link: l}
 	l.setIdentity(o.Identity)
+	l.directory.refusal.Store(l.waiting())
 	l.recall()
 	l.enforce()
 	return l
@@ -135,7 +136,7 @@ func (l *Link) enforce() {
 	case l.revoked.Load():
 		reason = stale("the gateway %s was removed by an admin; use another", l.Gateway())
 	case heard.IsZero() || l.engine == nil:
-		reason = stale("the gateway %s waits for word from its control plane; try again, or use another", l.Gateway())
+		reason = l.waiting()
 	case l.lease.left() <= 0:
 		reason = stale("the gateway %s has not heard from its control plane since %s, longer than %s, so it lets nobody in; use another, or tell an operator of Sallyport",
 			l.Gateway(), heard.UTC().Format(time.RFC3339), limit)
@@ -152,6 +153,10 @@ func (l *Link) enforce() {
 		l.reports.noteApplied(l.engine.Snapshot().Generation, l.directory.Apply(l.engine), l.wall())
 		l.log.Info("this gateway lets people in", "generation", l.engine.Snapshot().Generation)
 	}
+}
+
+func (l *Link) waiting() *access.Denial {
+	return stale("the gateway %s waits for word from its control plane; try again, or use another", l.Gateway())
 }
 
 func stale(format string, args ...any) *access.Denial {
@@ -190,9 +195,11 @@ func (l *Link) takeSnapshot(signed link.Signed) error {
 	}
 	l.mu.Lock()
 	l.engine = engine
-	if l.open { // else the heartbeat that follows opens
+	if l.open {
 		cuts := l.directory.Apply(engine)
 		l.reports.noteApplied(snapshot.Generation, cuts, l.wall())
+	} else {
+		l.directory.hold(engine) // the heartbeat that follows opens
 	}
 	l.mu.Unlock()
 	l.keepSnapshot(signed)

@@ -1,0 +1,304 @@
+// Package gateways runs a control plane with several gateways, each a process of its own, before a real PostgreSQL.
+package gateways
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sallyport/sallyport/client"
+	"github.com/sallyport/sallyport/test/servers"
+)
+
+const (
+	resource    = "orders-db"
+	stopGrace   = 20 * time.Second
+	patience    = 30 * time.Second
+	lookAgainIn = 20 * time.Millisecond
+)
+
+// world is a control plane with gateways and one resource that its people may open.
+type world struct {
+	t        *testing.T
+	ctx      context.Context
+	bin, dir string
+	sally    *servers.Sally
+	pg       *servers.Postgres
+	links    string // host:port where gateways hang on
+	args     []string
+	gateways map[string]*gatewayProcess
+}
+
+// gatewayProcess is a running `sally gateway`.
+type gatewayProcess struct {
+	name, tunnel, dir, log string
+	args                   []string
+	process                *servers.Process
+}
+
+// newWorld starts a control plane and a PostgreSQL for many sessions. args are the control plane's.
+func newWorld(t *testing.T, config string) *world {
+	t.Helper()
+	w := &world{t: t, ctx: t.Context(), dir: t.TempDir(), bin: servers.BuildSally(t), gateways: map[string]*gatewayProcess{}}
+	t.Setenv("XDG_CONFIG_HOME", filepath.Join(w.dir, "config"))
+	w.pg = servers.StartPostgres(t, servers.PostgresOptions{
+		HBA:    []string{"local all all trust", "host all all 127.0.0.1/32 trust"},
+		Config: map[string]string{"max_connections": "1200", "shared_buffers": "32MB"},
+	})
+	w.links = freeAddress(t)
+	w.args = []string{"--listen-gateways", w.links}
+	if config != "" {
+		path := filepath.Join(w.dir, "sally.yaml")
+		if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.args = append(w.args, "--config", path)
+	}
+	w.start()
+	t.Cleanup(func() { _ = w.sally.Kill() })
+	w.admin("a-password-nobody-sees", "credentials", "add", "orders-app", "--source", "sealed", "--username", "postgres", "--password-stdin")
+	w.admin("", "resources", "add", resource, "--protocol", "postgres", "--address", w.pg.Addr(), "--database", "postgres",
+		"--ssl-mode", "disable", "--account", "app=orders-app")
+	w.admin("", "roles", "add", "developers", "--resource", resource, "--account", "app")
+	return w
+}
+
+// start starts the control plane, over what it left when it ran before.
+func (w *world) start() {
+	w.t.Helper()
+	sally, err := servers.RunSally(w.ctx, w.bin, filepath.Join(w.dir, "control"), w.args...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.sally = sally
+}
+
+func (w *world) admin(stdin string, args ...string) string {
+	w.t.Helper()
+	out, err := w.sally.Run(w.ctx, strings.NewReader(stdin), append([]string{"admin"}, args...)...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return strings.TrimSpace(out)
+}
+
+// addGateway enrols a gateway that reaches its control plane at one of the servers, and starts it.
+func (w *world) addGateway(name string, controls ...string) *gatewayProcess {
+	w.t.Helper()
+	g := &gatewayProcess{name: name, tunnel: freeAddress(w.t), dir: filepath.Join(w.dir, name), log: filepath.Join(w.dir, name+".log")}
+	token := filepath.Join(w.dir, name+".token")
+	if err := os.WriteFile(token, []byte(w.admin("", "gateways", "add", name, "--tunnel", g.tunnel)), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	g.args = []string{"gateway", "--data-dir", g.dir, "--join-file", token, "--listen-tunnel", g.tunnel, "--listen-postgres", "off"}
+	for _, control := range controls {
+		g.args = append(g.args, "--server", "https://"+control)
+	}
+	w.gateways[name] = g
+	w.run(g)
+	w.eventually("the gateway is connected", func() bool { return w.status(name).Current })
+	return g
+}
+
+// run starts a gateway's process; it is ended with the test.
+func (w *world) run(g *gatewayProcess) {
+	w.t.Helper()
+	p, err := servers.Start(servers.Command{Path: w.bin, Args: g.args, LogFile: g.log})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	g.process = p
+	w.t.Cleanup(func() {
+		_ = p.Kill()
+		if w.t.Failed() {
+			text, _ := os.ReadFile(g.log)
+			w.t.Logf("%s:\n%s", g.name, text)
+		}
+	})
+	w.eventually("the gateway listens", func() bool {
+		conn, err := net.DialTimeout("tcp", g.tunnel, time.Second)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	})
+}
+
+type status struct {
+	Name, State string
+	Current     bool
+	Sessions    int
+}
+
+// status is what the control plane knows of a gateway.
+func (w *world) status(name string) status {
+	w.t.Helper()
+	var all []status
+	if err := json.Unmarshal([]byte(w.admin("", "gateways", "list", "-o", "json")), &all); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, s := range all {
+		if s.Name == name {
+			return s
+		}
+	}
+	w.t.Fatalf("no gateway %s", name)
+	return status{}
+}
+
+// awaitRules waits until every gateway decides by the newest rules.
+func (w *world) awaitRules() {
+	w.t.Helper()
+	for name := range w.gateways {
+		w.eventually("the gateway has the newest rules", func() bool { return w.status(name).Current })
+	}
+}
+
+// sessions are the IDs of those that are listed.
+func (w *world) sessions() []string {
+	w.t.Helper()
+	var all []struct{ ID string }
+	if err := json.Unmarshal([]byte(w.admin("", "sessions", "list", "-o", "json")), &all); err != nil {
+		w.t.Fatal(err)
+	}
+	var ids []string
+	for _, s := range all {
+		ids = append(ids, s.ID)
+	}
+	return ids
+}
+
+// person is somebody with a certificate.
+type person struct {
+	w      *world
+	name   string
+	dialer *client.Dialer
+}
+
+// onboard makes a person who may open the resource.
+func (w *world) onboard(name string) *person {
+	w.t.Helper()
+	w.admin("", "users", "add", name, "--role", "developers")
+	var token struct{ Token string }
+	if err := json.Unmarshal([]byte(w.admin("", "tokens", "add", name, "--expires", "1h", "-o", "json")), &token); err != nil {
+		w.t.Fatal(err)
+	}
+	return w.certify(name, token.Token)
+}
+
+// certify gets the person a certificate.
+func (w *world) certify(name, token string) *person {
+	w.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	body, err := json.Marshal(map[string]string{"public_key": string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(w.ctx, http.MethodPost, "http://"+w.sally.Web+"/api/v1/certificates", bytes.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var answer struct {
+		Certificate, CA string
+		Expires         time.Time
+	}
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || res.StatusCode != http.StatusCreated {
+		w.t.Fatalf("certificate: %s, %v", res.Status, err)
+	}
+	dialer, err := client.NewDialer(&client.Profile{User: name, Certificate: answer.Certificate, CA: answer.CA, Expires: answer.Expires,
+		Key: string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))}, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return &person{w: w, name: name, dialer: dialer}
+}
+
+// connect opens a session through the gateway's tunnel.
+func (p *person) connect(g *gatewayProcess) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig("host=tunnel user=app database=postgres sslmode=disable")
+	if err != nil {
+		return nil, err
+	}
+	config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"127.0.0.1"}, nil }
+	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return p.dialer.Dial(ctx, resource, g.tunnel)
+	}
+	ctx, cancel := context.WithTimeout(p.w.ctx, patience)
+	defer cancel()
+	return pgx.ConnectConfig(ctx, config)
+}
+
+func (p *person) mustConnect(g *gatewayProcess) *pgx.Conn {
+	p.w.t.Helper()
+	conn, err := p.connect(g)
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	p.w.t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+func (w *world) eventually(what string, check func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(patience); !check(); time.Sleep(lookAgainIn) {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("not within %s: %s", patience, what)
+		}
+	}
+}
+
+// freeAddress is a free port of this machine's.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func wantWords(t *testing.T, err error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("want an error, have none")
+	}
+	for _, word := range words {
+		if !strings.Contains(fmt.Sprint(err), word) {
+			t.Errorf("error %q does not say %q", err, word)
+		}
+	}
+}

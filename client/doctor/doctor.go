@@ -118,7 +118,7 @@ func (d Patient) server(ctx context.Context, p *client.Profile) []Finding {
 			way = "ahead of"
 		}
 		findings = append(findings, wrong("clock", "set the clock of this machine, or have it set by NTP",
-			"the clock of this machine is %v %s the server's, so certificates may seem to have ended or not to have begun", skew.Abs(), way))
+			"the clock of this machine is about %v %s the server's, so certificates may seem to have ended or not to have begun", skew.Abs().Round(time.Minute), way))
 	} else {
 		findings = append(findings, right("clock", "the clock of this machine agrees with the server's"))
 	}

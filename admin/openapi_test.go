@@ -28,6 +28,26 @@ var routes = []struct{ method, path, level string }{
 	{"POST", "/sign-in/workload", "anyone"},
 	{"POST", "/sign-out", "user"},
 	{"GET", "/me", "user"},
+	{"GET", "/me/roles", "user"},
+	{"GET", "/me/sessions", "user"},
+	{"DELETE", "/me/sessions/{id}", "user"},
+	{"GET", "/me/tokens", "user"},
+	{"DELETE", "/me/tokens/{id}", "user"},
+	{"GET", "/me/passkeys", "user"},
+	{"POST", "/me/passkeys/challenge", "user"},
+	{"POST", "/me/passkeys", "user"},
+	{"PUT", "/me/passkeys/{id}", "user"},
+	{"DELETE", "/me/passkeys/{id}", "user"},
+	{"POST", "/me/step-up/challenge", "user"},
+	{"POST", "/me/step-up", "user"},
+	{"POST", "/sign-in/passkey/challenge", "anyone"},
+	{"POST", "/sign-in/passkey", "anyone"},
+	{"POST", "/sign-in/password", "anyone"},
+	{"GET", "/passwords", "reader"},
+	{"PUT", "/users/{name}/password", "admin"},
+	{"DELETE", "/users/{name}/password", "admin"},
+	{"GET", "/users/{name}/passkeys", "reader"},
+	{"DELETE", "/users/{name}/passkeys/{id}", "admin"},
 	{"GET", "/resources/mine", "user"},
 	{"POST", "/certificates", "user"},
 	{"GET", "/users", "reader"},
@@ -113,11 +133,11 @@ type document struct {
 	OpenAPI string
 	Servers []struct{ URL string }
 	Paths   map[string]map[string]struct {
-		OperationID string
-		Parameters  []struct{ Name, In string }
-		Summary     string
-		Security    []map[string][]string
-		Responses   map[string]any
+		OperationID, Description string
+		Parameters               []struct{ Name, In string }
+		Summary                  string
+		Security                 []map[string][]string
+		Responses                map[string]any
 	}
 	Components struct {
 		Schemas         map[string]json.RawMessage
@@ -153,7 +173,7 @@ func TestOpenAPIDocument(t *testing.T) {
 					t.Errorf("%s %s: parameter %s is not read", method, path, name)
 				}
 			}
-			if method == "get" && strings.HasPrefix(op.OperationID, "list-") && path != "/sessions" && len(op.Parameters) < 2 {
+			if method == "get" && strings.HasPrefix(op.OperationID, "list-") && !strings.Contains(op.Description, "in one page") && len(op.Parameters) < 2 {
 				t.Errorf("%s %s: no paging: %v", method, path, op.Parameters)
 			}
 		}

@@ -21,7 +21,7 @@ type signInProvider struct {
 }
 
 func (s *Service) registerSignInMethods(a *api) {
-	add(a, route{method: http.MethodGet, path: "/sign-in/methods", id: "list-sign-in-methods", summary: "List the ways to sign in", level: anyone},
+	add(a, route{method: http.MethodGet, path: "/sign-in/methods", id: "get-sign-in-methods", summary: "Show the ways to sign in", level: anyone},
 		func(ctx context.Context, in *atSite) (*answer[signInMethods], error) {
 			m, err := s.methods(ctx, in.At)
 			return &answer[signInMethods]{Body: m}, err

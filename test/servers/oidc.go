@@ -96,7 +96,9 @@ func runOIDCProvider(install, dir string) (*OIDCProvider, error) {
 	if err != nil {
 		return nil, err
 	}
-	ready := func() bool { return answersHTTP(p.Issuer+"/.well-known/openid-configuration") && p.command("/rotate", struct{}{}) == nil }
+	ready := func() bool {
+		return answersHTTP(p.Issuer+"/.well-known/openid-configuration") && p.command("/rotate", struct{}{}) == nil
+	}
 	if err := p.process.waitUntil(ready, oidcStart); err != nil {
 		return nil, errors.Join(err, p.process.Kill())
 	}
@@ -167,6 +169,14 @@ func (p *OIDCProvider) command(path string, in any) error {
 		return fmt.Errorf("tell oidc-provider %s: %s (%w)", path, response.Status, err)
 	}
 	return nil
+}
+
+// Stop ends the provider before its test does.
+func (p *OIDCProvider) Stop(t testing.TB) {
+	t.Helper()
+	if err := p.process.Stop(oidcStopGrace); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Pause makes the provider take connections and answer nothing, until Resume.

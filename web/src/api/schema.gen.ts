@@ -1289,8 +1289,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the ways to sign in */
-        get: operations["list-sign-in-methods"];
+        /** Show the ways to sign in */
+        get: operations["get-sign-in-methods"];
         put?: never;
         post?: never;
         delete?: never;
@@ -5822,7 +5822,7 @@ export interface operations {
             };
         };
     };
-    "list-sign-in-methods": {
+    "get-sign-in-methods": {
         parameters: {
             query?: never;
             header?: never;

@@ -77,6 +77,8 @@ func TestStatementRules(t *testing.T) {
 			"role analyst does not let orders.* be read, because ssn may not be; name the columns that you need"},
 		{"a column whose table is not told", access.StatementRules{DenyColumns: l("customers.ssn")}, read(l("orders", "customers"), l("ssn")),
 			"role analyst does not let the column ssn be named (customers.ssn)"},
+		{"a column of no known table", access.StatementRules{DenyColumns: l("customers.ssn")}, read(nil, l("ssn")),
+			"role analyst does not let the column ssn be named (customers.ssn)"},
 		{"a column of no such table", access.StatementRules{DenyColumns: l("customers.ssn")}, read(l("orders"), l("ssn")), ""},
 		{"a pattern of columns", access.StatementRules{DenyColumns: l("customers.card_*")}, read(l("s.customers"), l("s.customers.card_no")),
 			"role analyst does not let the column s.customers.card_no be named (customers.card_*)"},
@@ -219,6 +221,20 @@ func TestTokenNarrowsStatements(t *testing.T) {
 		policy, denied := p.Check(&access.Statement{Class: class})
 		if (denied == nil) != runs || !runs && (denied.Cause != access.OutOfScope || policy != "token:t1/statements") {
 			t.Errorf("%s: %q, %v", class, policy, denied)
+		}
+	}
+}
+
+// What is remembered of one statement's outline says nothing of another whose tables or columns the patterns tell apart.
+func TestOutlinesDiffer(t *testing.T) {
+	p := permit(t, world(analyst(access.StatementRules{Tables: []string{"*"}, DenyTables: []string{"salaries"}, DenyColumns: []string{"ssn"}})), nil)
+	fine := read([]string{"orders"}, []string{"id"})
+	for _, s := range []access.Statement{read([]string{"salaries"}, nil), read([]string{"orders"}, []string{"ssn"}), {Class: "read"}} {
+		if _, denied := p.Check(&fine); denied != nil {
+			t.Fatal(denied)
+		}
+		if _, denied := p.Check(&s); denied == nil {
+			t.Errorf("%+v may run", s)
 		}
 	}
 }

@@ -227,7 +227,7 @@ func (m model) runs(a access.Ask, account string, s access.Statement) bool {
 		if !h.runs {
 			continue
 		}
-		applies := false
+		var applies bool
 		if h.about == nil {
 			applies = m.holds(a.Identity.User, "r1") && s.Understood && !s.WholeTable
 		} else {

@@ -302,8 +302,8 @@ func pathOf(n xast.IsNode) string {
 	case xast.NodeTypeVariable:
 		return string(n.Name)
 	case xast.NodeTypeAccess:
-		switch path := pathOf(n.Arg); {
-		case path == "principal", path == "resource", path == "context", path == "context.local":
+		switch path := pathOf(n.Arg); path {
+		case "principal", "resource", "context", "context.local":
 			return path + "." + string(n.Value)
 		}
 	}

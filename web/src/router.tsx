@@ -15,6 +15,7 @@ import { AccountPage } from './pages/account/AccountPage';
 import { AuditPage } from './pages/audit/AuditPage';
 import { validateAuditSearch } from './pages/audit/search';
 import { CredentialsPage } from './pages/credentials/CredentialsPage';
+import { RequestPage } from './pages/requests/RequestPage';
 import { ResourcesPage } from './pages/resources/ResourcesPage';
 import { RolesPage } from './pages/roles/RolesPage';
 import { SessionsPage } from './pages/sessions/SessionsPage';
@@ -91,6 +92,7 @@ const tokensRoute = createRoute({
   component: TokensPage,
 });
 const accountRoute = createRoute({ getParentRoute: () => appRoute, path: '/account', component: AccountPage });
+const requestRoute = createRoute({ getParentRoute: () => appRoute, path: '/requests/$id', component: RequestPage });
 const credentialsRoute = createRoute({
   getParentRoute: () => appRoute,
   path: '/credentials',
@@ -110,6 +112,7 @@ const routeTree = rootRoute.addChildren([
     credentialsRoute,
     tokensRoute,
     accountRoute,
+    requestRoute,
   ]),
 ]);
 

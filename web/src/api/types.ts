@@ -4,6 +4,7 @@ import type { components } from './schema.gen';
 
 type Schemas = components['schemas'];
 
+export type AccessRequest = Schemas['AccessRequest'];
 export type AuditEvent = Schemas['Event'];
 export type AuditCount = Schemas['Count'];
 export type AuditStatus = Schemas['AuditStatus'];

@@ -59,9 +59,10 @@ type signedInAt struct {
 }
 
 func (s *Service) registerAccount(a *api) {
-	add(a, route{method: http.MethodGet, path: "/me/roles", id: "list-my-roles", summary: "List the caller's roles, and why they hold them", level: signedIn}, s.myRoles)
+	add(a, route{method: http.MethodGet, path: "/me/roles", id: "list-my-roles", summary: "List the caller's roles, and why they hold them", level: signedIn,
+		description: "All in one page."}, s.myRoles)
 	add(a, route{method: http.MethodGet, path: "/me/sessions", id: "list-my-sign-ins", summary: "List where the caller is signed in", level: signedIn,
-		description: "Browsers and terminals, newest first. Connections to resources are listed by GET /sessions."}, s.mySignIns)
+		description: "Browsers and terminals, newest first, all in one page. Connections to resources are listed by GET /sessions."}, s.mySignIns)
 	add(a, route{method: http.MethodDelete, path: "/me/sessions/{id}", id: "end-my-sign-in", summary: "Sign the caller out somewhere", level: signedIn}, s.endMySignIn)
 	add(a, route{method: http.MethodGet, path: "/me/tokens", id: "list-my-tokens", summary: "List the caller's access tokens", level: signedIn}, s.myTokens)
 	add(a, route{method: http.MethodDelete, path: "/me/tokens/{id}", id: "delete-my-token", summary: "Revoke one of the caller's access tokens", level: signedIn,

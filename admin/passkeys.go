@@ -57,7 +57,8 @@ type userPasskey struct {
 }
 
 func (s *Service) registerPasskeys(a *api) {
-	add(a, route{method: http.MethodGet, path: "/me/passkeys", id: "list-my-passkeys", summary: "List the caller's passkeys", level: signedIn},
+	add(a, route{method: http.MethodGet, path: "/me/passkeys", id: "list-my-passkeys", summary: "List the caller's passkeys", level: signedIn,
+		description: "Oldest first, all in one page."},
 		func(ctx context.Context, _ *struct{}) (*answer[list[passkey]], error) {
 			return s.passkeysOf(ctx, callerOf(ctx).name)
 		})
@@ -74,7 +75,8 @@ func (s *Service) registerPasskeys(a *api) {
 			}
 			return nil, s.removePasskey(ctx, callerOf(ctx).name, in.ID)
 		})
-	add(a, route{method: http.MethodGet, path: "/users/{name}/passkeys", id: "list-passkeys", summary: "List a user's passkeys", level: reader},
+	add(a, route{method: http.MethodGet, path: "/users/{name}/passkeys", id: "list-passkeys", summary: "List a user's passkeys", level: reader,
+		description: "Oldest first, all in one page."},
 		func(ctx context.Context, in *byName) (*answer[list[passkey]], error) {
 			return s.passkeysOf(ctx, in.Name)
 		})

@@ -176,7 +176,7 @@ func TestStepUp(t *testing.T) {
 	}
 	token := who{token: p.issue(root, "alice@acme.com")}
 	for _, path := range []string{"/me/step-up/challenge", "/me/passkeys/challenge"} {
-		p.must(token, "POST", path, nil, 403) // no token ever counts as a passkey
+		p.must(token, "POST", path, nil, 409) // no token ever counts as a passkey
 	}
 }
 

@@ -35,7 +35,7 @@ type passwordInput struct {
 
 func (s *Service) registerPasswords(a *api) {
 	add(a, route{method: http.MethodGet, path: "/passwords", id: "list-passwords", summary: "List who may sign in by password", level: reader,
-		description: "Passwords are for break-glass: for when the identity provider is away."}, s.listPasswords)
+		description: "Passwords are for break-glass: for when the identity provider is away. All in one page."}, s.listPasswords)
 	add(a, route{method: http.MethodPut, path: "/users/{name}/password", id: "set-password", summary: "Let a user sign in by password", level: adminOnly,
 		description: "For break-glass accounts. Ends the user's sign-ins."},
 		func(ctx context.Context, in *passwordInput) (*struct{}, error) {

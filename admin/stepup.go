@@ -21,10 +21,10 @@ const (
 	problemNoPasskey   = "urn:sallyport:problem:no-passkey"
 )
 
-// requireBrowser admits sessions of browsers alone: tokens and the local socket cannot use a passkey.
+// requireBrowser admits sessions of browsers alone: nothing else can use a passkey.
 func requireBrowser(ctx context.Context) error {
 	if callerOf(ctx).cookie == "" {
-		return forbidden("this needs a browser that is signed in: access tokens and the local socket have no passkeys")
+		return conflict("this needs a browser that is signed in: access tokens, terminals and the local socket have no passkeys")
 	}
 	return nil
 }
@@ -46,18 +46,6 @@ func (s *Service) requireFresh(ctx context.Context) error {
 	}
 	return &refusal{status: http.StatusForbidden, kind: problemSignInAgain,
 		sentence: "this needs a sign-in of the last 15 minutes; confirm with a passkey, or sign in again"}
-}
-
-// requireStepUp admits browsers in which a passkey was used at most within ago. It is for what is to carry the step-up
-// on, such as a terminal's sign-in.
-func (s *Service) requireStepUp(ctx context.Context, within time.Duration) error {
-	if err := requireBrowser(ctx); err != nil {
-		return err
-	}
-	if mfa := callerOf(ctx).identity.MFA; !mfa.IsZero() && mfa.After(s.now().Add(-within)) {
-		return nil
-	}
-	return &refusal{status: http.StatusForbidden, kind: problemSignInAgain, sentence: "this needs a passkey; confirm with yours"}
 }
 
 func (s *Service) registerStepUp(a *api) {

@@ -8,7 +8,7 @@ async function findings(page: Page): Promise<string[]> {
   return violations.flatMap((v) => v.nodes.map((node) => `${v.id}: ${node.html.slice(0, 200)}`));
 }
 
-const PAGES = ['users', 'roles', 'resources', 'sessions', 'credentials'];
+const PAGES = ['users', 'roles', 'resources', 'sessions', 'credentials', 'tokens', 'account'];
 
 for (const scheme of ['light', 'dark'] as const) {
   test.describe(scheme, () => {

@@ -17,7 +17,7 @@ interface Props<T> {
 export function Section<T>({ title, query, columns, row, empty, tools }: Props<T>) {
   const id = useId();
   return (
-    <section className={classes.section} aria-labelledby={id}>
+    <div className={classes.section}>
       <div className={classes.head}>
         <h2 id={id} className={classes.heading}>
           {title}
@@ -44,6 +44,6 @@ export function Section<T>({ title, query, columns, row, empty, tools }: Props<T
           </Table>
         </div>
       )}
-    </section>
+    </div>
   );
 }

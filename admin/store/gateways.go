@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/access"
@@ -131,24 +132,45 @@ type GatewayCuts struct {
 // keepCuts is how long cuts are kept: receipts are made of them within seconds.
 const keepCuts = time.Hour
 
-// NoteApplied remembers that a gateway decides by a generation, since when, and what it cut for it.
+// NoteApplied remembers that a gateway decides by a generation, since when, and what it cut for it. What it has told of
+// that generation before stays.
 func (s *Store) NoteApplied(ctx context.Context, c GatewayCuts, now time.Time) error {
-	sessions, err := json.Marshal(c.Sessions)
-	if err != nil {
-		return fmt.Errorf("encode cuts: %w", err)
-	}
 	return wrap("note cuts", s.inTx(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM cuts WHERE gateway = $1 AND at < $2", c.Gateway, micros(now.Add(-keepCuts))); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO cuts (gateway, generation, at, sessions) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (gateway, generation) DO NOTHING`, c.Gateway, c.Generation, micros(c.At), string(sessions))
+		sessions, err := addCuts(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO cuts (gateway, generation, at, sessions) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (gateway, generation) DO UPDATE SET sessions = excluded.sessions`, c.Gateway, c.Generation, micros(c.At), sessions)
 		if err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, "UPDATE gateways SET generation = $2 WHERE name = $1 AND generation < $2", c.Gateway, c.Generation)
 		return err
 	}))
+}
+
+// addCuts encodes the cuts together with those that are known of the generation already, each session once.
+func addCuts(ctx context.Context, tx *sql.Tx, c GatewayCuts) (string, error) {
+	var known string
+	all := []access.Cut{}
+	err := tx.QueryRowContext(ctx, "SELECT sessions FROM cuts WHERE gateway = $1 AND generation = $2", c.Gateway, c.Generation).Scan(&known)
+	if err == nil {
+		err = json.Unmarshal([]byte(known), &all)
+	}
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", err
+	}
+	for _, cut := range c.Sessions {
+		if !slices.ContainsFunc(all, func(k access.Cut) bool { return k.Session == cut.Session }) {
+			all = append(all, cut)
+		}
+	}
+	b, err := json.Marshal(all)
+	return string(b), err
 }
 
 // Cuts reads what gateways cut for the generation and later ones, by gateway and generation.

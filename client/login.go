@@ -22,6 +22,7 @@ type SignIn struct {
 	Trust   Trust
 	Token   string // access token, sally_<id>_<secret>
 	Link    string // the part of a sign-in link after "#"
+	Passkey bool   // for InBrowser: the page is to ask for a passkey, so that roles which want one are open
 }
 
 var accessToken = regexp.MustCompile(`^sally_[A-Za-z0-9]+_[A-Za-z0-9_-]+$`)

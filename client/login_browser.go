@@ -52,7 +52,7 @@ func (s SignIn) InBrowser(ctx context.Context, show func(Waiting) error) (*Profi
 			_ = server.Close()
 			<-served
 		}()
-		if err := show(waitingFor(api, verifier, back.state, listener.Addr().(*net.TCPAddr).Port)); err != nil {
+		if err := show(s.waitingFor(api, verifier, back.state, listener.Addr().(*net.TCPAddr).Port)); err != nil {
 			return err
 		}
 		select {
@@ -74,7 +74,7 @@ func newState() string {
 }
 
 // waitingFor is what the browser is told, behind a # so that it is in no log on the way.
-func waitingFor(api *API, verifier, state string, port int) Waiting {
+func (s SignIn) waitingFor(api *API, verifier, state string, port int) Waiting {
 	sum := sha256.Sum256([]byte(verifier))
 	challenge := base64.RawURLEncoding.EncodeToString(sum[:])
 	name, err := os.Hostname()
@@ -82,6 +82,9 @@ func waitingFor(api *API, verifier, state string, port int) Waiting {
 		name = "this machine"
 	}
 	about := url.Values{"challenge": {challenge}, "port": {strconv.Itoa(port)}, "state": {state}, "name": {name}}
+	if s.Passkey {
+		about.Set("mfa", "1")
+	}
 	return Waiting{URL: api.base.String() + "/sign-in/terminal#" + about.Encode(), Code: terminalCode(challenge)}
 }
 

@@ -23,6 +23,7 @@ type loginFlags struct {
 	tokenStdin bool
 	browser    bool
 	device     bool
+	mfa        bool
 	workload   workloadFlags
 	caFile     string
 	caSHA256   string
@@ -42,6 +43,7 @@ and an access token, which is read from standard input (--token-stdin), from SAL
 that server; never given as an argument, which other users of this machine could see. Programs in a CI system sign in by
 its own token (--workload). The key is made here and never leaves this machine.`,
 		Example: `  sally login https://sally.acme.com
+  sally login --mfa                               # where a role wants a passkey
   sally login --device
   sally login 'https://sally.acme.com/sign-in#...'
   sally login --server https://sally.acme.com --token-stdin < token
@@ -60,8 +62,12 @@ its own token (--workload). The key is made here and never leaves this machine.`
 	f.BoolVar(&flags.tokenStdin, "token-stdin", false, "read an access token or a sign-in link from standard input")
 	f.BoolVar(&flags.browser, "browser", false, "sign in by a browser on this machine, also where this is no terminal")
 	f.BoolVar(&flags.device, "device", false, "sign in by a code that you type on another device")
+	f.BoolVar(&flags.mfa, "mfa", false, "have the browser ask for your passkey, for roles that want one")
 	flags.workload.add(f)
 	cmd.MarkFlagsMutuallyExclusive("token-stdin", "browser", "device", "workload")
+	for _, other := range []string{"token-stdin", "device", "workload"} {
+		cmd.MarkFlagsMutuallyExclusive("mfa", other)
+	}
 	f.StringVar(&flags.caFile, "ca", "", "PEM file with the authority of the server's certificate; default: the system's")
 	f.StringVar(&flags.caSHA256, "ca-sha256", "", "SHA-256 fingerprint of a certificate in the server's chain, instead of --ca")
 	f.StringVar(&flags.profile, "profile", os.Getenv("SALLY_PROFILE"), "name under which the sign-in is kept (env SALLY_PROFILE); default: the server's host")
@@ -74,13 +80,14 @@ func (f loginFlags) run(cmd *cobra.Command, args []string, store *client.Store) 
 	if err != nil {
 		return err
 	}
+	s.Passkey = f.mfa
 	var p *client.Profile
 	switch ctx := cmd.Context(); {
 	case f.device:
 		p, err = s.OnDevice(ctx, showDevice(cmd.ErrOrStderr()))
 	case f.workload.wanted:
 		p, err = f.workload.signIn(ctx, s)
-	case f.browser || s.Token == "" && s.Link == "" && term.IsTerminal(int(os.Stdin.Fd())):
+	case f.browser || f.mfa || s.Token == "" && s.Link == "" && term.IsTerminal(int(os.Stdin.Fd())):
 		p, err = s.InBrowser(ctx, showBrowser(ctx, cmd.ErrOrStderr()))
 	case s.Token == "" && s.Link == "":
 		return errors.New("no proof of who you are, and no terminal to ask in: use --browser, --device, --token-stdin or a sign-in link, or set SALLY_TOKEN")

@@ -50,6 +50,7 @@ async function addPasskey(page: Page, label: string): Promise<void> {
 }
 
 test('a passkey is added, signs in, is renamed and removed', async ({ page, world }) => {
+  test.slow();
   await authenticator(page);
   await signIn(page, world);
   await openAccount(page);
@@ -88,6 +89,7 @@ test('a passkey that nobody touches says so, and another way is left', async ({ 
 });
 
 test('a terminal is confirmed with its code, and with a passkey where it asks for one', async ({ page, world }) => {
+  test.slow();
   await authenticator(page);
   await signIn(page, world);
   await openAccount(page);
@@ -160,6 +162,7 @@ test('the account says what I am, why, and where I am signed in', async ({ admin
 });
 
 test('a token is issued with a scope, shown once, found by its user, and revoked', async ({ admin, world }) => {
+  test.slow();
   await admin.getByRole('link', { name: 'Tokens' }).click();
   await admin.getByRole('button', { name: 'Issue a token' }).click();
   const dialog = admin.getByRole('dialog');

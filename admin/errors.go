@@ -84,6 +84,8 @@ func problemOf(err error) (p *Problem, known bool) {
 		return problem(http.StatusBadRequest, "this field or measure cannot be counted by: "+err.Error()), true
 	case errors.Is(err, store.ErrConflict):
 		return problem(http.StatusConflict, "others keep changing things at this moment, and nothing was done of this; try again"), true
+	case errors.Is(err, store.ErrBusy):
+		return problem(http.StatusServiceUnavailable, "another change is under way and does not end, so nothing was done of this; try again in a moment"), false
 	case errors.Is(err, store.ErrUnconfirmed):
 		return problem(http.StatusServiceUnavailable, "the control store did not answer, so this was done or it was not; look before you try again"), false
 	case errors.Is(err, errStateUnavailable): // the tracker logs it

@@ -85,6 +85,8 @@ func (s *Service) snapshotNow(ctx context.Context) (*snapshot, error) {
 
 // snapshotLocked is the newest state, for those who decide a change by it. They hold s.mu.
 func (s *Service) snapshotLocked(ctx context.Context) (*snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
 	generation, err := s.store.Generation(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errStateUnavailable, err)

@@ -239,3 +239,17 @@ func TestOneOfManySpendsASecret(t *testing.T) {
 		}
 	})
 }
+
+func TestAChangeDoesNotWaitForever(t *testing.T) {
+	c := storetest.SharedPostgres(t).Config(t)
+	c.Postgres.URL += "&lock_timeout=100ms"
+	planes := twice(t, c)
+	generation := load(t, planes[0]).Generation
+	must(t, planes[0].Change(t.Context(), generation, func(context.Context) error {
+		err := planes[1].Change(t.Context(), generation, func(context.Context) error { return nil })
+		if !errors.Is(err, store.ErrBusy) {
+			t.Errorf("waited, and then %v", err)
+		}
+		return nil
+	}))
+}

@@ -56,6 +56,9 @@ func (p Postgres) parse() (*pgx.ConnConfig, error) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 10 * time.Second
 	}
+	// A server that is cut off is noticed, so that no change waits for it for minutes.
+	c.DialFunc = (&net.Dialer{Control: boundSilence(silenceLimit), KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: silenceLimit / 3, Interval: silenceLimit / 6, Count: 4}}).DialContext
 	for setting, value := range map[string]string{
 		"application_name": "sallyport",
 		// Who waits for another's change to end, or begins one and then is not heard of, waits no longer.
@@ -93,6 +96,9 @@ func (p Postgres) password() (string, error) {
 	}
 	return line, nil
 }
+
+// silenceLimit is how long a server may not answer at all, not even that it lives.
+const silenceLimit = 15 * time.Second
 
 // maxConnections bounds what one control plane takes of PostgreSQL's connections, beside the one that listens.
 const maxConnections = 12

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+	_ "modernc.org/sqlite" // is the database/sql driver "sqlite"
 )
 
 func (s *Store) openSQLite(path string) error {

@@ -7,11 +7,15 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 var (
 	// ErrConflict says that the state is no longer the one on which a change was decided. Nothing was done.
 	ErrConflict = errors.New("the state was changed by somebody else meanwhile")
+	// ErrBusy says that another change did not end in time. Nothing was done.
+	ErrBusy = errors.New("another change takes too long")
 	// ErrUnconfirmed says that a change may have been made or not: the database did not answer to the order to keep it.
 	ErrUnconfirmed = errors.New("the database did not confirm the change")
 )
@@ -19,35 +23,32 @@ var (
 // database runs statements in the transaction that their context carries, if it carries one of this database's.
 type database struct{ *sql.DB }
 
-// change is a transaction of Change.
-type change struct {
-	tx *sql.Tx
-}
+// txKey is the key of a database's transaction in a context.
+type txKey struct{ db *sql.DB }
 
-type changeKey struct{ db *sql.DB }
-
-func (d database) change(ctx context.Context) *change {
-	c, _ := ctx.Value(changeKey{d.DB}).(*change)
-	return c
+// tx is the transaction of Change that ctx carries; nil when it carries none.
+func (d database) tx(ctx context.Context) *sql.Tx {
+	tx, _ := ctx.Value(txKey{d.DB}).(*sql.Tx)
+	return tx
 }
 
 func (d database) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if c := d.change(ctx); c != nil {
-		return c.tx.ExecContext(ctx, query, args...)
+	if tx := d.tx(ctx); tx != nil {
+		return tx.ExecContext(ctx, query, args...)
 	}
 	return d.DB.ExecContext(ctx, query, args...)
 }
 
 func (d database) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if c := d.change(ctx); c != nil {
-		return c.tx.QueryContext(ctx, query, args...)
+	if tx := d.tx(ctx); tx != nil {
+		return tx.QueryContext(ctx, query, args...)
 	}
 	return d.DB.QueryContext(ctx, query, args...)
 }
 
 func (d database) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if c := d.change(ctx); c != nil {
-		return c.tx.QueryRowContext(ctx, query, args...)
+	if tx := d.tx(ctx); tx != nil {
+		return tx.QueryRowContext(ctx, query, args...)
 	}
 	return d.DB.QueryRowContext(ctx, query, args...)
 }
@@ -76,15 +77,15 @@ func (s *Store) Change(ctx context.Context, generation int64, do func(context.Co
 				return fmt.Errorf("tell others of the change: %w", err)
 			}
 		}
-		return do(context.WithValue(ctx, changeKey{s.db.DB}, &change{tx: tx}))
+		return do(context.WithValue(ctx, txKey{s.db.DB}, tx))
 	})
 }
 
 // inTx runs do in a transaction: that of Change when ctx carries one, else one of its own. Transactions that were in
 // each other's way end in ErrConflict.
 func (s *Store) inTx(ctx context.Context, do func(*sql.Tx) error) error {
-	if c := s.db.change(ctx); c != nil {
-		return do(c.tx)
+	if tx := s.db.tx(ctx); tx != nil {
+		return do(tx)
 	}
 	return s.begin(ctx, nil, do)
 }
@@ -97,7 +98,7 @@ func (s *Store) reading(ctx context.Context, do func(*sql.Tx) error) error {
 func (s *Store) begin(ctx context.Context, o *sql.TxOptions, do func(*sql.Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, o)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return fmt.Errorf("begin: %w", conflictOf(err))
 	}
 	if err := do(tx); err != nil {
 		if rerr := tx.Rollback(); rerr != nil && !errors.Is(rerr, sql.ErrTxDone) {
@@ -106,7 +107,7 @@ func (s *Store) begin(ctx context.Context, o *sql.TxOptions, do func(*sql.Tx) er
 		return conflictOf(err)
 	}
 	if err := tx.Commit(); err != nil {
-		if refused := conflictOf(err); errors.Is(refused, ErrConflict) {
+		if refused := conflictOf(err); errors.Is(refused, ErrConflict) || errors.Is(refused, ErrBusy) {
 			return refused
 		}
 		return fmt.Errorf("%w: %w", ErrUnconfirmed, err)
@@ -114,12 +115,17 @@ func (s *Store) begin(ctx context.Context, o *sql.TxOptions, do func(*sql.Tx) er
 	return nil
 }
 
-// conflictOf makes ErrConflict of what PostgreSQL says when it ends one of two transactions that wait for each other.
+// conflictOf tells the errors that come of several changes at once: ErrConflict when PostgreSQL ended one of two that
+// waited for each other, ErrBusy when one waited too long.
 func conflictOf(err error) error {
-	const serializationFailure, deadlockDetected = "40001", "40P01"
+	const serializationFailure, deadlockDetected, lockNotAvailable = "40001", "40P01", "55P03"
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && (pg.Code == serializationFailure || pg.Code == deadlockDetected) {
+	var lite *sqlite.Error
+	switch {
+	case errors.As(err, &pg) && (pg.Code == serializationFailure || pg.Code == deadlockDetected):
 		return fmt.Errorf("%w: %w", ErrConflict, err)
+	case errors.As(err, &pg) && pg.Code == lockNotAvailable, errors.As(err, &lite) && lite.Code()&0xff == sqlite3.SQLITE_BUSY:
+		return fmt.Errorf("%w: %w", ErrBusy, err)
 	}
 	return err
 }

@@ -40,7 +40,7 @@ no sign-in: the right to read the data directory is enough. Every change is in t
 		return nil
 	}
 	cmd.AddCommand(newAdminUsers(&f), newAdminResources(&f), newAdminRoles(&f), newAdminCredentials(&f), newAdminTokens(&f),
-		newAdminGroups(&f), newAdminPolicies(&f), newAdminGrants(&f),
+		newAdminGroups(&f), newAdminPolicies(&f), newAdminGrants(&f), newAdminRequests(&f), newAdminAccess(&f),
 		newAdminGateways(&f), newAdminReceipts(&f), newAdminSessions(&f), newAdminSignInLink(&f), newAdminCA(&f))
 	return cmd
 }

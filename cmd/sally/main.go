@@ -24,11 +24,14 @@ func run() int {
 	defer stop()
 	err := newRootCommand().ExecuteContext(ctx)
 	var program *exec.ExitError // of a client that ran in our place and has said what is wrong
+	var status exitStatus       // of a command that has said how it ended
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &program):
 		return program.ExitCode()
+	case errors.As(err, &status):
+		return int(status)
 	}
 	fmt.Fprintln(os.Stderr, "sally:", err)
 	return 1
@@ -52,6 +55,6 @@ never see a password; every statement is recorded before it runs; security searc
 	root.AddCommand(newServerCommand(), newGatewayCommand(), newConfigCommand(), newAdminCommand(), newAuditCommand(), newLoginCommand(),
 		newLogoutCommand(), newStatusCommand(), newLsCommand(), newConnectCommand(), newPsqlCommand(), newOpenAPICommand(),
 		newAgentCommand(), newDisconnectCommand(), newReadyCommand(), newOpenCommand(), newDBCommand(), newDoctorCommand(),
-		newUpdateCompletionsCommand())
+		newUpdateCompletionsCommand(), newAccessCommand(), newApplyCommand(), newExportCommand())
 	return root
 }

@@ -203,15 +203,13 @@ func (s *Service) refreshGrant(ctx context.Context, g store.ProviderGrant, now t
 		return err
 	}
 	who, err := s.signIns.provider.Refresh(ctx, token, subject)
-	if err == nil || who.Refresh != "" { // the old token may be spent, whatever else is wrong
-		if sealed, serr := s.seal(who.Refresh); serr != nil {
-			return serr
-		} else if kerr := s.store.KeepProviderGrant(context.WithoutCancel(ctx), g.ID, sealed, time.Time{}); kerr != nil {
-			return kerr
-		}
+	silent := errors.Is(err, oidc.ErrUnavailable)
+	if kerr := s.keepNext(context.WithoutCancel(ctx), &g, who.Refresh, silent, now); kerr != nil {
+		return kerr
 	}
-	if errors.Is(err, oidc.ErrUnavailable) {
-		return s.noteAway(ctx, g, now, err)
+	if silent {
+		s.log.Warn("identity provider does not answer", "error", err)
+		return s.checkAway(g, now)
 	}
 	if err == nil {
 		_, err = s.admitPerson(ctx, who)
@@ -230,15 +228,23 @@ func personRefused(err error) bool {
 	return denied || refused || errors.Is(err, errUnknownPerson) || errors.Is(err, errTakenName)
 }
 
-func (s *Service) noteAway(ctx context.Context, g store.ProviderGrant, now time.Time, cause error) error {
-	s.log.Warn("identity provider does not answer", "error", cause)
-	if g.Away.IsZero() {
-		g.Away = now
-		if err := s.store.KeepProviderGrant(context.WithoutCancel(ctx), g.ID, g.Token, now); err != nil {
+// keepNext keeps the token to ask with the next time, if there is another, and since when the provider has been silent.
+// The token that was shown may be spent, whatever else went wrong.
+func (s *Service) keepNext(ctx context.Context, g *store.ProviderGrant, next string, silent bool, now time.Time) error {
+	if next != "" {
+		sealed, err := s.seal(next)
+		if err != nil {
 			return err
 		}
+		g.Token = sealed
 	}
-	return s.checkAway(g, now)
+	switch {
+	case !silent:
+		g.Away = time.Time{}
+	case g.Away.IsZero():
+		g.Away = now
+	}
+	return s.store.KeepProviderGrant(ctx, g.ID, g.Token, g.Away)
 }
 
 // endGrant ends every session that goes by the grant, and the certificates that they were given.

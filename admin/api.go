@@ -92,6 +92,7 @@ func (s *Service) newAPI(mux *http.ServeMux) *api {
 	registerNoun(a, s.groupNoun())
 	registerNoun(a, s.policyNoun())
 	s.registerGroupMembers(a)
+	s.registerEffective(a)
 	s.registerGrants(a)
 	s.registerRequests(a)
 	s.registerExplain(a)

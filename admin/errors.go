@@ -45,11 +45,12 @@ func unauthenticated() *refusal {
 }
 
 // Problem is every error answer (RFC 9457). Position and Length, in bytes, point into an audit query that could not be
-// understood.
+// understood, Line into a policy.
 type Problem struct {
 	huma.ErrorModel
 	Position *int `json:"position,omitempty" doc:"Where an audit query could not be understood, in bytes"`
 	Length   *int `json:"length,omitempty" doc:"How many bytes of the query are at fault"`
+	Line     *int `json:"line,omitempty" doc:"Where a policy could not be understood, from 1"`
 }
 
 // problemOf is the only place where errors become answers. known is false for those that callers must not read; their
@@ -61,6 +62,7 @@ func problemOf(err error) (p *Problem, known bool) {
 		ref    *refusal
 		denial *access.Denial
 		syntax *audit.SyntaxError
+		policy *access.PolicyError
 	)
 	switch {
 	case errors.As(err, &own):
@@ -74,6 +76,11 @@ func problemOf(err error) (p *Problem, known bool) {
 		return p, true
 	case errors.As(err, &denial):
 		return problem(statusOf(denial.Cause), denial.Sentence), true
+	case errors.As(err, &policy):
+		p = problem(http.StatusUnprocessableEntity, policy.Error())
+		p.Errors = []*huma.ErrorDetail{{Message: policy.Error(), Location: "body.text"}}
+		p.Line = &policy.Line
+		return p, true
 	case errors.As(err, &syntax):
 		p = problem(http.StatusBadRequest, syntax.Message)
 		p.Position, p.Length = &syntax.Pos, &syntax.Len

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"maps"
 	"strings"
 
@@ -37,10 +38,12 @@ func preparePolicy(snap *snapshot, p, _ *access.Policy) error {
 func wouldCompile(snap *snapshot, change func(*access.Snapshot)) error {
 	next := fork(snap.Snapshot)
 	change(next)
-	if _, err := access.Compile(next); err != nil {
-		return invalid("", "%s", err)
+	_, err := access.Compile(next)
+	var written *access.PolicyError
+	if err == nil || errors.As(err, &written) {
+		return err
 	}
-	return nil
+	return invalid("", "%s", err)
 }
 
 // fork is a copy of the state whose roles, policies, users, grants and resources may be changed.

@@ -16,6 +16,8 @@ type accessRequest struct {
 	access.Request
 	MayDecide bool `json:"may_decide" doc:"The caller may approve or deny it now"`
 	Active    bool `json:"active" doc:"The grant that it led to gives something now; it may have been revoked"`
+	// Gives is the role as it is now, without who holds it: what one has to know to decide.
+	Gives *access.Role `json:"gives,omitempty" doc:"What the role gives, for those who may decide"`
 }
 
 type requestInput struct {
@@ -55,6 +57,15 @@ func (s *Service) registerRequests(a *api) {
 	add(a, route{method: http.MethodGet, path: "/requests", id: "list-requests", summary: "List access requests", level: signedIn,
 		description: "Newest first: the caller's own, and those that the caller may decide on; auditors and admins see all. They are listed for 90 days."},
 		s.listRequests)
+	add(a, route{method: http.MethodGet, path: "/requests/offers", id: "list-offers", summary: "List the roles that the caller may ask for", level: signedIn,
+		description: "With what they would give. All in one page."},
+		func(ctx context.Context, _ *struct{}) (*answer[list[access.Offer]], error) {
+			snap, err := s.snapshot(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return &answer[list[access.Offer]]{Body: list[access.Offer]{Items: snap.Offers(callerOf(ctx).name)}}, nil
+		})
 	add(a, route{method: http.MethodGet, path: "/requests/{id}", id: "get-request", summary: "Show an access request", level: signedIn},
 		func(ctx context.Context, in *byID) (*answer[accessRequest], error) {
 			r, err := s.visibleRequest(ctx, in.ID)
@@ -108,6 +119,11 @@ func (s *snapshot) viewRequest(r access.Request, c *caller, now time.Time) acces
 	if v.Status == access.Pending && !spokenBy(&r, c.name) {
 		_, err := s.MayDecide(c.identity, &r, now)
 		v.MayDecide = err == nil
+	}
+	if v.MayDecide {
+		gives := s.Roles[r.Role]
+		gives.Groups = nil
+		v.Gives = &gives
 	}
 	return v
 }

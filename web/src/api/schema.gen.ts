@@ -582,7 +582,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the caller's passkeys */
+        /**
+         * List the caller's passkeys
+         * @description Oldest first, all in one page.
+         */
         get: operations["list-my-passkeys"];
         put?: never;
         /** Add a passkey */
@@ -641,7 +644,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the caller's roles, and why they hold them */
+        /**
+         * List the caller's roles, and why they hold them
+         * @description All in one page.
+         */
         get: operations["list-my-roles"];
         put?: never;
         post?: never;
@@ -660,7 +666,7 @@ export interface paths {
         };
         /**
          * List where the caller is signed in
-         * @description Browsers and terminals, newest first. Connections to resources are listed by GET /sessions.
+         * @description Browsers and terminals, newest first, all in one page. Connections to resources are listed by GET /sessions.
          */
         get: operations["list-my-sign-ins"];
         put?: never;
@@ -774,7 +780,7 @@ export interface paths {
         };
         /**
          * List who may sign in by password
-         * @description Passwords are for break-glass: for when the identity provider is away.
+         * @description Passwords are for break-glass: for when the identity provider is away. All in one page.
          */
         get: operations["list-passwords"];
         put?: never;
@@ -900,6 +906,26 @@ export interface paths {
          * @description Where the role asks for no approvals, the grant is made at once.
          */
         post: operations["create-request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/requests/offers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the roles that the caller may ask for
+         * @description With what they would give. All in one page.
+         */
+        get: operations["list-offers"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1072,6 +1098,23 @@ export interface paths {
         post?: never;
         /** Remove a role */
         delete: operations["delete-role"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/roles/{name}/holders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List who holds a role, and why */
+        get: operations["list-role-holders"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1519,6 +1562,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users/{name}/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say what a user may open now, by which role or grant, and what stands in the way of the rest
+         * @description As from an unknown address and without a passkey. Accounts that no role or grant of theirs is about are left out. Pages are of resources; a page may hold fewer items, or more.
+         */
+        get: operations["get-user-access"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/{name}/passkeys": {
         parameters: {
             query?: never;
@@ -1526,7 +1589,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List a user's passkeys */
+        /**
+         * List a user's passkeys
+         * @description Oldest first, all in one page.
+         */
         get: operations["list-passkeys"];
         put?: never;
         post?: never;
@@ -1644,6 +1710,8 @@ export interface components {
              * @description When the request lapses if it is still pending
              */
             expires: string;
+            /** @description What the role gives, for those who may decide */
+            gives?: components["schemas"]["Role"];
             /** @description The grant that was made */
             grant?: string;
             id: string;
@@ -2073,6 +2141,10 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
+        Holder: {
+            suspended?: boolean;
+            user: string;
+        };
         Inclusion: {
             hashes: string[];
             record: string;
@@ -2125,8 +2197,23 @@ export interface components {
             /** @description Cursor of the next page; empty: there is none */
             next: string;
         };
+        ListHolder: {
+            items: components["schemas"]["Holder"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
         ListLiveSession: {
             items: components["schemas"]["LiveSession"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
+        ListOffer: {
+            items: components["schemas"]["Offer"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
+        ListOpenness: {
+            items: components["schemas"]["Openness"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
         };
@@ -2283,6 +2370,51 @@ export interface components {
             /** @description Whose token it is */
             user: string;
         };
+        Offer: {
+            /**
+             * Format: int64
+             * @description How many different people must approve; 0: a reason is enough
+             */
+            approvals: number;
+            /** @description Roles whose holders approve */
+            approvers?: string[];
+            /**
+             * @description For how long it is given at most
+             * @example 8h
+             */
+            longest: string;
+            /**
+             * @description How long ago at most a passkey must have been used when it is used
+             * @example 8h
+             */
+            mfa?: string;
+            resources: components["schemas"]["OfferedResource"][];
+            role: string;
+            statements?: components["schemas"]["StatementRules"];
+        };
+        OfferedResource: {
+            /** @description Those that the role gives there; the first is the default */
+            accounts: string[];
+            name: string;
+        };
+        Openness: {
+            account: string;
+            allowed: boolean;
+            /** @description What decides: role:NAME or grant:ID */
+            by?: string;
+            /** @description Why not */
+            cause?: string;
+            grant?: string;
+            resource: string;
+            role?: string;
+            /** @description What the person is told, or by what they are let through */
+            sentence: string;
+            /**
+             * Format: date-time
+             * @description When a session that began now would end
+             */
+            until?: string;
+        };
         Opinion: {
             approve: boolean;
             /** Format: date-time */
@@ -2393,6 +2525,11 @@ export interface components {
              * @description How many bytes of the query are at fault
              */
             length?: number;
+            /**
+             * Format: int64
+             * @description Where a policy could not be understood, from 1
+             */
+            line?: number;
             /**
              * Format: int64
              * @description Where an audit query could not be understood, in bytes
@@ -4979,6 +5116,35 @@ export interface operations {
             };
         };
     };
+    "list-offers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListOffer"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-request": {
         parameters: {
             query?: never;
@@ -5457,6 +5623,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-role-holders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListHolder"];
+                };
             };
             /** @description Error */
             default: {
@@ -6430,6 +6625,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-user-access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListOpenness"];
+                };
             };
             /** @description Error */
             default: {

@@ -471,3 +471,53 @@ func TestGatewayOfAnotherControlPlane(t *testing.T) {
 		t.Errorf("answer %+v", answer)
 	}
 }
+
+func TestResourcesNameTheirGateways(t *testing.T) {
+	p := newPlane(t)
+	root := p.start()
+	p.addOrders(root)
+	alice := who{token: p.issue(root, "alice@acme.com")}
+	mine := func() string {
+		t.Helper()
+		var own struct {
+			Items []struct {
+				Tunnel   string
+				Gateways []struct{ Name, Tunnel string }
+			}
+		}
+		p.must(alice, "GET", "/resources/mine", nil, 200).decode(t, &own)
+		tried := []string{}
+		for _, g := range own.Items[0].Gateways {
+			tried = append(tried, g.Name+" "+g.Tunnel)
+		}
+		if len(tried) > 0 && own.Items[0].Tunnel != own.Items[0].Gateways[0].Tunnel {
+			t.Errorf("the first is not %s", own.Items[0].Tunnel)
+		}
+		return strings.Join(tried, ", ")
+	}
+	check := func(want string) {
+		t.Helper()
+		if got := mine(); got != want {
+			t.Errorf("to be tried: %s; want %s", got, want)
+		}
+	}
+	check("gw-1 gw.acme.com:7443")
+	for _, name := range []string{"us", "eu"} {
+		p.must(root, "POST", "/gateways", object{"name": name, "tunnel": name + ":7443"}, 201)
+	}
+	check("gw-1 gw.acme.com:7443, eu eu:7443, us us:7443")
+	p.must(root, "PUT", "/gateways/eu", object{"name": "eu", "tunnel": "eu:7443", "draining": true}, 200)
+	check("gw-1 gw.acme.com:7443, us us:7443, eu eu:7443")
+	orders := object{"name": "orders-db", "protocol": "postgres", "address": "127.0.0.1:5432", "accounts": object{"app": "orders-app"}, "gateways": []string{"us"}}
+	p.must(root, "PUT", "/resources/orders-db", orders, 200)
+	check("us us:7443")
+	p.must(root, "DELETE", "/gateways/us", nil, 409)
+
+	for _, wrong := range []object{{"name": "gw-1", "tunnel": "a:1"}, {"name": "status", "tunnel": "a:1"}, {"name": "x"}, {"name": "x", "tunnel": "a"},
+		{"name": "x", "tunnel": "/a"}, {"name": "x", "tunnel": "a:1", "hosts": []string{link.ControlName}}, {"name": "x", "tunnel": "GATEWAY.sallyport.internal:1"},
+		{"name": "x", "tunnel": "a:1", "relay": "eu"}, {"name": "x", "tunnel": "a:1", "hosts": []string{"a b"}}} {
+		if r := p.call(root, "POST", "/gateways", wrong); r.StatusCode != http.StatusUnprocessableEntity && r.StatusCode != http.StatusConflict {
+			t.Errorf("%v: %d %s", wrong, r.StatusCode, r.body)
+		}
+	}
+}

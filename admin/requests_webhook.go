@@ -25,9 +25,9 @@ import (
 
 // AccessRequests configures what is told of access requests, and to whom.
 type AccessRequests struct {
-	// URL is the web UI's address as people reach it, such as https://sally.acme.com: notices link there. Empty: they name
-	// the command instead.
-	URL      string    `yaml:"url"`
+	// URL is the web UI's address as people reach it, such as https://sally.acme.com: notices link there. Empty: Config's;
+	// without one they name the command instead.
+	URL      string    `yaml:"-"`
 	Webhooks []Webhook `yaml:"webhooks"`
 }
 

@@ -146,6 +146,9 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if _, err := s.reload(ctx); err != nil {
 		return nil, err
 	}
+	if c.AccessRequests.URL == "" {
+		c.AccessRequests.URL = c.URL
+	}
 	if s.notices, err = startNotices(c.AccessRequests, s.log, s.now); err != nil {
 		return nil, err
 	}

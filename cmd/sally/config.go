@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"github.com/sallyport/sallyport/admin"
 	"github.com/sallyport/sallyport/admin/oidc"
 	"github.com/sallyport/sallyport/creds/vault"
 	"github.com/sallyport/sallyport/proxy"
@@ -32,6 +33,8 @@ type config struct {
 	Listen  listenConfig `yaml:"listen"`
 	// OfflineLimit is how long gateways that run elsewhere work without word from here; default 15 minutes.
 	OfflineLimit time.Duration `yaml:"offline_limit"`
+	// URL is the web UI's public address, which passkeys belong to; default: passkeys work on localhost alone.
+	URL string `yaml:"url"`
 	// Hosts are the names and addresses by which clients reach this gateway, for its certificate.
 	Hosts []string `yaml:"hosts"`
 	// TLS is the certificate for the native entrance and the web; default one from Sallyport's own CA.
@@ -41,6 +44,8 @@ type config struct {
 	Vault        *vault.Config `yaml:"vault"`
 	// OIDC is the identity provider that people sign in by.
 	OIDC *oidc.Config `yaml:"oidc"`
+	// AccessRequests says whom requests for access are told to.
+	AccessRequests admin.AccessRequests `yaml:"access_requests"`
 	// SealKeyFile holds the key of sealed credentials; default a file in the user's configuration directory.
 	SealKeyFile string      `yaml:"seal_key_file"`
 	Audit       auditConfig `yaml:"audit"`
@@ -137,6 +142,9 @@ func (c *config) validate() error {
 			return fmt.Errorf("%s: want host:port or %q: %w", key, off, err)
 		}
 	}
+	if err := admin.CheckURL(c.URL); err != nil {
+		return err
+	}
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		return errors.New("tls: give both certificate and key, or neither")
 	}
@@ -156,6 +164,9 @@ func (c *config) validate() error {
 		if err := c.OIDC.Validate(); err != nil {
 			return fmt.Errorf("oidc: %w", err)
 		}
+	}
+	if err := c.AccessRequests.Validate(); err != nil {
+		return fmt.Errorf("access_requests: %w", err)
 	}
 	if c.Vault != nil {
 		if err := c.Vault.Validate(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // rules name time zones, which bare images lack
 
 	"github.com/spf13/cobra"
 )

@@ -236,10 +236,11 @@ func (s *server) openAdmin(ctx context.Context) (err error) {
 	}
 	s.admin, err = admin.New(ctx, admin.Config{
 		OIDC:  provider,
+		URL:   s.config.URL,
 		Store: s.state, Journal: s.journal, Searcher: s.index, Sessions: s.access,
 		Prover: proof.Prover{Log: s.proof, Searcher: s.index}, Rotator: s.proof, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
 		UI: web.Files(), Log: s.log, Gateway: s.config.Gateway, Tunnel: func() string { return s.tunnelAddress },
-		Health: s.journal.Fault, Measured: s.measured(), Facts: statementFacts, Handout: s.sealed, OfflineLimit: s.config.OfflineLimit,
+		Health: s.journal.Fault, Measured: s.measured(), Facts: statementFacts, AccessRequests: s.config.AccessRequests, Handout: s.sealed, OfflineLimit: s.config.OfflineLimit,
 	})
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func startControlPlane(t *testing.T) *controlPlane {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/v1/sign-in/client/session", func(w http.ResponseWriter, r *http.Request) {
 		var in sessionRequest
-		if json.NewDecoder(r.Body).Decode(&in) != nil || in.Link != goodLink {
+		if json.NewDecoder(r.Body).Decode(&in) != nil || in.Link+in.Code != goodLink {
 			problem(w, http.StatusUnauthorized, "that link was used already\x1b[2J")
 			return
 		}
@@ -89,6 +89,7 @@ func startControlPlane(t *testing.T) *controlPlane {
 // sessionRequest is what opens or renews a client session.
 type sessionRequest struct {
 	Link      string `json:"link"`
+	Code      string `json:"code"`
 	Refresh   string `json:"refresh"`
 	Next      string `json:"next"`
 	PublicKey string `json:"public_key"`

@@ -26,6 +26,8 @@ type hostile struct {
 	info   map[string]any
 	status int    // of the token endpoint; 0 means 200
 	fails  string // its error code
+	// keyless lets the keys not be had.
+	keyless bool
 }
 
 func newHostile(t *testing.T) *hostile {
@@ -41,6 +43,10 @@ func newHostile(t *testing.T) *hostile {
 			"jwks_uri": h.URL + "/keys", "userinfo_endpoint": h.URL + "/info", "id_token_signing_alg_values_supported": []string{"none", "HS256", "RS256"}})
 	})
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
+		if h.keyless {
+			http.Error(w, "s3cr3t", http.StatusBadGateway)
+			return
+		}
 		reply(w, 200, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "RS256", Use: "sig"}}})
 	})
 	mux.HandleFunc("POST /token", func(w http.ResponseWriter, _ *http.Request) {
@@ -211,6 +217,21 @@ func TestWhatAProvidersErrorMeans(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "s3cr3t") {
 			t.Errorf("the error repeats the provider's words: %v", err)
 		}
+	}
+}
+
+// That keys cannot be had says nothing of a token, and must end no session.
+func TestKeysThatCannotBeHadAreTheProvidersAbsence(t *testing.T) {
+	h := newHostile(t)
+	h.keyless = true
+	token := sign(t, jose.RS256, h.key, h.claims(nil))
+	h.token = func() string { return token }
+	p := newProvider(t, oidc.Config{Issuer: h.URL, ClientID: "sallyport"}, "")
+	if _, err := p.Refresh(t.Context(), "token", "u"); !errors.Is(err, oidc.ErrUnavailable) || errors.Is(err, oidc.ErrUntrusted) {
+		t.Errorf("a person: %v", err)
+	}
+	if _, err := oidc.NewWorkloads(nil).Verify(t.Context(), h.URL, token); !errors.Is(err, oidc.ErrUnavailable) || errors.Is(err, oidc.ErrUntrusted) {
+		t.Errorf("a program: %v", err)
 	}
 }
 

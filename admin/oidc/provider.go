@@ -114,7 +114,7 @@ func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 	}
 	found, err := p.ask(ctx)
 	if err != nil {
-		p.tried, p.trouble = p.now(), fmt.Errorf("%w: discover %s: %w", ErrUnavailable, p.config.Issuer, err)
+		p.tried, p.trouble = p.now(), fmt.Errorf("%w: discover %s: %s", ErrUnavailable, p.config.Issuer, inBrief(err))
 		return nil, p.trouble
 	}
 	p.found, p.trouble = found, nil

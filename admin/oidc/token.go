@@ -77,7 +77,7 @@ func (p *Provider) verify(ctx context.Context, found *discovered, t tokens) (*oi
 	}
 	id, err := found.verifier.Verify(oidc.ClientContext(ctx, p.client), t.ID)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUntrusted, err)
+		return nil, unverified(err)
 	}
 	if id.Subject == "" {
 		return nil, fmt.Errorf("%w: it names no subject", ErrUntrusted)
@@ -101,6 +101,25 @@ func (p *Provider) verify(ctx context.Context, found *discovered, t tokens) (*oi
 		}
 	}
 	return id, nil
+}
+
+// unverified tells a token that is bad from keys that could not be had, which say nothing of the token. go-oidc has no
+// error of its own for that.
+func unverified(err error) error {
+	if strings.Contains(err.Error(), "fetching keys") {
+		return fmt.Errorf("%w: %s", ErrUnavailable, inBrief(err))
+	}
+	return fmt.Errorf("%w: %s", ErrUntrusted, inBrief(err))
+}
+
+// inBrief is an error of go-oidc's without most of the foreign page that it may quote.
+func inBrief(err error) string {
+	const limit = 300 // bytes
+	text := err.Error()
+	if len(text) > limit {
+		text = strings.ToValidUTF8(text[:limit], "") + "..."
+	}
+	return text
 }
 
 // token makes a request to the token endpoint.
@@ -259,7 +278,7 @@ func (p *Provider) userInfo(ctx context.Context, found *discovered, t tokens) (*
 	source := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: t.Access, TokenType: t.Type})
 	info, err := found.UserInfo(oidc.ClientContext(ctx, p.client), source)
 	if err != nil {
-		return nil, fmt.Errorf("%w: ask for user info: %w", ErrUnavailable, withoutURL(err))
+		return nil, fmt.Errorf("%w: ask for user info: %s", ErrUnavailable, inBrief(withoutURL(err)))
 	}
 	return info, nil
 }

@@ -111,7 +111,7 @@ func (w *Workloads) Verify(ctx context.Context, issuerURL, token string) (*Verif
 		if _, late := errors.AsType[*oidc.TokenExpiredError](err); late {
 			return nil, fmt.Errorf("%w: it has expired", ErrUntrusted)
 		}
-		return nil, fmt.Errorf("%w: %w", ErrUntrusted, err)
+		return nil, unverified(err)
 	}
 	v := &Verified{Audience: id.Audience, Expires: id.Expiry}
 	var raw json.RawMessage
@@ -144,7 +144,7 @@ func (w *Workloads) discover(ctx context.Context, issuerURL string) (*oidc.Provi
 	}
 	found, err := oidc.NewProvider(oidc.ClientContext(ctx, i.client), issuerURL)
 	if err != nil {
-		i.tried, i.trouble = w.now(), fmt.Errorf("%w: discover %s: %w", ErrUnavailable, issuerURL, err)
+		i.tried, i.trouble = w.now(), fmt.Errorf("%w: discover %s: %s", ErrUnavailable, issuerURL, inBrief(err))
 		return nil, nil, i.trouble
 	}
 	i.found, i.trouble = found, nil

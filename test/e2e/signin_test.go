@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -17,7 +20,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sallyport/sallyport/client"
@@ -214,4 +219,103 @@ func TestPersonSignsInOnAnotherDevice(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	w.find("user:"+alice+" action:sign_out", 1)
+}
+
+func TestJobOfACISystemSignsIn(t *testing.T) {
+	w := newWorld(t, "")
+	w.onboard("a-password-nobody-sees", sealedCredential()...)
+	ci := newCI(t)
+	w.local(http.MethodPut, "/users/shop-ci", map[string]any{"name": "shop-ci", "kind": "service_account", "roles": []string{"developers"},
+		"workloads": []map[string]any{{"issuer": ci.URL, "audience": "sallyport", "claims": map[string]string{"sub": "repo:acme/shop:*"}}}})
+	m := w.newTerminal()
+	file := filepath.Join(m.home, "token")
+	login := func(subject string) (string, error) {
+		if err := os.WriteFile(file, []byte(ci.token(t, subject)+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := m.command("login", "--server", "http://"+w.sally.Web, "--workload", "--workload-token-file", file).CombinedOutput()
+		return string(out), err
+	}
+	if out, err := login("repo:evil/shop:ref"); err == nil {
+		t.Errorf("another repository's job came in: %s", out)
+	}
+	if out, err := login("repo:acme/shop:ref:refs/heads/main"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := m.asks(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// local calls the server's API by its local socket.
+func (w *world) local(method, path string, in any) {
+	w.t.Helper()
+	body, err := json.Marshal(in)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	socket := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", filepath.Join(w.sally.DataDir, "admin.sock"))
+	}}}
+	request, err := http.NewRequestWithContext(w.ctx, method, "http://sally.local/api/v1"+path, bytes.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := socket.Do(request)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if text, err := io.ReadAll(response.Body); err != nil || response.StatusCode/100 != 2 {
+		w.t.Fatalf("%s %s: %s %s (%v)", method, path, response.Status, text, err)
+	}
+}
+
+// ci is a CI system that gives its jobs tokens.
+type ci struct {
+	*httptest.Server
+	key *rsa.PrivateKey
+}
+
+func newCI(t *testing.T) *ci {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &ci{key: key}
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var document any = map[string]any{"issuer": c.URL, "jwks_uri": c.URL + "/keys", "authorization_endpoint": c.URL + "/a", "token_endpoint": c.URL + "/t",
+			"id_token_signing_alg_values_supported": []string{"RS256"}}
+		if r.URL.Path == "/keys" {
+			document = jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "RS256", Use: "sig"}}}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(document)
+	}))
+	t.Cleanup(c.Close)
+	return c
+}
+
+func (c *ci) token(t *testing.T, subject string) string {
+	t.Helper()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: c.key}, new(jose.SignerOptions).WithHeader("kid", "k"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := json.Marshal(map[string]any{"iss": c.URL, "aud": "sallyport", "sub": subject, "exp": time.Now().Add(time.Hour).Unix()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := signed.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }

@@ -2,14 +2,13 @@ package admin
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"math/big"
 	"net"
 	"net/http"
 	"time"
-
-	"crypto/ed25519"
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/admin/ca"

@@ -33,6 +33,12 @@ func (at site) origin() string {
 	return "http://" + at.host
 }
 
+// CheckURL says whether the text can be Config.URL.
+func CheckURL(text string) error {
+	_, err := parseURL(text)
+	return err
+}
+
 // parseURL checks the UI's public address; nil for none.
 func parseURL(text string) (*url.URL, error) {
 	if text == "" {

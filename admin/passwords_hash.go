@@ -22,19 +22,20 @@ type hashing struct {
 	threads uint8
 }
 
-// presentHashing takes 50 to 100 ms on one core of a server: BenchmarkPassword tells what it takes here.
-var presentHashing = hashing{memory: 64 << 10, passes: 2, threads: 1}
+// presentHashing takes 50 to 100 ms of one core of a server: BenchmarkPassword tells what it takes here. It is above
+// the least that OWASP asks for, 46 MiB and one pass.
+var presentHashing = hashing{memory: 48 << 10, passes: 2, threads: 1}
 
 const (
 	saltBytes = 16
 	hashBytes = 32
-	// hashesAtOnce bounds the memory and the cores that sign-ins can take: 128 MiB and two.
+	// hashesAtOnce bounds the memory and the cores that sign-ins can take: 96 MiB and two.
 	hashesAtOnce = 2
 	// hashWait is how long a sign-in waits for its turn.
 	hashWait = 5 * time.Second
 )
 
-// hashPassword makes a hash in PHC form: $argon2id$v=19$m=65536,t=2,p=1$SALT$HASH.
+// hashPassword makes a hash in PHC form: $argon2id$v=19$m=49152,t=2,p=1$SALT$HASH.
 func (h hashing) hashPassword(password string) string {
 	salt := randomBytes(saltBytes)
 	return h.encode(salt, h.key(password, salt))

@@ -17,7 +17,7 @@ var quick = hashing{memory: 8 << 10, passes: 1, threads: 1}
 
 func TestHashesArePHC(t *testing.T) {
 	text := presentHashing.hashPassword("correct horse battery staple")
-	if !strings.HasPrefix(text, "$argon2id$v=19$m=65536,t=2,p=1$") {
+	if !strings.HasPrefix(text, "$argon2id$v=19$m=49152,t=2,p=1$") {
 		t.Errorf("hash %s", text)
 	}
 	h, err := parseHash(text)

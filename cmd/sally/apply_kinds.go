@@ -36,6 +36,12 @@ func appliedKinds() []appliedKind {
 		&kindOf[access.Role]{
 			many: "roles", name: func(r *access.Role) *string { return &r.Name },
 			plain: func(r *access.Role) { sortNames(&r.Resources, &r.Groups) },
+			needs: func(r *access.Role) []string {
+				if r.Request == nil {
+					return nil
+				}
+				return r.Request.Approvers
+			},
 		},
 		&kindOf[access.User]{
 			many: "users", name: func(u *access.User) *string { return &u.Name },
@@ -71,6 +77,8 @@ type kindOf[T any] struct {
 	// plain takes away what only the server sets, and brings the rest into the form in which the server keeps it; nil:
 	// nothing is to be done.
 	plain func(*T)
+	// needs names others of the kind that must be there before the object; nil: none is needed.
+	needs func(*T) []string
 }
 
 func (k *kindOf[T]) kind() string { return k.many }
@@ -148,7 +156,37 @@ func (k *kindOf[T]) decode(items []json.RawMessage) ([]T, error) {
 		k.makePlain(&objects[i])
 	}
 	slices.SortFunc(objects, func(a, b T) int { return cmp.Compare(*k.name(&a), *k.name(&b)) })
-	return objects, nil
+	return k.inOrder(objects), nil
+}
+
+// inOrder moves objects behind those that they need. Of some that need each other the order stays; the server says then
+// which is missing.
+func (k *kindOf[T]) inOrder(objects []T) []T {
+	if k.needs == nil {
+		return objects
+	}
+	place := make(map[string]int, len(objects))
+	for i := range objects {
+		place[*k.name(&objects[i])] = i
+	}
+	ordered, seen := make([]T, 0, len(objects)), make([]bool, len(objects))
+	var add func(i int)
+	add = func(i int) {
+		if seen[i] {
+			return
+		}
+		seen[i] = true
+		for _, name := range k.needs(&objects[i]) {
+			if needed, ok := place[name]; ok {
+				add(needed)
+			}
+		}
+		ordered = append(ordered, objects[i])
+	}
+	for i := range objects {
+		add(i)
+	}
+	return ordered
 }
 
 func (k *kindOf[T]) export(ctx context.Context, c *apiClient) ([]json.RawMessage, error) {

@@ -65,6 +65,22 @@ func TestApplyThenExportIsTheSame(t *testing.T) {
 	}
 }
 
+func TestApplyOrdersByNeed(t *testing.T) {
+	m := newMachine(t)
+	file := applyFile(t, `
+roles:
+  - {name: a-dba, resources: ["*"], accounts: ["*"], request: {approvers: [b-leads], approvals: 1}}
+  - {name: b-leads, accounts: [], request: {approvers: [c-heads], approvals: 1}}
+  - {name: c-heads, accounts: []}
+`)
+	if out := m.sally("", "apply", "-f", file); !strings.HasSuffix(out, "\n3 changes made\n") {
+		t.Errorf("applied: %s", out)
+	}
+	if out := m.sally("", "apply", "-f", file); out != "everything is as the files say\n" {
+		t.Errorf("applied again: %s", out)
+	}
+}
+
 func TestApplyPrunesWhatNoFileNames(t *testing.T) {
 	m := newMachine(t)
 	m.sally("", "apply", "-f", applyFile(t, shopYAML))

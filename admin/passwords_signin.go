@@ -95,7 +95,7 @@ type passwordSignIn struct {
 }
 
 type passwordAnswer struct {
-	SetCookie []http.Cookie `header:"Set-Cookie"`
+	SetCookie []string `header:"Set-Cookie"` // of a list of http.Cookie, huma makes headers of their fields too
 	Body      me
 }
 
@@ -124,13 +124,13 @@ func (s *Service) signInByPassword(ctx context.Context, in *passwordSignIn) (*pa
 		return nil, err
 	}
 	s.log.Warn("somebody signed in by password", "user", user, "address", network)
-	out := &passwordAnswer{SetCookie: []http.Cookie{opened.SetCookie}, Body: opened.Body}
+	out := &passwordAnswer{SetCookie: []string{opened.SetCookie.String()}, Body: opened.Body}
 	if browser == "" {
 		c, err := s.rememberBrowser(ctx, user, &in.Browser)
 		if err != nil {
 			return nil, err
 		}
-		out.SetCookie = append(out.SetCookie, c)
+		out.SetCookie = append(out.SetCookie, c.String())
 	}
 	return out, nil
 }

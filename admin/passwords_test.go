@@ -34,6 +34,9 @@ func TestSignInByPassword(t *testing.T) {
 	if r.StatusCode != 200 || len(r.Cookies()) != 2 {
 		t.Fatalf("%d, cookies %v: %s", r.StatusCode, r.Cookies(), r.body)
 	}
+	if r.Header.Get("Httponly") != "" {
+		t.Error("a cookie's field is a header")
+	}
 	for _, c := range r.Cookies() {
 		if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode {
 			t.Errorf("cookie %v", c)

@@ -288,13 +288,7 @@ func (p provisioner) Delete(ctx context.Context, kind scim.Kind, id string, vers
 }
 
 func (p provisioner) delete(ctx context.Context, kind scim.Kind, id string, version int64) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	snap, err := p.snapshotLocked(ctx)
-	if err != nil {
-		return err
-	}
-	o, err := p.get(ctx, snap, kind, id)
+	o, err := p.Get(ctx, kind, id)
 	if err != nil {
 		return err
 	}
@@ -302,11 +296,10 @@ func (p provisioner) delete(ctx context.Context, kind scim.Kind, id string, vers
 		return scim.ErrChanged
 	}
 	if kind == scim.Group {
-		return p.deleteGroup(ctx, snap, id, o.Document.Text("displayName"))
+		return p.deleteGroup(ctx, id, o.Document.Text("displayName"))
 	}
-	name := o.Document.Text("userName")
-	_, err = p.change(ctx, act{action: "users.delete", target: name, before: snap.Users[name]}, func(ctx context.Context) error {
-		return errors.Join(p.store.DeleteUser(ctx, name), p.store.DeleteSCIMObject(ctx, string(kind), id))
-	})
-	return err
+	if err := p.removeUser(ctx, o.Document.Text("userName")); err != nil {
+		return err
+	}
+	return p.store.DeleteSCIMObject(ctx, string(kind), id) // which nobody sees any more without its user
 }

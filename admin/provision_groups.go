@@ -185,8 +185,14 @@ func changedMembers(snap *snapshot, before, wanted []string, former, name string
 	return changed
 }
 
-// deleteGroup removes the group, and everybody from it. Its callers hold s.mu.
-func (p provisioner) deleteGroup(ctx context.Context, snap *snapshot, id, name string) error {
+// deleteGroup removes the group, and everybody from it.
+func (p provisioner) deleteGroup(ctx context.Context, id, name string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	snap, err := p.snapshotLocked(ctx)
+	if err != nil {
+		return err
+	}
 	var members []string
 	for user, u := range snap.Users {
 		if slices.Contains(u.Groups, name) {
@@ -196,7 +202,7 @@ func (p provisioner) deleteGroup(ctx context.Context, snap *snapshot, id, name s
 	slices.Sort(members)
 	changed := changedMembers(snap, members, nil, name, name)
 	a := act{action: "groups.delete", target: name, before: groupChange{Name: name, Members: len(members), Removed: members}}
-	_, err := p.change(ctx, a, func(ctx context.Context) error {
+	_, err = p.change(ctx, a, func(ctx context.Context) error {
 		for _, u := range changed {
 			if err := p.store.PutUser(ctx, u); err != nil {
 				return fmt.Errorf("take %s out of the group: %w", u.Name, err)

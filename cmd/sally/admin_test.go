@@ -194,8 +194,11 @@ func TestTokenIsShownOnce(t *testing.T) {
 func TestSuspendAndReinstate(t *testing.T) {
 	m := newMachine(t)
 	m.onboard("127.0.0.1:1")
-	if out := m.sally("", "admin", "users", "suspend", "alice@acme.com"); out != "user alice@acme.com suspended, sessions cut: 0\n" {
-		t.Errorf("%q", out)
+	out := m.sally("", "admin", "users", "suspend", "alice@acme.com")
+	for _, want := range []string{"user alice@acme.com suspended, sessions cut: 0\n", "user alice@acme.com suspended by local:", "refuses since", "recorded as event"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("lacks %q:\n%s", want, out)
+		}
 	}
 	if u := m.object("admin", "users", "show", "alice@acme.com"); u["suspended"] != true {
 		t.Errorf("user %v", u)

@@ -179,7 +179,7 @@ func TestNoFlagTakesASecret(t *testing.T) {
 	var walk func(*cobra.Command)
 	walk = func(cmd *cobra.Command) {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			if secret.MatchString(f.Name) && f.Value.Type() != "bool" {
+			if secret.MatchString(f.Name) && !strings.HasSuffix(f.Name, "-file") && f.Value.Type() != "bool" {
 				t.Errorf("%s --%s takes a value", cmd.CommandPath(), f.Name)
 			}
 		})
@@ -217,6 +217,7 @@ func checkExample(t *testing.T, where, line string) {
 	line, _, _ = strings.Cut(line, " < ")
 	line, _, _ = strings.Cut(line, " > ")
 	line, _, _ = strings.Cut(line, "  ")
+	line, _, _ = strings.Cut(line, " && ")
 	line = strings.TrimSuffix(line, ")")
 	found, rest, err := newRootCommand().Find(exampleWords(line))
 	if err != nil {
@@ -232,15 +233,20 @@ func checkExample(t *testing.T, where, line string) {
 	}
 }
 
-// exampleWords splits as a shell does, as far as examples go: single quotes keep a word together.
+// exampleWords splits as a shell does, as far as examples go: quotes of either kind keep a word together.
 func exampleWords(line string) []string {
 	var words []string
-	for i, part := range strings.Split(line, "'") {
-		if i%2 == 1 {
-			words = append(words, part)
+	for line = strings.TrimSpace(line); line != ""; line = strings.TrimSpace(line) {
+		if quote := line[0]; quote == '\'' || quote == '"' {
+			word, rest, _ := strings.Cut(line[1:], string(quote))
+			words, line = append(words, word), rest
 			continue
 		}
-		words = append(words, strings.Fields(part)...)
+		end := strings.IndexAny(line, " \t")
+		if end < 0 {
+			end = len(line)
+		}
+		words, line = append(words, line[:end]), line[end:]
 	}
 	return words
 }

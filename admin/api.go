@@ -224,6 +224,16 @@ type byName struct {
 	Name string `path:"name" maxLength:"128"`
 }
 
+// pageOf is the input of lists that belong to one object. Its fields are written out, because those of an unexported
+// embedded type are not seen as parameters.
+type pageOf struct {
+	Name   string `path:"name" maxLength:"128"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" doc:"Items in a page; default 1000"`
+	Cursor string `query:"cursor" maxLength:"256" doc:"The previous page's next"`
+}
+
+func (p *pageOf) paging() paging { return paging{Limit: p.Limit, Cursor: p.Cursor} }
+
 type paging struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" doc:"Items in a page; default 1000"`
 	Cursor string `query:"cursor" maxLength:"256" doc:"The previous page's next"`

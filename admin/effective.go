@@ -37,10 +37,7 @@ func (s *Service) registerEffective(a *api) {
 			"Pages are of resources; a page may hold fewer items, or more."},
 		s.userAccess)
 	add(a, route{method: http.MethodGet, path: "/roles/{name}/holders", id: "list-role-holders", summary: "List who holds a role, and why", level: reader},
-		func(ctx context.Context, in *struct {
-			byName
-			paging
-		}) (*answer[list[holder]], error) {
+		func(ctx context.Context, in *pageOf) (*answer[list[holder]], error) {
 			snap, err := s.snapshot(ctx)
 			if err != nil {
 				return nil, err
@@ -49,7 +46,7 @@ func (s *Service) registerEffective(a *api) {
 				return nil, notFound("role", in.Name)
 			}
 			held := snap.holders(in.Name, s.now())
-			return &answer[list[holder]]{Body: page(in.paging, slices.Sorted(maps.Keys(held)), func(user string) holder { return held[user] })}, nil
+			return &answer[list[holder]]{Body: page(in.paging(), slices.Sorted(maps.Keys(held)), func(user string) holder { return held[user] })}, nil
 		})
 }
 
@@ -65,10 +62,7 @@ func (s *snapshot) holders(role string, now time.Time) map[string]holder {
 	return held
 }
 
-func (s *Service) userAccess(ctx context.Context, in *struct {
-	byName
-	paging
-}) (*answer[list[openness]], error) {
+func (s *Service) userAccess(ctx context.Context, in *pageOf) (*answer[list[openness]], error) {
 	snap, err := s.snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -76,7 +70,7 @@ func (s *Service) userAccess(ctx context.Context, in *struct {
 	if _, ok := snap.Users[in.Name]; !ok {
 		return nil, notFound("user", in.Name)
 	}
-	resources := page(in.paging, slices.Sorted(maps.Keys(snap.Resources)), func(name string) access.Resource { return snap.Resources[name] })
+	resources := page(in.paging(), slices.Sorted(maps.Keys(snap.Resources)), func(name string) access.Resource { return snap.Resources[name] })
 	out := list[openness]{Items: []openness{}, Next: resources.Next}
 	for _, res := range resources.Items {
 		for _, account := range slices.Sorted(maps.Keys(res.Accounts)) {

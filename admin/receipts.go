@@ -237,8 +237,9 @@ type receiptSummary struct {
 }
 
 type receiptsInput struct {
-	paging
-	User string `query:"user" maxLength:"128" doc:"Of this user alone"`
+	User   string `query:"user" maxLength:"128" doc:"Of this user alone"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" doc:"Items in a page; default 1000"`
+	Cursor string `query:"cursor" maxLength:"256" doc:"The previous page's next"`
 }
 
 // receiptKey is what receipts are verified with.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strings"
 
 	"github.com/sallyport/sallyport/admin/oidc"
 )
@@ -12,7 +13,11 @@ func (s *server) openProvider() (*oidc.Provider, error) {
 	if s.config.OIDC == nil {
 		return nil, nil //nolint:nilnil // none is an answer
 	}
-	provider, err := oidc.New(*s.config.OIDC, os.Getenv(oidc.SecretEnv), nil)
+	config := *s.config.OIDC
+	if config.RedirectURL == "" && s.config.URL != "" {
+		config.RedirectURL = strings.TrimSuffix(s.config.URL, "/") + "/api/v1/sign-in/oidc/callback"
+	}
+	provider, err := oidc.New(config, os.Getenv(oidc.SecretEnv), nil)
 	if err != nil {
 		return nil, err
 	}

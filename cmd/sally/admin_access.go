@@ -76,7 +76,7 @@ func newAccessExplain(f *adminFlags) *cobra.Command {
 	fs.StringVar(&in.From, "from", "", "address that the client comes from")
 	fs.StringVar(&at, "at", "", "moment, such as 2026-11-23T09:30:00Z; default: now")
 	fs.DurationVar(&mfaAgo, "mfa-ago", 0, "how long before that they used a passkey; default: never")
-	fs.StringVar(&in.Token, "with-token-id", "", "ID of the access token that they show")
+	fs.StringVar(&in.Token, "proof", "", "ID of the access token that they come with, rather than a certificate")
 	fs.StringVar(&in.Statement, "statement", "", "statement that they would run")
 	return cmd
 }

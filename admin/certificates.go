@@ -16,8 +16,8 @@ type certificateInput struct {
 	PublicKey string `json:"public_key" maxLength:"16384" doc:"PEM: PUBLIC KEY or CERTIFICATE REQUEST; ECDSA, Ed25519 or RSA"`
 }
 
-// newCertificate is what a local client needs to come in by the tunnel.
-type newCertificate struct {
+// NewCertificate is what a local client needs to come in by the tunnel.
+type NewCertificate struct {
 	Certificate string    `json:"certificate" doc:"PEM, for TLS client authentication alone"`
 	CA          string    `json:"ca" doc:"PEM of what gateways' certificates chain to"`
 	Expires     time.Time `json:"expires"`
@@ -36,22 +36,22 @@ func (s *Service) registerCertificates(a *api) {
 			return &answer[authority]{Body: authority{CA: s.CAPEM()}}, nil
 		})
 	add(a, route{method: http.MethodPost, path: "/certificates", id: "create-certificate", summary: "Certify the caller's public key", level: signedIn,
-		status: http.StatusCreated, description: "For 12 hours, or until the access token that the caller came with ends; for an hour with a session cookie."},
-		func(ctx context.Context, in *answer[certificateInput]) (*answer[newCertificate], error) {
+		narrowed: true, status: http.StatusCreated, description: "For 12 hours, or until the access token that the caller came with ends; for an hour with a session cookie."},
+		func(ctx context.Context, in *answer[certificateInput]) (*answer[NewCertificate], error) {
 			c, err := s.issueCertificate(ctx, in.Body.PublicKey)
-			return &answer[newCertificate]{Body: c}, err
+			return &answer[NewCertificate]{Body: c}, err
 		})
 }
 
 // issueCertificate certifies the caller's key. A certificate never outlives the token by which it was had, and opens no
 // more than it.
-func (s *Service) issueCertificate(ctx context.Context, publicKey string) (newCertificate, error) {
+func (s *Service) issueCertificate(ctx context.Context, publicKey string) (NewCertificate, error) {
 	c := callerOf(ctx)
 	if c.local {
-		return newCertificate{}, forbidden("the local socket is no user; sign in as one with: sally login")
+		return NewCertificate{}, forbidden("the local socket is no user; sign in as one with: sally login")
 	}
 	if c.client != "" { // what API calls carry must not make itself last longer
-		return newCertificate{}, forbidden("a local client gets certificates by renewing its session")
+		return NewCertificate{}, forbidden("a local client gets certificates by renewing its session")
 	}
 	lifetime := ca.DefaultUserLifetime
 	if c.cookie != "" {
@@ -61,11 +61,11 @@ func (s *Service) issueCertificate(ctx context.Context, publicKey string) (newCe
 }
 
 // certify is issueCertificate for at most the lifetime.
-func (s *Service) certify(ctx context.Context, publicKey string, lifetime time.Duration) (newCertificate, error) {
+func (s *Service) certify(ctx context.Context, publicKey string, lifetime time.Duration) (NewCertificate, error) {
 	c := callerOf(ctx)
 	public, err := ca.ParsePublicKey(publicKey)
 	if err != nil {
-		return newCertificate{}, invalid("public_key", "%s", err)
+		return NewCertificate{}, invalid("public_key", "%s", err)
 	}
 	now := s.now()
 	if end := c.identity.Expires; !end.IsZero() {
@@ -73,13 +73,13 @@ func (s *Service) certify(ctx context.Context, publicKey string, lifetime time.D
 	}
 	certificate, expires, err := s.authority.IssueUser(c.identity, public, now, lifetime)
 	if err != nil {
-		return newCertificate{}, err
+		return NewCertificate{}, err
 	}
 	err = s.record(ctx, act{action: "certificates.create", target: c.name, after: map[string]any{"expires": expires}})
 	if err != nil {
-		return newCertificate{}, err
+		return NewCertificate{}, err
 	}
-	return newCertificate{Certificate: certificate, CA: s.authority.PEM(), Expires: expires, Tunnel: s.tunnel()}, nil
+	return NewCertificate{Certificate: certificate, CA: s.authority.PEM(), Expires: expires, Tunnel: s.tunnel()}, nil
 }
 
 // ServerCertificates issues a gateway's server certificate for the names (DNS names and IP addresses) and gives the

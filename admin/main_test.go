@@ -27,6 +27,9 @@ func TestOnPostgres(t *testing.T) {
 		"grants":            TestGrants,
 		"passkeys":          TestPasskeyFromRegistrationToRemoval,
 		"passwords":         TestSignInByPassword,
+		"client session":    TestClientSessionIsRenewedWithAnotherSecretEachTime,
+		"stolen secret":     TestStolenSecretEndsTheSession,
+		"provider":          TestGroupThatIsTakenAwayCutsLiveSessions,
 	} {
 		t.Run(name, test)
 	}

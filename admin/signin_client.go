@@ -66,7 +66,7 @@ type clientEnd struct {
 
 // clientSession is what a local client gets for a proof or a renewal.
 type clientSession struct {
-	newCertificate
+	NewCertificate
 	Session        string    `json:"session" doc:"Names the session when it is renewed"`
 	SessionExpires time.Time `json:"session_expires" doc:"When the session ends, however often it is renewed"`
 }
@@ -261,7 +261,7 @@ func (s *Service) certifySession(ctx context.Context, snap *snapshot, ws store.W
 	id.Expires, id.MFA = ws.Expires, ws.MFA
 	c := &caller{name: ws.User, identity: id, addr: callerOf(ctx).addr}
 	certificate, err := s.certify(withCaller(ctx, c), publicKey, clientCertificate)
-	return clientSession{newCertificate: certificate, Session: ws.ID, SessionExpires: ws.Expires}, err
+	return clientSession{NewCertificate: certificate, Session: ws.ID, SessionExpires: ws.Expires}, err
 }
 
 func (s *Service) renewClientSession(ctx context.Context, in *answer[clientRenewal]) (*answer[clientSession], error) {

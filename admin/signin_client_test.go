@@ -18,7 +18,6 @@ type localClient struct {
 	p       *plane
 	session string
 	refresh string
-	next    int
 }
 
 func hexSum(s string) string {

@@ -36,6 +36,9 @@ type signInState struct {
 	Browser  string `json:"browser"` // hash of the cookie that binds it
 	Redirect string `json:"redirect"`
 	ReturnTo string `json:"return_to"`
+	// Former is the hash of the session cookie that the browser had: being Strict, that does not come with the provider's
+	// redirect.
+	Former string `json:"former,omitempty"`
 }
 
 // derived makes one of the secrets of a sign-in: who reads the store cannot, and two sign-ins of a browser have others.
@@ -116,7 +119,7 @@ func (s *Service) beginOIDC(ctx context.Context, in *oidcBegin) (*redirection, e
 	}
 	now, returnTo := s.now(), ownPath(in.ReturnTo)
 	if err := s.signIns.begin(callerOf(ctx).addr, now); err != nil {
-		return signInFailed("rate_limited", returnTo), nil
+		return signInFailed("rate_limited", returnTo), nil //nolint:nilerr // the page says it
 	}
 	if in.Terms.browser == "" {
 		in.Terms.browser = newSecret(32)
@@ -127,7 +130,7 @@ func (s *Service) beginOIDC(ctx context.Context, in *oidcBegin) (*redirection, e
 		s.log.Warn("identity provider does not answer", "error", err)
 		return signInFailed("unavailable", returnTo), nil
 	}
-	data, err := json.Marshal(signInState{Browser: access.HashSecret(in.Terms.browser), Redirect: back, ReturnTo: returnTo})
+	data, err := json.Marshal(signInState{Browser: access.HashSecret(in.Terms.browser), Redirect: back, ReturnTo: returnTo, Former: in.Terms.former})
 	if err != nil {
 		return nil, fmt.Errorf("encode sign-in: %w", err)
 	}
@@ -176,6 +179,9 @@ func (s *Service) finishOIDC(ctx context.Context, in *oidcCallback) (*redirectio
 	who, err := p.Exchange(ctx, state.Redirect, in.Code, derived("nonce", browser, in.State), derived("verifier", browser, in.State))
 	if err == nil {
 		var cookie http.Cookie
+		if in.Terms.former == "" {
+			in.Terms.former = state.Former
+		}
 		if cookie, err = s.openOIDC(ctx, &in.Terms.cookieTerms, who); err == nil {
 			return redirect(state.ReturnTo, cookie, in.Terms.unbind()), nil
 		}

@@ -45,7 +45,18 @@ func (p *plane) enter(b *servers.Browser, returnTo string) string {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return p.openOnce(b, back)
+	return p.fromElsewhere(b, back)
+}
+
+// fromElsewhere opens the address as a browser does that another site sends there: without cookies that are Strict.
+func (p *plane) fromElsewhere(b *servers.Browser, address string) string {
+	p.t.Helper()
+	u, err := url.Parse(p.server.URL)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	b.Client().Jar.SetCookies(u, []*http.Cookie{{Name: "sallyport", Path: "/", MaxAge: -1}})
+	return p.openOnce(b, address)
 }
 
 // openOnce opens the address and gives where it redirects to.

@@ -72,6 +72,8 @@ begin vault scripts/build-vault.sh
 begin opensearch scripts/opensearch.sh opensearch
 begin elasticsearch scripts/opensearch.sh elasticsearch
 begin postgres other_postgres
+begin dex scripts/build-dex.sh
+begin oidc scripts/oidc-provider.sh
 
 suite "build" make build
 suite "go vet" go vet ./...
@@ -82,6 +84,8 @@ suite "Vault is there" arrived vault
 suite "OpenSearch is there" arrived opensearch
 suite "Elasticsearch is there" arrived elasticsearch
 suite "PostgreSQL 16 to 18" arrived postgres
+suite "dex is there" arrived dex
+suite "oidc-provider is there" arrived oidc
 suite "go tests" go_tests
 suite "web in a browser" browser_tests
 

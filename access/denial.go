@@ -22,6 +22,7 @@ const (
 	StatementDenied Cause = "statement_denied" // a role or policy does not let this statement run
 	ForbiddenBy     Cause = "forbidden"        // a hand-written policy forbids it
 	PolicyStale     Cause = "policy_stale"     // the gateway has not heard from its control plane for too long
+	Unreachable     Cause = "unreachable"      // the gateway that serves it is not connected
 )
 
 // Denial is an error whose Sentence may be shown to the person as it is.

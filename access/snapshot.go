@@ -100,4 +100,6 @@ type Gateway struct {
 	// Relay names the gateway through which this one is reached, because nothing listens where it runs.
 	Relay    string `json:"relay,omitempty" maxLength:"63" doc:"The gateway through which it is reached, where nothing can listen"`
 	Draining bool   `json:"draining,omitempty" doc:"Clients go elsewhere when they can"`
+	// CertificatesValidFrom refuses certificates that were issued before: those of a machine that was replaced.
+	CertificatesValidFrom time.Time `json:"certificates_valid_from,omitzero" readOnly:"true" doc:"Certificates issued before are refused"`
 }

@@ -29,6 +29,11 @@ func (s *Service) gatewayNoun() noun[access.Gateway] {
 					resources = append(resources, r.Name)
 				}
 			}
+			for _, g := range snap.Gateways {
+				if g.Relay == name {
+					resources = append(resources, "the gateway "+g.Name)
+				}
+			}
 			if len(resources) == 0 {
 				return nil
 			}
@@ -41,28 +46,58 @@ func (s *Service) gatewayNoun() noun[access.Gateway] {
 // hostNames are DNS names in small letters.
 var hostNames = regexp.MustCompile(`^(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
 
-func (s *Service) prepareGateway(_ *snapshot, g, _ *access.Gateway) error {
+func (s *Service) prepareGateway(snap *snapshot, g, old *access.Gateway) error {
+	g.CertificatesValidFrom = time.Time{}
+	if old != nil {
+		g.CertificatesValidFrom = old.CertificatesValidFrom
+	}
 	switch {
 	case !labelNames.MatchString(g.Name) || g.Name == "status":
 		return invalid("name", "a gateway's name is a DNS label other than status: small letters, digits and - inside, at most 63 of them")
 	case g.Name == s.gateway:
 		return conflict("%s is the name of this server's own gateway; choose another", g.Name)
 	case g.Relay != "":
-		return invalid("relay", "gateways are reached at their tunnel; leave relay out")
+		if err := s.checkRelay(snap, g); err != nil {
+			return err
+		}
 	case g.Tunnel == "":
-		return invalid("tunnel", "say where clients reach the gateway: tunnel is host:port")
+		return invalid("tunnel", "say where clients reach the gateway: tunnel is host:port; or, where nothing can listen, relay names the gateway through which it is reached")
 	}
-	if err := checkAddress(g.Tunnel); err != nil || strings.HasPrefix(g.Tunnel, "/") {
-		return invalid("tunnel", "the tunnel is host:port; %q is not", g.Tunnel)
+	names := g.Hosts
+	if g.Relay == "" {
+		if err := checkAddress(g.Tunnel); err != nil || strings.HasPrefix(g.Tunnel, "/") {
+			return invalid("tunnel", "the tunnel is host:port; %q is not", g.Tunnel)
+		}
+		host, _, _ := net.SplitHostPort(g.Tunnel)
+		names = append([]string{host}, names...)
 	}
-	host, _, _ := net.SplitHostPort(g.Tunnel)
-	for _, name := range append([]string{host}, g.Hosts...) {
+	for _, name := range names {
 		if err := checkGatewayHost(name); err != nil {
 			return err
 		}
 	}
 	if len(g.Hosts) == 0 {
 		g.Hosts = nil
+	}
+	return nil
+}
+
+// checkRelay says whether the gateway can be reached through the one that it names: an enrolled one that clients reach
+// themselves, or this server's own.
+func (s *Service) checkRelay(snap *snapshot, g *access.Gateway) error {
+	relay, enrolled := snap.Gateways[g.Relay]
+	switch {
+	case g.Tunnel != "":
+		return invalid("tunnel", "a gateway is reached at its tunnel or through its relay; name one of them")
+	case g.Relay == g.Name || !enrolled && g.Relay != s.gateway:
+		return invalid("relay", "%s is no other gateway", g.Relay)
+	case relay.Relay != "":
+		return invalid("relay", "%s is itself reached through %s; name that one", g.Relay, relay.Relay)
+	}
+	for _, other := range snap.Gateways {
+		if other.Relay == g.Name {
+			return conflict("%s is reached through %s, so that one needs a tunnel of its own", other.Name, g.Name)
+		}
 	}
 	return nil
 }
@@ -93,12 +128,15 @@ type gatewayStatus struct {
 	Name       string    `json:"name"`
 	State      string    `json:"state" enum:"waiting,connected,away" doc:"waiting: has not joined yet; away: nothing was heard of it for 10 s"`
 	Draining   bool      `json:"draining,omitempty"`
-	Tunnel     string    `json:"tunnel"`
+	Tunnel     string    `json:"tunnel,omitempty"`
+	Relay      string    `json:"relay,omitempty" doc:"The gateway through which it is reached"`
 	Version    string    `json:"version,omitempty"`
 	LastSeen   time.Time `json:"last_seen,omitzero"`
 	Generation int64     `json:"generation" doc:"Of the rules that it decides by"`
 	Current    bool      `json:"current" doc:"Whether these are the newest"`
 	Sessions   int       `json:"sessions"`
+
+	Journal *journalStatus `json:"journal,omitempty" doc:"The copy of its record; left out where none is kept"`
 }
 
 func (s *Service) registerGateways(a *api) {
@@ -129,8 +167,9 @@ func (s *Service) gatewayStatus(ctx context.Context) ([]gatewayStatus, error) {
 	items := []gatewayStatus{}
 	for _, g := range gateways {
 		report := reportOf(&g)
-		item := gatewayStatus{Name: g.Name, State: s.stateOf(&g), Draining: g.Draining, Tunnel: g.Tunnel, Version: report.Version,
-			LastSeen: g.LastSeen, Generation: g.Generation, Current: g.Generation == snap.Generation}
+		item := gatewayStatus{Name: g.Name, State: s.stateOf(&g), Draining: g.Draining, Tunnel: g.Tunnel, Relay: g.Relay, Version: report.Version,
+			LastSeen: g.LastSeen, Generation: g.Generation, Current: g.Generation == snap.Generation,
+			Journal: s.journals.status(g.Name, s.now())}
 		if item.State == gatewayConnected {
 			item.Sessions = len(report.Sessions)
 		}

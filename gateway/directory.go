@@ -44,6 +44,7 @@ type Directory struct {
 
 	mu       sync.Mutex // held over each Apply and each review
 	sessions Sessions
+	relays   Relays // nil: no gateway is reached through this one
 }
 
 // Options of a Directory. Zero values are the defaults.
@@ -97,6 +98,9 @@ func (d *Directory) review() []access.Cut {
 	e, refusal := d.engine.Load(), d.refusal.Load()
 	if d.sessions == nil || e == nil && refusal == nil {
 		return nil
+	}
+	if d.relays != nil {
+		d.relays.ReviewRelays()
 	}
 	now := d.now()
 	return d.sessions.Review(func(p access.Permit, from netip.Addr) (access.Permit, error) {

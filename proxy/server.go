@@ -63,7 +63,7 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Config is what a Server works with. All fields but Limits and Redactor are needed.
+// Config is what a Server works with. All fields but Limits, Redactor and Relays are needed.
 type Config struct {
 	Gateway     string
 	Protocols   map[string]Protocol // by name, such as "postgres"
@@ -72,6 +72,8 @@ type Config struct {
 	Journal     audit.Appender
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error) // the gateway's own
 	ClientCAs   *x509.CertPool                                       // sign user certificates
+	// Relays lets gateways reach clients through this one; nil: none may.
+	Relays RelayDirectory
 	// PlainOutside allows tokens over plain TCP from other machines; on loopback they always are.
 	PlainOutside bool
 	// Redactor is by default the one without rules but the built-in one.
@@ -98,6 +100,7 @@ type Server struct {
 	failures *failures
 	pending  *pending
 	live     live
+	relays   *relays // nil: connections are passed on to nobody
 
 	connections atomic.Int64 // that are being served, from their first byte on
 
@@ -120,6 +123,10 @@ func NewServer(c Config) *Server {
 	}
 	if s.redactor == nil {
 		s.redactor = redact.Builtin()
+	}
+	if c.Relays != nil {
+		s.relays = newRelays(c.Relays, &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: s.certificate, NextProtos: []string{RelayALPN},
+			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: s.clientCAs, SessionTicketsDisabled: true, DynamicRecordSizingDisabled: true})
 	}
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	s.running.Go(s.sweep)
@@ -198,6 +205,9 @@ func (s *Server) Shutdown(ctx context.Context) {
 		_ = l.Close()
 	}
 	s.mu.Unlock()
+	if s.relays != nil {
+		s.relays.close()
+	}
 	handshakes, cancel := context.WithTimeout(ctx, s.limits.LastWord)
 	defer cancel()
 	s.drained(handshakes) // who has begun to say who they are may finish

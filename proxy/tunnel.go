@@ -27,27 +27,51 @@ func (s *Server) ServeTunnel(l net.Listener) error {
 		ClientAuth:                  tls.RequireAnyClientCert,
 		DynamicRecordSizingDisabled: true,
 	}
+	if s.relays != nil {
+		config.GetConfigForClient = s.relays.choose
+	}
 	return s.serve(l, func(ctx context.Context, conn net.Conn, admitted func()) {
-		session, err := s.acceptTunnel(ctx, conn, config)
-		if err != nil {
+		session, way, err := s.acceptTunnel(ctx, conn, config, admitted)
+		switch {
+		case err != nil:
 			s.log.Debug("tunnel refused", "client_addr", conn.RemoteAddr().String(), "reason", err)
-			return
+		case way != nil:
+			admitted() // the gateway behind bounds those that do not say who they are
+			s.passOn(ctx, conn, way)
+		case session != nil:
+			session.run(ctx, admitted)
 		}
-		session.run(ctx, admitted)
 	})
 }
 
-func (s *Server) acceptTunnel(ctx context.Context, conn net.Conn, config *tls.Config) (*session, error) {
+// acceptTunnel gives the session that begins, or the way to the gateway behind that answers instead; neither, when it was
+// a gateway behind that has dialled.
+func (s *Server) acceptTunnel(ctx context.Context, conn net.Conn, config *tls.Config, admitted func()) (*session, *relayConn, error) {
 	handshake, cancel := context.WithTimeout(ctx, s.limits.HandshakeTimeout)
 	defer cancel()
-	t := tls.Server(Records(conn), config)
-	if err := t.HandshakeContext(handshake); err != nil {
-		return nil, fmt.Errorf("TLS handshake: %w", err)
+	tap := &helloTap{Conn: conn, decided: s.relays == nil}
+	t := tls.Server(Records(tap), config)
+	err := t.HandshakeContext(handshake)
+	if tap.way != nil {
+		return nil, tap.way, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("TLS handshake: %w", err)
 	}
 	state := t.ConnectionState()
-	if state.NegotiatedProtocol != TunnelALPN {
-		return nil, fmt.Errorf("client offers no ALPN %s", TunnelALPN)
+	switch state.NegotiatedProtocol {
+	case TunnelALPN:
+		session, err := s.beginTunnel(ctx, t, &state, tap.refusal)
+		return session, nil, err
+	case RelayALPN:
+		return nil, nil, s.serveRelay(ctx, t, admitted)
 	}
+	return nil, nil, fmt.Errorf("client offers no ALPN %s", TunnelALPN)
+}
+
+// beginTunnel begins the session of a client that this gateway answers itself. refusal, unless nil, is why it cannot be
+// let in.
+func (s *Server) beginTunnel(ctx context.Context, t *tls.Conn, state *tls.ConnectionState, refusal error) (*session, error) {
 	name, ok := s.directory.ResourceProtocol(ctx, state.ServerName)
 	if !ok {
 		return nil, fmt.Errorf("no resource %q", state.ServerName)
@@ -60,6 +84,9 @@ func (s *Server) acceptTunnel(ctx context.Context, conn net.Conn, config *tls.Co
 	c.secure, c.resource = true, state.ServerName
 	session := s.newSession(c, name, protocol)
 	identity, err := s.identifyCertificate(ctx, state.PeerCertificates)
+	if err == nil {
+		err = refusal
+	}
 	c.identity, session.refusal = &identity, err
 	return session, nil
 }

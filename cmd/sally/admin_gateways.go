@@ -17,7 +17,8 @@ type gatewayStatus struct {
 	Name       string    `json:"name"`
 	State      string    `json:"state"`
 	Draining   bool      `json:"draining,omitempty"`
-	Tunnel     string    `json:"tunnel"`
+	Tunnel     string    `json:"tunnel,omitempty"`
+	Relay      string    `json:"relay,omitempty"`
 	Version    string    `json:"version,omitempty"`
 	LastSeen   time.Time `json:"last_seen,omitzero"`
 	Generation int64     `json:"generation"`
@@ -31,10 +32,11 @@ func newAdminGateways(f *adminFlags) *cobra.Command {
 		long: `Gateways are entrances that run elsewhere, near the stores, and are governed from here. Their sessions are listed,
 ended and cut like this server's own.`,
 		example: `  sally admin gateways add gw-eu --tunnel gw-eu.acme.com:7443
-  sally admin gateways add gw-us --tunnel 10.1.0.9:7443 --host gw-us.acme.com`,
-		head: []string{"NAME", "TUNNEL", "HOSTS", "DRAINING"},
+  sally admin gateways add gw-us --tunnel 10.1.0.9:7443 --host gw-us.acme.com
+  sally admin gateways add gw-plant --relay gw-eu      # where nothing may listen: it dials out to gw-eu`,
+		head: []string{"NAME", "REACHED AT", "HOSTS", "DRAINING"},
 		row: func(g access.Gateway) []string {
-			return []string{g.Name, g.Tunnel, joinList(g.Hosts), yes(g.Draining)}
+			return []string{g.Name, reachedAt(g.Tunnel, g.Relay), joinList(g.Hosts), yes(g.Draining)}
 		},
 		fresh: func(name string) access.Gateway { return access.Gateway{Name: name} },
 		flags: gatewayFlags,
@@ -63,11 +65,21 @@ just as described, nothing is changed, and the token is a further one.`
 	return cmd
 }
 
+// reachedAt says where clients reach a gateway.
+func reachedAt(tunnel, relay string) string {
+	if relay != "" {
+		return "through " + relay
+	}
+	return tunnel
+}
+
 func gatewayFlags(fs *pflag.FlagSet) func(*access.Gateway) error {
 	fs.String("tunnel", "", "host:port of its tunnel entrance, as clients reach it")
+	fs.String("relay", "", "gateway through which it is reached, where nothing can listen; instead of --tunnel")
 	hosts := fs.StringSlice("host", nil, "further DNS name or IP address for its certificate (repeat, or separate by commas)")
 	return func(g *access.Gateway) error {
 		takeText(fs, "tunnel", &g.Tunnel)
+		takeText(fs, "relay", &g.Relay)
 		takeList(fs, "host", *hosts, false, &g.Hosts)
 		return nil
 	}
@@ -117,7 +129,7 @@ func newGatewayList(f *adminFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printItems(cmd, f, []string{"NAME", "STATE", "TUNNEL", "VERSION", "LAST SEEN", "RULES", "SESSIONS"}, items, func(g gatewayStatus) []string {
+			return printItems(cmd, f, []string{"NAME", "STATE", "REACHED AT", "VERSION", "LAST SEEN", "RULES", "SESSIONS"}, items, func(g gatewayStatus) []string {
 				state, rules := g.State, "old"
 				if g.Draining {
 					state += ", draining"
@@ -128,7 +140,7 @@ func newGatewayList(f *adminFlags) *cobra.Command {
 				if g.Generation == 0 {
 					rules = ""
 				}
-				return []string{g.Name, state, g.Tunnel, g.Version, localTime(g.LastSeen), rules, strconv.Itoa(g.Sessions)}
+				return []string{g.Name, state, reachedAt(g.Tunnel, g.Relay), g.Version, localTime(g.LastSeen), rules, strconv.Itoa(g.Sessions)}
 			})
 		},
 	}

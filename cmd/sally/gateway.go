@@ -44,8 +44,16 @@ prints a join token, good once and for a day. The first start needs it: in the v
 gateway speaks to no other.
 
 When no control plane can be reached, the gateway goes on by what it heard last for the control plane's offline limit,
-normally 15 minutes; then it ends all sessions and lets nobody in until it hears again.`,
+normally 15 minutes; then it ends all sessions and lets nobody in until it hears again.
+
+With --relay it listens nowhere, and dials out to another gateway, through which clients reach it: for networks that let
+nothing in. Add it with: sally admin gateways add NAME --relay GATEWAY.
+
+SIGUSR2 ends it like SIGTERM (within handover_timeout) and then runs the program that is at the same path now, in the same
+process: clients who connect meanwhile wait, and are not refused. Sockets that systemd passes on (named tunnel, postgres)
+are used as well.`,
 		Example: `  sally gateway --join --server https://control.acme.com:7444 --listen-tunnel 0.0.0.0:7443 < token
+  sally gateway --join --server https://control.acme.com:7444 --relay gw-public < token
   sally gateway --config /etc/sallyport/gateway.yaml
   sally gateway --server https://control-1.acme.com:7444 --server https://control-2.acme.com:7444`,
 		Args: cobra.NoArgs,
@@ -62,7 +70,9 @@ normally 15 minutes; then it ends all sessions and lets nobody in until it hears
 			if join {
 				stdin = cmd.InOrStdin()
 			}
-			return runGateway(cmd.Context(), c, stdin, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			ctx, stop := untilHandover(cmd.Context())
+			defer stop()
+			return runGateway(ctx, c, stdin, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f := cmd.Flags()
@@ -71,6 +81,7 @@ normally 15 minutes; then it ends all sessions and lets nobody in until it hears
 	f.StringSliceVar(&flags.Servers, "server", nil, "address of a control plane's port for gateways, https://HOST:PORT (repeat for several)")
 	f.BoolVar(&join, "join", false, "join by a token on standard input")
 	f.StringVar(&flags.JoinFile, "join-file", "", "join by the token in this file, unless joined already")
+	f.StringVar(&flags.Relay, "relay", "", "gateway to dial out to, by its name or by HOST:PORT of its tunnel, instead of listening")
 	f.StringVar(&flags.Listen.Tunnel, "listen-tunnel", "", `address of the local client's entrance, or "off"`)
 	f.StringVar(&flags.Listen.Postgres, "listen-postgres", "", `address of PostgreSQL's native entrance, or "off"`)
 	return cmd
@@ -78,7 +89,7 @@ normally 15 minutes; then it ends all sessions and lets nobody in until it hears
 
 func overrideGateway(c *gatewayConfig, flags gatewayConfig) {
 	for _, o := range []struct{ value, target *string }{
-		{&flags.DataDir, &c.DataDir}, {&flags.JoinFile, &c.JoinFile}, {&flags.Listen.Tunnel, &c.Listen.Tunnel}, {&flags.Listen.Postgres, &c.Listen.Postgres},
+		{&flags.DataDir, &c.DataDir}, {&flags.JoinFile, &c.JoinFile}, {&flags.Relay, &c.Relay}, {&flags.Listen.Tunnel, &c.Listen.Tunnel}, {&flags.Listen.Postgres, &c.Listen.Postgres},
 	} {
 		if *o.value != "" {
 			*o.target = *o.value
@@ -97,14 +108,29 @@ type gatewayProcess struct {
 	link          *gateway.Link
 }
 
-// runGateway joins if need be, and runs until ctx ends.
-func runGateway(ctx context.Context, c gatewayConfig, stdin io.Reader, out, logOut io.Writer) (err error) {
+// runGateway joins if need be, runs until ctx ends, and is followed by the next program if that was asked for.
+func runGateway(ctx context.Context, c gatewayConfig, stdin io.Reader, out, logOut io.Writer) error {
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
 	own, err := c.own()
 	if err != nil {
 		return err
 	}
+	if os.Getenv(handoverEnv) != "" {
+		stdin = nil // the program before this one has joined
+	}
 	g := &gatewayProcess{server: server{config: own, log: own.logger(logOut)}, gatewayConfig: c}
-	defer func() { err = errors.Join(err, g.close()) }()
+	sockets, err := g.run(ctx, stdin, out)
+	if err = errors.Join(err, g.close()); err != nil || sockets == nil {
+		return err
+	}
+	return sockets.follow(program)
+}
+
+// run gives the sockets that the next program needs; nil when there is none to come.
+func (g *gatewayProcess) run(ctx context.Context, stdin io.Reader, out io.Writer) (kept, error) {
 	for _, step := range []struct {
 		what string
 		do   func(context.Context) error
@@ -119,10 +145,14 @@ func runGateway(ctx context.Context, c gatewayConfig, stdin io.Reader, out, logO
 		{"open gateway", g.openGateway},
 	} {
 		if err := step.do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", step.what, err)
+			return nil, fmt.Errorf("%s: %w", step.what, err)
 		}
 	}
-	return g.serve(ctx, out)
+	l, err := g.listen(ctx, out)
+	if err != nil {
+		return nil, err
+	}
+	return g.serve(ctx, l)
 }
 
 // openIdentity takes the identity that is kept, unless there is a token on stdin, or none yet and a token elsewhere.
@@ -199,9 +229,10 @@ func (g *gatewayProcess) openGateway(context.Context) error {
 		Gateway:   g.identity.Gateway,
 		Protocols: map[string]proxy.Protocol{"postgres": postgres.New(g.config.Limits.StatementBytes)},
 		Directory: g.access, Credentials: sources, Journal: g.journal, Certificate: certificate, ClientCAs: g.link.ClientCAs(), Redactor: redactor,
-		PlainOutside: g.config.PlainOutside, Limits: g.config.limits(), Log: g.log,
+		PlainOutside: g.config.PlainOutside, Limits: g.config.limits(), Log: g.log, Relays: g.access,
 	})
 	g.access.SetSessions(g.gateway)
+	g.access.SetRelays(g.gateway)
 	return nil
 }
 
@@ -213,7 +244,7 @@ func (g *gatewayProcess) certificate() (func(*tls.ClientHelloInfo) (*tls.Certifi
 	public, err := loadCertificate(g.config.TLS)
 	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		for _, name := range hello.SupportedProtos {
-			if name == proxy.TunnelALPN {
+			if name == proxy.TunnelALPN || name == proxy.RelayALPN {
 				return g.link.Certificate(hello)
 			}
 		}
@@ -221,37 +252,46 @@ func (g *gatewayProcess) certificate() (func(*tls.ClientHelloInfo) (*tls.Certifi
 	}, err
 }
 
-// serve runs the entrances and the link until ctx ends or one of them fails.
-func (g *gatewayProcess) serve(ctx context.Context, out io.Writer) error {
-	tunnel, native, err := g.listen(ctx, out)
-	if err != nil {
-		return err
-	}
+// serve runs the entrances and the link until ctx ends or one of them fails. It gives the sockets for the next program.
+func (g *gatewayProcess) serve(ctx context.Context, l listeners) (sockets kept, err error) {
 	run, ctx := errgroup.WithContext(ctx)
 	linked, unlink := context.WithCancel(context.WithoutCancel(ctx)) // while sessions drain they are still governed
-	if tunnel != nil {
-		run.Go(func() error { return g.gateway.ServeTunnel(tunnel) })
+	if l.tunnel != nil {
+		run.Go(func() error { return g.gateway.ServeTunnel(l.tunnel) })
 	}
-	if native != nil {
-		run.Go(func() error { return g.gateway.ServeNative("postgres", native) })
+	if l.postgres != nil {
+		run.Go(func() error { return g.gateway.ServeNative("postgres", l.postgres) })
+	}
+	if g.gatewayConfig.Relay != "" {
+		g.serveRelay(run)
 	}
 	run.Go(func() error { return g.access.Run(linked) })
 	run.Go(func() error { return g.link.Run(linked) })
 	run.Go(func() error {
 		defer unlink()
 		<-ctx.Done()
-		g.log.Info("stopping: no new connections", "sessions", len(g.gateway.Sessions()), "drain_timeout", g.config.DrainTimeout)
-		drain, cancel := context.WithTimeout(context.Background(), g.config.DrainTimeout)
+		var kept error
+		timeout := g.config.DrainTimeout
+		if errors.Is(context.Cause(ctx), errHandover) {
+			sockets, kept = l.keep()
+			timeout = g.config.HandoverTimeout
+		}
+		g.log.Info("stopping: no new connections", "sessions", len(g.gateway.Sessions()), "drain_timeout", timeout)
+		drain, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		g.gateway.Shutdown(drain)
-		return nil
+		return kept
 	})
-	return run.Wait()
+	err = run.Wait()
+	return sockets, err
 }
 
 // listen opens the entrances and says where they are, in words and, for programs, in addresses.json.
-func (g *gatewayProcess) listen(ctx context.Context, out io.Writer) (tunnel, native net.Listener, err error) {
-	var config net.ListenConfig
+func (g *gatewayProcess) listen(ctx context.Context, out io.Writer) (l listeners, err error) {
+	former, err := inheritListeners()
+	if err != nil {
+		return l, err
+	}
 	addresses := map[string]string{}
 	lines := []string{fmt.Sprintf("Sallyport gateway %s %s, data in %s, control plane %s", g.identity.Gateway, version, g.config.DataDir,
 		strings.Join(g.gatewayConfig.Servers, ", "))}
@@ -259,24 +299,30 @@ func (g *gatewayProcess) listen(ctx context.Context, out io.Writer) (tunnel, nat
 		name, words, address string
 		to                   *net.Listener
 	}{
-		{"tunnel", "local client", g.config.Listen.Tunnel, &tunnel}, {"postgres", "PostgreSQL", g.config.Listen.Postgres, &native},
+		{"tunnel", "local client", g.config.Listen.Tunnel, &l.tunnel}, {"postgres", "PostgreSQL", g.config.Listen.Postgres, &l.postgres},
 	} {
 		if e.address == off {
 			continue
 		}
-		if *e.to, err = config.Listen(ctx, "tcp", e.address); err != nil {
-			return nil, nil, fmt.Errorf("listen: %w", err)
+		if *e.to, err = former.listen(ctx, e.name, e.address); err != nil {
+			return l, fmt.Errorf("listen: %w", err)
 		}
 		addresses[e.name] = (*e.to).Addr().String()
 		lines = append(lines, fmt.Sprintf("  %-15s %s", e.words, addresses[e.name]))
 	}
+	if err := former.closeRest(); err != nil {
+		return l, fmt.Errorf("close former sockets: %w", err)
+	}
+	if g.gatewayConfig.Relay != "" {
+		lines = append(lines, fmt.Sprintf("  %-15s %s", "reached through", g.gatewayConfig.Relay))
+	}
 	text, err := json.MarshalIndent(addresses, "", "  ")
 	if err != nil {
-		return nil, nil, fmt.Errorf("encode addresses: %w", err)
+		return l, fmt.Errorf("encode addresses: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(g.config.DataDir, addressesFile), append(text, '\n'), 0o600); err != nil {
-		return nil, nil, fmt.Errorf("write addresses: %w", err)
+		return l, fmt.Errorf("write addresses: %w", err)
 	}
 	_, err = fmt.Fprintln(out, strings.Join(lines, "\n"))
-	return tunnel, native, err
+	return l, err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,9 @@ type gatewayConfig struct {
 	Servers []string `yaml:"servers"`
 	// JoinFile holds a join token, for the first start.
 	JoinFile string `yaml:"join_file"`
+	// Relay is the gateway to which this one dials out, so that clients reach it where nothing may listen: the name that
+	// the control plane's rules give, too, or HOST:PORT of that one's tunnel. Empty: it does not dial out.
+	Relay string `yaml:"relay"`
 	// OfflineLimit makes the time shorter for which the gateway works without a control plane.
 	OfflineLimit time.Duration        `yaml:"offline_limit"`
 	Listen       gatewayListenConfig  `yaml:"listen"`
@@ -39,6 +43,8 @@ type gatewayConfig struct {
 	Limits       limitsConfig         `yaml:"limits"`
 	Log          logConfig            `yaml:"log"`
 	DrainTimeout time.Duration        `yaml:"drain_timeout"`
+	// HandoverTimeout is DrainTimeout before the next program takes over.
+	HandoverTimeout time.Duration `yaml:"handover_timeout"`
 }
 
 // gatewayListenConfig holds host:port each; "off" closes an entrance.
@@ -57,8 +63,7 @@ type gatewayJournalConfig struct {
 func defaultGatewayConfig() gatewayConfig {
 	return gatewayConfig{
 		DataDir: filepath.Join(filepath.Dir(defaultDataDir()), "sallyport-gateway"),
-		Listen:  gatewayListenConfig{Tunnel: "127.0.0.1:7443", Postgres: "127.0.0.1:7432"},
-		Log:     logConfig{Format: "text"}, DrainTimeout: 30 * time.Second,
+		Log:     logConfig{Format: "text"}, DrainTimeout: 30 * time.Second, HandoverTimeout: 5 * time.Second,
 	}
 }
 
@@ -91,6 +96,7 @@ func (c *gatewayConfig) validate() error {
 			return fmt.Errorf("servers: %w", err)
 		}
 	}
+	c.completeListen()
 	if c.OfflineLimit < 0 {
 		return errors.New("offline_limit: must not be negative")
 	}
@@ -109,12 +115,22 @@ func (c *gatewayConfig) validate() error {
 	return own.validate()
 }
 
+// completeListen sets what is not configured: loopback, and with a relay nothing.
+func (c *gatewayConfig) completeListen() {
+	defaults := gatewayListenConfig{Tunnel: "127.0.0.1:7443", Postgres: "127.0.0.1:7432"}
+	if c.Relay != "" {
+		defaults = gatewayListenConfig{Tunnel: off, Postgres: off}
+	}
+	c.Listen.Tunnel, c.Listen.Postgres = cmp.Or(c.Listen.Tunnel, defaults.Tunnel), cmp.Or(c.Listen.Postgres, defaults.Postgres)
+}
+
 // own is what a gateway shares with a server's configuration.
 func (c *gatewayConfig) own() (config, error) {
 	own, err := defaultConfig()
 	own.DataDir, own.Vault, own.SealKeyFile, own.TLS, own.PlainOutside = c.DataDir, c.Vault, c.SealKeyFile, c.TLS, c.PlainOutside
 	own.Listen = listenConfig{Web: off, Tunnel: c.Listen.Tunnel, Postgres: c.Listen.Postgres, Gateways: off}
-	own.Redact, own.Limits, own.Log, own.DrainTimeout = c.Redact, c.Limits, c.Log, c.DrainTimeout
+	own.Redact, own.Limits, own.Log = c.Redact, c.Limits, c.Log
+	own.DrainTimeout, own.HandoverTimeout = c.DrainTimeout, c.HandoverTimeout
 	own.Audit.SegmentBytes, own.Audit.Retention, own.Audit.Witnesses = c.Journal.SegmentBytes, c.Journal.Retention, c.Journal.Witnesses
 	return own, err
 }

@@ -266,9 +266,10 @@ func (s *server) openGateway(context.Context) error {
 		Gateway:   s.config.Gateway,
 		Protocols: map[string]proxy.Protocol{"postgres": postgres.New(s.config.Limits.StatementBytes)},
 		Directory: s.access, Credentials: sources, Journal: s.journal, Certificate: certificate, ClientCAs: s.admin.ClientCAs(), Redactor: redactor,
-		PlainOutside: s.config.PlainOutside, Limits: s.config.limits(), Log: s.log,
+		PlainOutside: s.config.PlainOutside, Limits: s.config.limits(), Log: s.log, Relays: s.access,
 	})
 	s.access.SetSessions(s.gateway)
+	s.access.SetRelays(s.gateway)
 	return nil
 }
 

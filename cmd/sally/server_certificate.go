@@ -28,7 +28,7 @@ func (s *server) certificate() (func(*tls.ClientHelloInfo) (*tls.Certificate, er
 	}
 	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		for _, name := range hello.SupportedProtos {
-			if name == proxy.TunnelALPN {
+			if name == proxy.TunnelALPN || name == proxy.RelayALPN {
 				return own(hello)
 			}
 		}

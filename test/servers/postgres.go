@@ -40,6 +40,8 @@ type PostgresOptions struct {
 	Durable bool
 	// Port asks for a fixed port; zero means any free one.
 	Port int
+	// Namespace is the network namespace to run in (see Command); empty means this process's.
+	Namespace string
 }
 
 // Postgres is a private, running PostgreSQL server.
@@ -60,6 +62,7 @@ type Postgres struct {
 
 	authority *authority
 	process   *Process
+	namespace string
 }
 
 // StartPostgres starts a private PostgreSQL for one test and ends it with the test.
@@ -110,7 +113,7 @@ func RunPostgres(ctx context.Context, dir string, o PostgresOptions) (*Postgres,
 	pg := &Postgres{
 		Host: "127.0.0.1", Port: o.Port,
 		DataDir: filepath.Join(dir, "data"), LogFile: filepath.Join(dir, "postgres.log"), BinDir: bin,
-		User: postgresSuperuser, Password: postgresPassword,
+		User: postgresSuperuser, Password: postgresPassword, namespace: o.Namespace,
 	}
 	if _, err := os.Stat(filepath.Join(pg.DataDir, "PG_VERSION")); errors.Is(err, os.ErrNotExist) {
 		if err := newCluster(ctx, bin, pg.DataDir); err != nil {
@@ -168,6 +171,7 @@ func (pg *Postgres) run() error {
 		Dir:         "/",
 		LogFile:     pg.LogFile,
 		User:        postgresOwner(),
+		Namespace:   pg.namespace,
 		StopSignal:  syscall.SIGINT,  // fast shutdown
 		DeathSignal: syscall.SIGQUIT, // immediate shutdown: the children end too
 	})

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrMissing is wrapped by the errors of the Run functions when a server is not installed on this machine.
@@ -30,6 +32,8 @@ type Command struct {
 	Dir string
 	// LogFile receives standard output and standard error, appended.
 	LogFile string
+	// Namespace is the network namespace to run in, by its name in /run/netns; empty means this process's. It needs root.
+	Namespace string
 	// User is the system user to run as when this process is root; empty means this process's user.
 	User string
 	// StopSignal asks the program to end; zero means SIGTERM.
@@ -72,8 +76,15 @@ func Start(c Command) (*Process, error) {
 	go func() {
 		// The death signal is sent when the starting thread ends, so that thread waits with the program.
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
+		var err error
+		if c.Namespace == "" {
+			defer runtime.UnlockOSThread()
+		} else {
+			err = EnterNamespace(c.Namespace) // the thread ends with this goroutine
+		}
+		if err == nil {
+			err = cmd.Start()
+		}
 		started <- err
 		if err == nil {
 			p.err = cmd.Wait()
@@ -84,6 +95,20 @@ func Start(c Command) (*Process, error) {
 		return nil, fmt.Errorf("start %s: %w", filepath.Base(c.Path), err)
 	}
 	return p, nil
+}
+
+// EnterNamespace moves the calling goroutine's thread to a network namespace. The goroutine must be locked to it, and
+// must end without unlocking it, so that nothing else runs there.
+func EnterNamespace(name string) error {
+	file, err := os.Open(filepath.Join("/run/netns", name))
+	if err != nil {
+		return fmt.Errorf("open network namespace: %w", err)
+	}
+	defer file.Close()
+	if err := unix.Setns(int(file.Fd()), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("enter network namespace %s: %w", name, err)
+	}
+	return nil
 }
 
 // PID is the process id.

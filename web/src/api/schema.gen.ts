@@ -1817,6 +1817,12 @@ export interface components {
             session: string;
         };
         ClientSession: {
+            /** @description PEM of what gateways' certificates chain to */
+            ca: string;
+            /** @description PEM, for TLS client authentication alone */
+            certificate: string;
+            /** Format: date-time */
+            expires: string;
             /** @description Names the session when it is renewed */
             session: string;
             /**
@@ -1824,6 +1830,8 @@ export interface components {
              * @description When the session ends, however often it is renewed
              */
             session_expires: string;
+            /** @description host:port of the gateway's tunnel entrance; an empty host is the server's own */
+            tunnel: string;
         };
         Consideration: {
             applies: boolean;
@@ -2048,6 +2056,11 @@ export interface components {
             problem: string;
         };
         Gateway: {
+            /**
+             * Format: date-time
+             * @description Certificates issued before are refused
+             */
+            readonly certificates_valid_from?: string;
             /** @description Clients go elsewhere when they can */
             draining?: boolean;
             /** @description Further DNS names and IP addresses in its certificate, for clients of the native entrances */
@@ -2067,9 +2080,13 @@ export interface components {
              * @description Of the rules that it decides by
              */
             generation: number;
+            /** @description The copy of its record; left out where none is kept */
+            journal?: components["schemas"]["JournalStatus"];
             /** Format: date-time */
             last_seen?: string;
             name: string;
+            /** @description The gateway through which it is reached */
+            relay?: string;
             /** Format: int64 */
             sessions: number;
             /**
@@ -2077,7 +2094,7 @@ export interface components {
              * @enum {string}
              */
             state: "waiting" | "connected" | "away";
-            tunnel: string;
+            tunnel?: string;
             version?: string;
         };
         Grant: {
@@ -2142,6 +2159,12 @@ export interface components {
             total: number;
         };
         Holder: {
+            /** @description Given to the user by name */
+            by_name?: boolean;
+            /** @description Grants that give it for a time */
+            grants?: components["schemas"]["TemporaryRole"][];
+            /** @description Groups of the user's that give it */
+            groups?: string[];
             suspended?: boolean;
             user: string;
         };
@@ -2157,6 +2180,27 @@ export interface components {
             gateway: string;
             /** @description Enrols the gateway once; shown this once */
             token: string;
+        };
+        JournalStatus: {
+            /**
+             * Format: int64
+             * @description Records that the gateway has and that are not here yet, by its last report
+             */
+            behind: number;
+            /** @description Why nothing is taken any more: what the gateway sends is not what it sent before */
+            diverged?: string;
+            /**
+             * Format: double
+             * @description Age of the oldest of these; 0 when there is none
+             */
+            lag_seconds: number;
+            /**
+             * Format: int64
+             * @description That are here, and can be searched
+             */
+            records: number;
+            /** @description A sentence: why it does not go on */
+            trouble?: string;
         };
         LinkInput: {
             /** @description What follows # in the link */
@@ -2426,7 +2470,7 @@ export interface components {
         };
         OwnGateway: {
             name: string;
-            /** @description host:port of its tunnel entrance; an empty host is the server's own */
+            /** @description host:port of its tunnel entrance, or of the gateway's through which it is reached; an empty host is the server's own */
             tunnel: string;
         };
         OwnResource: {
@@ -2748,6 +2792,7 @@ export interface components {
             mfa?: string;
             name: string;
             provisioner?: boolean;
+            provisions_admins?: boolean;
             request?: components["schemas"]["RequestRule"];
             resources?: string[];
             statements?: components["schemas"]["StatementRules"];
@@ -4957,6 +5002,10 @@ export interface operations {
             query?: {
                 /** @description Of this user alone */
                 user?: string;
+                /** @description Items in a page; default 1000 */
+                limit?: number;
+                /** @description The previous page's next */
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -5637,9 +5686,16 @@ export interface operations {
     };
     "list-role-holders": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Items in a page; default 1000 */
+                limit?: number;
+                /** @description The previous page's next */
+                cursor?: string;
+            };
             header?: never;
-            path?: never;
+            path: {
+                name: string;
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -6218,21 +6274,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    Domain?: string;
-                    Expires?: string;
-                    HttpOnly?: boolean;
-                    MaxAge?: number;
-                    Name?: string;
-                    Partitioned?: boolean;
-                    Path?: string;
-                    Quoted?: boolean;
-                    Raw?: string;
-                    RawExpires?: string;
-                    SameSite?: number;
-                    Secure?: boolean;
                     "Set-Cookie"?: string;
-                    Unparsed?: string;
-                    Value?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6639,9 +6681,16 @@ export interface operations {
     };
     "get-user-access": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Items in a page; default 1000 */
+                limit?: number;
+                /** @description The previous page's next */
+                cursor?: string;
+            };
             header?: never;
-            path?: never;
+            path: {
+                name: string;
+            };
             cookie?: never;
         };
         requestBody?: never;

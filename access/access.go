@@ -22,6 +22,8 @@ type Identity struct {
 	Groups  []string  `json:"groups,omitempty"`
 	Roles   []string  `json:"roles,omitempty"`  // names of the roles held, groups' roles included
 	Expires time.Time `json:"expires,omitzero"` // when the proof ends; zero: it does not end by itself
+	// Issued is when the certificate that proved it was issued; zero for other proofs.
+	Issued time.Time `json:"-"`
 	// MFA is when the person last proved themselves with a passkey; zero: never in this sign-in.
 	MFA time.Time `json:"mfa,omitzero"`
 	// Token is the ID of the access token that proved it; empty for other proofs.

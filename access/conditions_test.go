@@ -122,6 +122,12 @@ func TestConditions(t *testing.T) {
 		{name: "a token that expired", role: free, world: token(func(tok *access.Token) { tok.Expires = noon() }), ask: shown, cause: access.Expired,
 			sentence: "your access token expired at 2026-07-15T12:00:00Z; ask an admin for a new one"},
 		{name: "a token that was deleted", role: free, ask: shown, cause: access.Expired, sentence: "your access token was deleted; ask an admin for a new one"},
+		{name: "a certificate from before all were refused", role: free, cause: access.Expired,
+			world:    func(s *access.Snapshot) { validFrom(s, h(-1)) },
+			ask:      func(a *access.Ask) { a.Identity.Issued = h(-1) },
+			sentence: "the sign-in that this session came from has ended; run: sally login"},
+		{name: "a certificate from after that", role: free, world: func(s *access.Snapshot) { validFrom(s, h(-1)) },
+			ask: func(a *access.Ask) { a.Identity.Issued = h(-1).Add(time.Microsecond) }, policy: "role:dba"},
 		{name: "another's token", role: free, world: token(func(tok *access.Token) { tok.User = "bob" }), ask: shown, cause: access.Expired,
 			sentence: "your access token was deleted; ask an admin for a new one"},
 		{name: "a token for another resource", role: free, ask: shown,
@@ -272,4 +278,11 @@ func TestHolds(t *testing.T) {
 			t.Errorf("%+v: %v", tt.grant, got)
 		}
 	}
+}
+
+// validFrom refuses Alice's certificates that were not issued after the time.
+func validFrom(s *access.Snapshot, at time.Time) {
+	u := s.Users["alice"]
+	u.CertificatesValidFrom = at
+	s.Users["alice"] = u
 }

@@ -76,7 +76,7 @@ func (e *Engine) AdmitCertificate(cert *x509.Certificate, now time.Time) (Identi
 	if !IssuedAt(cert).After(e.snapshot.Users[name].CertificatesValidFrom) {
 		return Identity{}, badCertificate()
 	}
-	id.Expires, id.MFA = cert.NotAfter, MFAOf(cert)
+	id.Expires, id.Issued, id.MFA = cert.NotAfter, IssuedAt(cert), MFAOf(cert)
 	if token := TokenOf(cert); token != "" {
 		t, ok := e.snapshot.Tokens[token]
 		if !ok || t.User != name {

@@ -18,7 +18,10 @@ func (e *Engine) present(id Identity, now time.Time) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	known.Expires, known.MFA, known.Token, known.Scope = id.Expires, id.MFA, id.Token, id.Scope
+	if !id.Issued.IsZero() && !id.Issued.After(e.snapshot.Users[id.User].CertificatesValidFrom) {
+		return Identity{}, &Denial{Cause: Expired, Sentence: "the sign-in that this session came from has ended; run: sally login"}
+	}
+	known.Expires, known.Issued, known.MFA, known.Token, known.Scope = id.Expires, id.Issued, id.MFA, id.Token, id.Scope
 	if id.Token == "" {
 		return known, nil
 	}

@@ -42,6 +42,7 @@ func resourceFlags(fs *pflag.FlagSet) func(*access.Resource) error {
 	labels := fs.StringToString("label", nil, "label KEY=VALUE, by which roles select (repeat)")
 	accounts := fs.StringToString("account", nil, "ACCOUNT=CREDENTIAL: the credential that opens the account (repeat)")
 	fs.String("durability", "", "interval, hold (the default) or strict")
+	gateways := fs.StringSlice("gateway", nil, "gateway that reaches the store, in the order in which clients try them (repeat); default: all")
 	return func(r *access.Resource) error {
 		takeText(fs, "protocol", &r.Protocol)
 		takeText(fs, "address", &r.Address)
@@ -50,6 +51,7 @@ func resourceFlags(fs *pflag.FlagSet) func(*access.Resource) error {
 		takeText(fs, "durability", &r.Durability)
 		takeMap(fs, "label", *labels, &r.Labels)
 		takeMap(fs, "account", *accounts, &r.Accounts)
+		takeList(fs, "gateway", *gateways, false, &r.Gateways)
 		if !fs.Changed("ca") {
 			return nil
 		}
@@ -95,6 +97,8 @@ func roleFlags(fs *pflag.FlagSet) func(*access.Role) error {
 	groups := fs.StringSlice("group", nil, "group whose members hold the role (repeat)")
 	fs.Bool("admin", false, "holders may change everything here")
 	fs.Bool("auditor", false, "holders may read the record")
+	fs.Bool("provisioner", false, "holders may push users and groups by SCIM")
+	fs.Bool("provisions-admins", false, "with --provisioner: groups that give admin rights too")
 	takeConditions := roleConditionFlags(fs)
 	return func(r *access.Role) error {
 		takeList(fs, "resource", *resources, true, &r.Resources)
@@ -103,6 +107,8 @@ func roleFlags(fs *pflag.FlagSet) func(*access.Role) error {
 		takeList(fs, "group", *groups, true, &r.Groups)
 		takeBool(fs, "admin", &r.Admin)
 		takeBool(fs, "auditor", &r.Auditor)
+		takeBool(fs, "provisioner", &r.Provisioner)
+		takeBool(fs, "provisions-admins", &r.ProvisionsAdmins)
 		if r.Accounts == nil {
 			r.Accounts = []string{}
 		}

@@ -23,6 +23,8 @@ type Role struct {
 	Auditor bool `json:"auditor,omitempty"`
 	// Provisioner lets holders push users and groups by SCIM.
 	Provisioner bool `json:"provisioner,omitempty"`
+	// ProvisionsAdmins lets a provisioner make people admins as well, by groups that give admin rights.
+	ProvisionsAdmins bool `json:"provisions_admins,omitempty"`
 
 	// Statements says what holders may run; nil: everything that the account at the store may.
 	Statements *StatementRules `json:"statements,omitempty"`

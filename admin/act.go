@@ -21,6 +21,7 @@ type caller struct {
 	admin       bool   // may change things
 	auditor     bool   // may read the record
 	provisioner bool   // may push users and groups
+	lacks       error  // what a role of theirs asks for before it gives these rights; nil: nothing
 	cookie      string // hash of the session cookie that proved it; empty otherwise
 	client      string // ID of the local client's session that proved it; empty otherwise
 	addr        string

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin/scim"
 	"github.com/sallyport/sallyport/audit"
 )
 
@@ -38,7 +39,8 @@ type route struct {
 	method, path, id, summary string
 	description               string
 	level                     level
-	status                    int // of success; 0 means 200, or 204 without an answer
+	narrowed                  bool // access tokens with a scope may come here although it changes something
+	status                    int  // of success; 0 means 200, or 204 without an answer
 }
 
 // add serves the route with the handler. Every error leaves through problemOf.
@@ -46,7 +48,7 @@ func add[I, O any](a *api, r route, handle func(context.Context, *I) (*O, error)
 	op := huma.Operation{
 		OperationID: r.id, Method: r.method, Path: r.path, Summary: r.summary, Description: r.description,
 		DefaultStatus: r.status, MaxBodyBytes: maxBody, BodyReadTimeout: 10 * time.Second,
-		Middlewares: huma.Middlewares{a.service.guard(r.level)},
+		Middlewares: huma.Middlewares{a.service.guard(r)},
 	}
 	if r.level != anyone {
 		op.Security = []map[string][]string{{"cookie": {}}, {"token": {}}}
@@ -142,11 +144,16 @@ func (s *Service) Handler() http.Handler {
 	mux.Handle("GET /metrics", s.metricsHandler())
 	mux.Handle(scimRoot+"/", s.scimHandler())
 	mux.Handle("/", newWeb(s.ui))
-	return s.secured(mux)
+	return s.secured(mux, func(r *http.Request) int64 {
+		if strings.HasPrefix(r.URL.Path, scimRoot+"/") {
+			return scim.MaxBody
+		}
+		return maxBody
+	})
 }
 
 // secured adds the headers that every answer carries, bounds every body, and turns a panic into an answer.
-func (s *Service) secured(next http.Handler) http.Handler {
+func (s *Service) secured(next http.Handler, bound func(*http.Request) int64) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -157,9 +164,10 @@ func (s *Service) secured(next http.Handler) http.Handler {
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 		h.Set("Content-Security-Policy", contentPolicy)
 		h.Set("Cache-Control", "no-store")
-		if !strings.HasPrefix(r.URL.Path, scimRoot+"/") { // which has a bound of its own, for groups of many
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if overTLS(r) { // so that nobody on the way makes a browser come without
+			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
+		r.Body = http.MaxBytesReader(w, r.Body, bound(r))
 		defer func() {
 			switch v := recover(); v {
 			case nil:

@@ -87,7 +87,7 @@ func (s *Service) registerTail(a *api) {
 		Description: "Server-sent events; each has an event's JSON as data, and a statement comes again once its result is known. " +
 			"Comments keep a quiet stream alive. It ends when the caller loses the right to read.",
 		Security:    []map[string][]string{{"cookie": {}}, {"token": {}}},
-		Middlewares: huma.Middlewares{s.guard(reader)},
+		Middlewares: huma.Middlewares{s.guard(route{level: reader})},
 		Responses: map[string]*huma.Response{"200": {
 			Description: "The stream",
 			Content: map[string]*huma.MediaType{"text/event-stream": {

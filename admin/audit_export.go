@@ -48,7 +48,7 @@ func (s *Service) registerExport(a *api) {
 			exportTrailer + ", the number of its events; one that broke off ends without the end of its last chunk, which clients " +
 			"report as an error. It ends when the caller loses the right to read. Who exported what is in the record.",
 		Security:    []map[string][]string{{"cookie": {}}, {"token": {}}},
-		Middlewares: huma.Middlewares{s.guard(reader)},
+		Middlewares: huma.Middlewares{s.guard(route{level: reader})},
 		Responses:   map[string]*huma.Response{"200": {Description: "The events", Content: content}},
 	}
 	huma.Register(a.API, op, func(ctx context.Context, in *exportRequest) (*huma.StreamResponse, error) {

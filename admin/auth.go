@@ -24,11 +24,14 @@ const (
 	adminOnly
 )
 
-// guard proves who calls, and lets through whom the route's level admits.
-func (s *Service) guard(l level) func(huma.Context, func(huma.Context)) {
+// guard proves who calls, and lets through whom the route admits.
+func (s *Service) guard(to route) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
-		c, err := s.admit(r, l)
+		c, err := s.admit(r, to.level)
+		if err == nil && c.identity.Scope != nil && !to.narrowed && !safeMethod(r.Method) {
+			err = forbidden("an access token with a scope opens what it names, and changes nothing here")
+		}
 		if err != nil {
 			writeProblem(w, s.answerable(ctx.Context(), err))
 			return
@@ -54,11 +57,19 @@ func (s *Service) admit(r *http.Request, l level) (*caller, error) {
 	}
 	switch {
 	case l == reader && !c.admin && !c.auditor:
-		return nil, forbidden("this needs a role with auditor or admin rights")
+		return nil, c.without("this needs a role with auditor or admin rights")
 	case l == adminOnly && !c.admin:
-		return nil, forbidden("this needs a role with admin rights")
+		return nil, c.without("this needs a role with admin rights")
 	}
 	return c, nil
+}
+
+// without is why the caller may not do what needs a right: what a role of theirs asks for, or else the sentence.
+func (c *caller) without(sentence string) error {
+	if c.lacks != nil {
+		return c.lacks
+	}
+	return forbidden(sentence)
 }
 
 // authenticate proves who calls: by the local socket, a bearer token (an access token or a local client's) or a session
@@ -107,19 +118,48 @@ func (s *Service) bearer(r *http.Request, token string) (*caller, error) {
 	s.usage.note(t.ID, now)
 	c := snap.caller(id, r.RemoteAddr, now)
 	if id.Scope != nil { // what it opens is named, and the control plane is not
-		c.admin, c.auditor = false, false
+		c.admin, c.auditor, c.provisioner, c.lacks = false, false, false, nil
 	}
 	return c, nil
 }
 
 // caller is the identity with what its roles give it here now.
 func (s *snapshot) caller(id access.Identity, addr string, now time.Time) *caller {
-	return &caller{
-		name: id.User, identity: id, addr: addr,
-		admin:       s.Holds(id, now, func(r *access.Role) bool { return r.Admin }),
-		auditor:     s.Holds(id, now, func(r *access.Role) bool { return r.Auditor }),
-		provisioner: s.Holds(id, now, func(r *access.Role) bool { return r.Provisioner }),
+	c := &caller{name: id.User, identity: id, addr: addr}
+	for _, right := range []struct {
+		to  *bool
+		has func(*access.Role) bool
+	}{
+		{&c.admin, func(r *access.Role) bool { return r.Admin }},
+		{&c.auditor, func(r *access.Role) bool { return r.Auditor }},
+		{&c.provisioner, func(r *access.Role) bool { return r.Provisioner }},
+	} {
+		*right.to = s.Holds(id, now, func(r *access.Role) bool {
+			if !right.has(r) {
+				return false
+			}
+			err := roleAdmits(r, id, addr, now)
+			if err != nil {
+				c.lacks = err
+			}
+			return err == nil
+		})
 	}
+	return c
+}
+
+// roleAdmits says whether the role's rights at the control plane count for somebody who comes from the address with what
+// they have proven. What a role asks of those who open resources it asks of those who use its other rights as well.
+func roleAdmits(r *access.Role, id access.Identity, addr string, now time.Time) error {
+	if within := time.Duration(r.MFA); within > 0 && (id.MFA.IsZero() || now.Sub(id.MFA) > within) {
+		return &access.Denial{Cause: access.NeedsMFA, Sentence: fmt.Sprintf(
+			"the role %s asks for a passkey used within the last %s; confirm with yours under My account, or run: sally login --mfa", r.Name, r.MFA)}
+	}
+	if !fromOneOf(r.From, addr) {
+		return &access.Denial{Cause: access.WrongPlace,
+			Sentence: fmt.Sprintf("the role %s gives its rights to those who come from %s only", r.Name, strings.Join(r.From, ", "))}
+	}
+	return nil
 }
 
 func safeMethod(method string) bool {

@@ -142,7 +142,12 @@ func (s *Service) GatewayHandler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, problem(http.StatusNotFound, fmt.Sprintf("gateways have no %s %s", r.Method, r.URL.Path)))
 	})
-	return s.secured(mux)
+	return s.secured(mux, func(r *http.Request) int64 {
+		if r.URL.Path == link.ReportPath {
+			return maxReport
+		}
+		return maxBody
+	})
 }
 
 // answerLink answers with serve's error, unless it has answered itself.

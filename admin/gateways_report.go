@@ -74,7 +74,7 @@ func (s *Service) dropKills(ctx context.Context, gateway string, open *link.Sess
 		if slices.ContainsFunc(open.Open, func(l access.LiveSession) bool { return l.ID == k.Session }) {
 			continue
 		}
-		if err := s.store.DropKill(ctx, k.Session); err != nil {
+		if err := s.store.DropKill(ctx, gateway, k.Session); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package admin
 import (
 	"regexp"
 	"slices"
+	"strings"
 )
 
 var (
@@ -29,6 +30,23 @@ func checkUserName(name string) error {
 func checkObjectName(name string) error {
 	if !objectNames.MatchString(name) {
 		return invalid("name", "the name has letters, digits and . _ - only, begins with a letter or digit, and has at most 128 of them")
+	}
+	return nil
+}
+
+// checkNewName refuses a user's name that people would take for another's, whoever brings it: an admin, a directory or an
+// identity provider.
+func checkNewName(snap *snapshot, name string) error {
+	if err := checkUserName(name); err != nil {
+		return err
+	}
+	if _, exists := snap.Users[name]; exists {
+		return nil
+	}
+	for other := range snap.Users {
+		if strings.EqualFold(strings.TrimRight(other, "."), strings.TrimRight(name, ".")) {
+			return conflict("there is a user %q already, whose name could be taken for %q", other, name)
+		}
 	}
 	return nil
 }

@@ -148,6 +148,11 @@ func (p provisioner) put(ctx context.Context, kind scim.Kind, id string, version
 			}
 		}
 	}
+	if kind == scim.User && d.Active() && !present.Document.Active() {
+		if err := p.guardReinstating(ctx, d.Text("userName")); err != nil {
+			return o, err
+		}
+	}
 	if o, err = p.putLocked(ctx, kind, id, version, d); err != nil || kind != scim.User || d.Active() == present.Document.Active() {
 		return o, err
 	}
@@ -233,10 +238,8 @@ func (p provisioner) putUser(ctx context.Context, snap *snapshot, v *scimView, o
 	if err := checkUserName(name); err != nil {
 		return err
 	}
-	for other := range snap.Users {
-		if other != name && strings.EqualFold(other, name) {
-			return conflict("there is a user %q already", other)
-		}
+	if err := checkNewName(snap, name); err != nil {
+		return err
 	}
 	u, exists := snap.Users[name]
 	if kept, ok := v.named[scim.User][name]; ok && exists && kept.ID != o.ID {
@@ -245,14 +248,19 @@ func (p provisioner) putUser(ctx context.Context, snap *snapshot, v *scimView, o
 	if exists && u.Kind != access.Person {
 		return conflict("%q is a service account", name)
 	}
-	a := act{action: "users.create", target: name}
+	a, before := act{action: "users.create", target: name}, u
 	if exists {
-		a.action, a.before = "users.update", u
+		a.action, a.before = "users.update", before
 	} else {
 		u = access.User{Name: name, Kind: access.Person, Created: o.Changed, CertificatesValidFrom: o.Changed}
 	}
 	u.Source, u.Title, u.Email = scimSource, titleOf(d), truncate(d.Primary("emails"))
 	a.after = u
+	if exists {
+		if err := p.guardUser(ctx, snap, &before, &u); err != nil {
+			return err
+		}
+	}
 	_, err := p.change(ctx, a, func(ctx context.Context) error {
 		if err := p.store.PutUser(ctx, u); err != nil {
 			return err

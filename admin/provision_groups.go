@@ -106,6 +106,9 @@ func (p provisioner) putGroup(ctx context.Context, snap *snapshot, v *scimView, 
 	changed := changedMembers(snap, before, wanted, former, o.Name)
 
 	after := groupChange{Name: o.Name, Members: len(wanted), Added: missing(wanted, before), Removed: missing(before, wanted)}
+	if err := p.guardGroup(ctx, snap, former, o.Name, after.Added); err != nil {
+		return err
+	}
 	a := act{action: "groups.create", target: o.Name, after: after}
 	if former != "" {
 		a.action, a.before = "groups.update", groupChange{Name: former, Members: len(before)}

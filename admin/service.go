@@ -97,8 +97,8 @@ type Service struct {
 
 	tracker *tracker
 
-	exports      chan struct{}   // holds one for each export that runs
-	addrFailures *access.Limiter // wrong sign-ins at the API, by address
+	exports      chan struct{}  // holds one for each export that runs
+	addrFailures networkLimiter // wrong sign-ins at the API
 	usage        *tokenUsage
 	accounts     accounts
 	signIns      signIns
@@ -112,7 +112,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		store: c.Store, journal: c.Journal, searcher: c.Searcher, prover: c.Prover, rotator: c.Rotator, metrics: c.Metrics,
 		facts: c.Facts, secrets: c.Secrets, ui: c.UI, log: c.Log, gateway: c.Gateway, tunnel: c.Tunnel, health: c.Health, now: c.Now,
 		exports:      make(chan struct{}, maxExports),
-		addrFailures: access.NewLimiter(20, 3*time.Second),
+		addrFailures: networkLimiter{access.NewLimiter(20, 3*time.Second)},
 	}
 	s.signIns = newSignIns(c)
 	var err error

@@ -54,5 +54,13 @@ func (s *Service) killSession(ctx context.Context, id, reason string) error {
 	if _, here := s.sessions.Kill(id, reason); here {
 		return nil
 	}
-	return s.orderKill(ctx, open[i], reason)
+	// A gateway that was stolen may claim another's session, so that the order goes astray: so all that claim it get one.
+	for _, l := range open[i:] {
+		if l.ID == id {
+			if err := s.orderKill(ctx, l, reason); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -72,6 +72,9 @@ func (s *Service) userOf(ctx context.Context, snap *snapshot, who oidc.Person) (
 		if !s.signIns.provider.CreatesUsers() {
 			return u, false, errUnknownPerson
 		}
+		if checkNewName(snap, who.User) != nil {
+			return u, false, errTakenName // by one that differs in case alone
+		}
 		return access.User{Name: who.User, Kind: access.Person}, false, nil
 	}
 	if _, err := knownPerson(snap, who.User); err != nil {

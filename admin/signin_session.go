@@ -28,12 +28,12 @@ const (
 type signIns struct {
 	provider  *oidc.Provider // nil: people do not sign in by one
 	workloads *oidc.Workloads
-	sealer    ca.Sealer       // of the provider's tokens
-	begun     *access.Limiter // sign-ins that were begun, by address
+	sealer    ca.Sealer      // of the provider's tokens
+	begun     networkLimiter // sign-ins that were begun
 }
 
 func newSignIns(c Config) signIns {
-	return signIns{provider: c.OIDC, workloads: oidc.NewWorkloads(c.Now), sealer: c.Sealer, begun: access.NewLimiter(120, time.Second)}
+	return signIns{provider: c.OIDC, workloads: oidc.NewWorkloads(c.Now), sealer: c.Sealer, begun: networkLimiter{access.NewLimiter(120, time.Second)}}
 }
 
 // begin counts a sign-in that is begun, since each takes room until it ends.

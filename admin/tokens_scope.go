@@ -86,15 +86,18 @@ func networks(in []string) ([]string, error) {
 
 // scopeAdmits checks a scoped token that comes to the API: its networks count here as everywhere.
 func scopeAdmits(scope *access.Scope, addr string) error {
-	if scope == nil || len(scope.From) == 0 {
+	if scope == nil || fromOneOf(scope.From, addr) {
 		return nil
-	}
-	from, err := netip.ParseAddr(hostOf(addr))
-	for _, text := range scope.From {
-		if p, perr := netip.ParsePrefix(text); err == nil && perr == nil && p.Contains(from.Unmap().WithZone("")) {
-			return nil
-		}
 	}
 	return &access.Denial{Cause: access.WrongPlace,
 		Sentence: fmt.Sprintf("this access token may be used from %s only", strings.Join(scope.From, ", "))}
+}
+
+// fromOneOf says whether the address is in one of the networks; none stand for all.
+func fromOneOf(networks []string, addr string) bool {
+	from, err := netip.ParseAddr(hostOf(addr))
+	return len(networks) == 0 || err == nil && slices.ContainsFunc(networks, func(text string) bool {
+		p, err := netip.ParsePrefix(text)
+		return err == nil && p.Contains(from.Unmap().WithZone(""))
+	})
 }

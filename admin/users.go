@@ -25,7 +25,7 @@ func (s *Service) userNoun() noun[access.User] {
 // prepareUser keeps what only Sallyport itself may set. Certificates from before a user's creation are refused, so
 // that a name given anew does not inherit its former holder's.
 func (s *Service) prepareUser(snap *snapshot, u, old *access.User) error {
-	if err := checkUserName(u.Name); err != nil {
+	if err := checkNewName(snap, u.Name); err != nil {
 		return err
 	}
 	if u.Kind == "" {

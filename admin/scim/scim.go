@@ -92,8 +92,9 @@ func (k Kind) endpoint() string { return "/" + string(k) + "s" }
 
 const (
 	contentType = "application/scim+json"
-	maxBody     = 8 << 20 // bytes: a group of a hundred thousand members
-	maxPage     = 1000
+	// MaxBody bounds a request's body, in bytes: a group of a hundred thousand members.
+	MaxBody = 8 << 20
+	maxPage = 1000
 )
 
 // Handler serves SCIM below root, such as "/scim/v2", which the requests' paths begin with. failed is told of errors
@@ -116,7 +117,7 @@ func Handler(root string, d Directory, failed func(*http.Request, error)) http.H
 		Refuse(w, &Error{Status: http.StatusNotFound, Detail: fmt.Sprintf("SCIM has no %s %s here", r.Method, r.URL.Path)})
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 		mux.ServeHTTP(w, r)
 	})
 }
@@ -188,7 +189,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 func readJSON(r *http.Request, into any) error {
 	b, err := io.ReadAll(r.Body)
 	if err != nil {
-		return &Error{Status: http.StatusRequestEntityTooLarge, Type: "tooMany", Detail: fmt.Sprintf("the body is larger than %d bytes", maxBody)}
+		return &Error{Status: http.StatusRequestEntityTooLarge, Type: "tooMany", Detail: fmt.Sprintf("the body is larger than %d bytes", MaxBody)}
 	}
 	if err := json.Unmarshal(b, into); err != nil {
 		return badRequest("invalidSyntax", "the body is no JSON object of the form that this route takes")

@@ -211,7 +211,7 @@ func (s *Store) PutKill(ctx context.Context, k Kill, now time.Time) error {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO kills (session, gateway, reason, created) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (session) DO UPDATE SET reason = excluded.reason`, k.Session, k.Gateway, k.Reason, micros(now))
+			ON CONFLICT (session, gateway) DO UPDATE SET reason = excluded.reason`, k.Session, k.Gateway, k.Reason, micros(now))
 		return err
 	}))
 }
@@ -234,8 +234,8 @@ func (s *Store) Kills(ctx context.Context, gateway string) ([]Kill, error) {
 	return all, wrap("read kills", rows.Err())
 }
 
-// DropKill forgets an order that was passed on.
-func (s *Store) DropKill(ctx context.Context, session string) error {
-	_, err := s.exec(ctx, "DELETE FROM kills WHERE session = $1", session)
+// DropKill forgets an order that the gateway has carried out.
+func (s *Store) DropKill(ctx context.Context, gateway, session string) error {
+	_, err := s.exec(ctx, "DELETE FROM kills WHERE gateway = $1 AND session = $2", gateway, session)
 	return wrap("drop kill", err)
 }

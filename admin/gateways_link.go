@@ -119,15 +119,7 @@ func (s *Service) GatewayServer() *http.Server { return s.server(s.GatewayHandle
 func (s *Service) GatewayHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+link.JoinPath, func(w http.ResponseWriter, r *http.Request) { s.answerLink(w, r, s.join) })
-	for _, route := range []struct {
-		pattern string
-		serve   func(http.ResponseWriter, *http.Request, store.Gateway) error
-	}{
-		{"POST " + link.RenewPath, s.renewGateway},
-		{"GET " + link.FollowPath, s.follow},
-		{"POST " + link.ReportPath, s.takeReport},
-		{"POST " + link.SecretPath, s.openSecret},
-	} {
+	for _, route := range s.linkRoutes() {
 		mux.HandleFunc(route.pattern, func(w http.ResponseWriter, r *http.Request) {
 			s.answerLink(w, r, func(w http.ResponseWriter, r *http.Request) error {
 				g, err := s.admitGateway(r)
@@ -146,8 +138,36 @@ func (s *Service) GatewayHandler() http.Handler {
 		if r.URL.Path == link.ReportPath {
 			return maxReport
 		}
+		if bound, ok := journalBound(r.URL.Path); ok {
+			return bound
+		}
 		return maxBody
 	})
+}
+
+// linkRoute is a route for gateways that have joined.
+type linkRoute struct {
+	pattern string
+	serve   func(http.ResponseWriter, *http.Request, store.Gateway) error
+}
+
+func (s *Service) linkRoutes() []linkRoute {
+	routes := []linkRoute{
+		{"POST " + link.RenewPath, s.renewGateway},
+		{"GET " + link.FollowPath, s.follow},
+		{"POST " + link.ReportPath, s.takeReport},
+		{"POST " + link.SecretPath, s.openSecret},
+	}
+	if s.journals.records == nil {
+		return routes
+	}
+	return append(routes,
+		linkRoute{"GET " + link.JournalPath, s.journalEnd},
+		linkRoute{"POST " + link.LinesPath, s.takeLines},
+		linkRoute{"PUT " + link.SideFilesPath + "/{sum}", s.takeSideFile},
+		linkRoute{"POST " + link.ProofPath, s.takeProof},
+		linkRoute{"POST " + link.BeginPath, s.beginJournal},
+	)
 }
 
 // answerLink answers with serve's error, unless it has answered itself.

@@ -24,6 +24,7 @@ func (s *Service) takeReport(w http.ResponseWriter, r *http.Request, g store.Gat
 		return err
 	}
 	ctx, now := r.Context(), s.now()
+	s.journals.note(g.Name, in.Journal)
 	kept := ""
 	if in.Sessions != nil {
 		for i := range in.Sessions.Open {

@@ -41,7 +41,7 @@ func (s *Service) registerMetrics(m Measured) error {
 		s.metrics = prometheus.NewRegistry()
 	}
 	for _, c := range append(s.gauges(m), collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &indexCollector{s.searcher}) {
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &indexCollector{s.searcher}, &journalsCollector{s.journals, s.now}) {
 		if err := s.metrics.Register(c); err != nil {
 			return err
 		}

@@ -61,6 +61,8 @@ type Config struct {
 	Measured   Measured // what /metrics tells of the rest of the process
 	// Handout opens the sealed credentials that gateways ask for; nil: they get none.
 	Handout creds.Source
+	// GatewayRecords keeps the journals of gateways; nil: they stay where they are.
+	GatewayRecords GatewayRecords
 	// OfflineLimit is how long gateways work without word from a control plane; 0 means 15 minutes.
 	OfflineLimit time.Duration
 	// AccessRequests says what is told of access requests, and to whom.
@@ -90,6 +92,7 @@ type Service struct {
 	authority *ca.Authority
 	sessions  Sessions
 	links     *gatewayLinks
+	journals  *gatewayJournals
 
 	mu      sync.Mutex // held over each change: check, record, apply, reload
 	current atomic.Pointer[snapshot]
@@ -123,6 +126,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if s.sessions = c.Sessions; s.sessions == nil {
 		s.sessions = noSessions{}
 	}
+	s.journals = newGatewayJournals(c.GatewayRecords)
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -15,10 +15,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/audit/background"
 	"github.com/sallyport/sallyport/link"
 )
 
-// LinkOptions make a Link. All but OfflineLimit, Wall and Lived are needed.
+// LinkOptions make a Link. All but OfflineLimit, Record, Wall and Lived are needed.
 type LinkOptions struct {
 	Identity  *Identity
 	Dir       string     // where the identity is, and what else is kept; closed to others
@@ -27,6 +28,7 @@ type LinkOptions struct {
 	Version   string
 	// OfflineLimit makes the time shorter for which this gateway works without word from a control plane; 0 leaves it.
 	OfflineLimit time.Duration
+	Record       Record // this gateway's journal, which is shipped; nil: it stays here
 	Log          *slog.Logger
 	Wall         func() time.Time     // nil: time.Now
 	Lived        func() time.Duration // time that nobody can set; nil: the machine's
@@ -50,6 +52,7 @@ type Link struct {
 
 	secrets *remoteSecrets
 	reports *reporter
+	shipper *shipper // nil: nothing is shipped
 
 	mu     sync.Mutex // also held while the directory is told
 	engine *access.Engine
@@ -68,6 +71,9 @@ func OpenLink(o LinkOptions) *Link {
 	l := &Link{dir: o.Dir, servers: o.Servers, directory: o.Directory, version: o.Version, log: o.Log, wall: o.Wall,
 		lease: &lease{lived: o.Lived, most: o.OfflineLimit}, reports: newReporter()}
 	l.secrets = &remoteSecrets{link: l}
+	if o.Record != nil {
+		l.shipper = &shipper{link: l, record: o.Record}
+	}
 	l.setIdentity(o.Identity)
 	l.directory.refusal.Store(l.waiting())
 	l.recall()
@@ -104,6 +110,9 @@ func (l *Link) Run(ctx context.Context) error {
 	run.Go(func() error { l.report(ctx); return nil })
 	run.Go(func() error { l.renew(ctx); return nil })
 	run.Go(func() error { l.guard(ctx); return nil })
+	if l.shipper != nil {
+		run.Go(func() error { background.Run(func() { l.shipper.run(ctx) }); return nil })
+	}
 	return run.Wait()
 }
 

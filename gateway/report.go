@@ -132,6 +132,7 @@ func (l *Link) report(ctx context.Context) {
 		if !due && !acked {
 			continue
 		}
+		report.Journal = l.shipper.state()
 		if err := post(ctx, l.client.Load(), *server, link.ReportPath, report, nil); err != nil {
 			l.log.Warn("report not taken", "server", *server, "error", err)
 			continue

@@ -17,8 +17,30 @@ const (
 	FollowPath  = "/link/v1/follow"  // GET: a stream of snapshots and heartbeats, one JSON document a line
 	ReportPath  = "/link/v1/reports" // POST: what the gateway applied and cut, and its open sessions
 	SecretPath  = "/link/v1/secrets" // POST: the value of a credential that the control plane keeps
-	JournalPath = "/link/v1/journal" // PUT below it: a file of the gateway's journal, from an offset
+	JournalPath = "/link/v1/journal" // GET: where the copy of the gateway's journal ends (copies.End)
 )
+
+// The routes below JournalPath. All of them answer like JournalPath, but for side files.
+const (
+	LinesPath     = JournalPath + "/lines" // POST: whole lines of a segment, by SegmentParam and OffsetParam
+	SideFilesPath = JournalPath + "/files" // PUT below it, by SHA-256 in hex: a side file
+	ProofPath     = JournalPath + "/proof" // POST: checkpoints (proof.Bundle)
+	BeginPath     = JournalPath + "/begin" // POST: the journal is another than the one that was copied; ReasonParam says why
+)
+
+// Query parameters below JournalPath.
+const (
+	SegmentParam = "segment" // the segment's first record
+	OffsetParam  = "offset"  // of the lines in the segment
+	ReasonParam  = "reason"
+)
+
+// MaxLines bounds the lines of one request, in bytes before they are compressed. A gateway sends far fewer, unless one
+// record is larger.
+const MaxLines = 256 << 20
+
+// MissingSideFileType is the problem type of an answer to lines that refer to a side file which must come first.
+const MissingSideFileType = "urn:sallyport:missing-side-file"
 
 // Signed is a document with a signature over its bytes and its purpose.
 type Signed struct {

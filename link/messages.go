@@ -86,6 +86,14 @@ type Report struct {
 	Cuts       []access.Cut `json:"cuts,omitempty"`       // since the last report that was taken
 	Sessions   *Sessions    `json:"sessions,omitempty"`   // nil: as reported before
 	TokensUsed []TokenUse   `json:"token_uses,omitempty"` // since the last report that was taken
+	Journal    *Journal     `json:"journal,omitempty"`    // nil: it ships none
+}
+
+// Journal is how far a gateway is in shipping its record.
+type Journal struct {
+	Records uint64    `json:"records"`           // that it has
+	Oldest  time.Time `json:"oldest,omitzero"`   // when the oldest that was not shipped yet was made; zero when there is none
+	Trouble string    `json:"trouble,omitempty"` // a sentence: what keeps it from shipping
 }
 
 // Sessions are those that are open at a gateway.

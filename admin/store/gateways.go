@@ -17,6 +17,7 @@ type Gateway struct {
 	access.Gateway
 	Serial     string // of the certificate that counts, in hex; empty: it has not joined yet
 	NextSerial string // of a certificate that was issued in its place and was not used yet
+	Enrolment  string // the serial of its first certificate since it joined; changes when it joins again
 	Created    time.Time
 	LastSeen   time.Time
 	Generation int64  // the newest that it has applied
@@ -79,7 +80,7 @@ func scanGateway(row interface{ Scan(...any) error }) (g Gateway, err error) {
 	if err := json.Unmarshal([]byte(spec), &g.Gateway); err != nil {
 		return Gateway{}, fmt.Errorf("decode gateway %s: %w", g.Name, err)
 	}
-	g.Serial, g.NextSerial = splitSerials(serials)
+	g.Serial, g.NextSerial, g.Enrolment = splitSerials(serials)
 	g.Created, g.LastSeen = fromMicros(created), fromMicros(seen)
 	return g, nil
 }
@@ -95,7 +96,7 @@ func (s *Store) EnrolGateway(ctx context.Context, hash, gateway, serial string, 
 			return fmt.Errorf("forget cuts: %w", err)
 		}
 		res, err := tx.ExecContext(ctx, "UPDATE gateways SET serial = $2, last_seen = 0, generation = 0, sessions = '' WHERE name = $1",
-			gateway, joinSerials(serial, ""))
+			gateway, joinSerials(serial, "", serial))
 		if err != nil {
 			return fmt.Errorf("enrol gateway: %w", err)
 		}
@@ -107,7 +108,7 @@ func (s *Store) EnrolGateway(ctx context.Context, hash, gateway, serial string, 
 // only while before is what stands, so that of several who try one does; the others get ErrNotFound.
 func (s *Store) SetGatewaySerials(ctx context.Context, before Gateway, present, next string) error {
 	n, err := s.exec(ctx, "UPDATE gateways SET serial = $3 WHERE name = $1 AND serial = $2", before.Name,
-		joinSerials(before.Serial, before.NextSerial), joinSerials(present, next))
+		joinSerials(before.Serial, before.NextSerial, before.Enrolment), joinSerials(present, next, before.Enrolment))
 	if err == nil && n == 0 {
 		return ErrNotFound
 	}

@@ -88,12 +88,15 @@ func countSignIns(ctx context.Context, tx *sql.Tx, user string) (n SignIns, err 
 	return n, nil
 }
 
-// The column serial holds the serial that counts and, after a space, the next.
-func joinSerials(present, next string) string { return strings.TrimSpace(present + " " + next) }
+// The column serial holds the serial that counts, the next, and that of the enrolment, separated by spaces.
+func joinSerials(present, next, enrolment string) string {
+	return strings.TrimRight(present+" "+next+" "+enrolment, " ")
+}
 
-func splitSerials(serials string) (present, next string) {
-	present, next, _ = strings.Cut(serials, " ")
-	return present, next
+func splitSerials(serials string) (present, next, enrolment string) {
+	present, rest, _ := strings.Cut(serials, " ")
+	next, enrolment, _ = strings.Cut(rest, " ")
+	return present, next, enrolment
 }
 
 func oneRow(res sql.Result) error {

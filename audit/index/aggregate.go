@@ -30,6 +30,17 @@ func (r *Ranking) Of(value []byte) *audit.TopValue {
 	return sum
 }
 
+// Add adds the sums of another ranking.
+func (r *Ranking) Add(other Ranking) {
+	for value, sum := range other.values {
+		into := r.Of([]byte(value))
+		into.Count += sum.Count
+		into.Rows += sum.Rows
+		into.Bytes += sum.Bytes
+		into.Duration += sum.Duration
+	}
+}
+
 // Top ranks the values by the query's measure. A measure that does not exist is audit.ErrField.
 func (r *Ranking) Top(q audit.TopQuery) (audit.Top, error) {
 	measure, err := measureOf(q.By)
@@ -92,6 +103,18 @@ func (l *Timeline) AddValue(t time.Time, value []byte, n int64) {
 		l.by[string(value)] = counts
 	}
 	counts[t.Unix()] += n
+}
+
+// AddAll adds the counts of another timeline.
+func (l *Timeline) AddAll(other Timeline) {
+	for second, n := range other.seconds {
+		l.Add(time.Unix(second, 0), n)
+	}
+	for value, counts := range other.by {
+		for second, n := range counts {
+			l.AddValue(time.Unix(second, 0), []byte(value), n)
+		}
+	}
 }
 
 // Histogram gathers what was counted into buckets of the step that was asked for.

@@ -36,7 +36,7 @@ func (k *Keeper) decide() (*Removed, error) {
 		case excess > 0:
 			why = "max_bytes"
 		}
-		if why == "" || i == maxSegments {
+		if why == "" || i == maxSegments || k.o.Shipped != nil && segments[i+1].First > k.o.Shipped() {
 			break
 		}
 		due.extend(why, segments[i+1].First, last, s.Bytes)

@@ -59,13 +59,15 @@ type Index interface {
 	Drop(ctx context.Context, before uint64) error
 }
 
-// Options make a Keeper. All but Indexes and Log are needed.
+// Options make a Keeper. All but Indexes, Shipped and Log are needed.
 type Options struct {
 	Config  Config
 	Gateway string // this gateway's name, in the events that the Keeper records
 	Journal Journal
 	Proof   Proof
 	Indexes []Index
+	// Shipped is the number of the oldest record that must stay because it is nowhere else yet; nil lets all go.
+	Shipped func() uint64
 	Log     *slog.Logger // nil discards
 }
 

@@ -24,6 +24,34 @@ type gatewayStatus struct {
 	Generation int64     `json:"generation"`
 	Current    bool      `json:"current"`
 	Sessions   int       `json:"sessions"`
+
+	Journal *journalStatus `json:"journal,omitempty"`
+}
+
+// journalStatus is how far the copy of a gateway's record is.
+type journalStatus struct {
+	Records    uint64  `json:"records"`
+	Behind     uint64  `json:"behind"`
+	LagSeconds float64 `json:"lag_seconds"`
+	Trouble    string  `json:"trouble,omitempty"`
+	Diverged   string  `json:"diverged,omitempty"`
+}
+
+// words is what a list says of it.
+func (j *journalStatus) words() string {
+	switch {
+	case j == nil:
+		return ""
+	case j.Diverged != "":
+		return "DIVERGED: " + j.Diverged
+	case j.Behind == 0:
+		return "here"
+	}
+	words := fmt.Sprintf("%d records behind, %s", j.Behind, (time.Duration(j.LagSeconds * float64(time.Second))).Round(time.Second))
+	if j.Trouble != "" {
+		words += ": " + j.Trouble
+	}
+	return words
 }
 
 func newAdminGateways(f *adminFlags) *cobra.Command {
@@ -129,7 +157,7 @@ func newGatewayList(f *adminFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printItems(cmd, f, []string{"NAME", "STATE", "REACHED AT", "VERSION", "LAST SEEN", "RULES", "SESSIONS"}, items, func(g gatewayStatus) []string {
+			return printItems(cmd, f, []string{"NAME", "STATE", "REACHED AT", "VERSION", "LAST SEEN", "RULES", "SESSIONS", "RECORD"}, items, func(g gatewayStatus) []string {
 				state, rules := g.State, "old"
 				if g.Draining {
 					state += ", draining"
@@ -140,7 +168,7 @@ func newGatewayList(f *adminFlags) *cobra.Command {
 				if g.Generation == 0 {
 					rules = ""
 				}
-				return []string{g.Name, state, reachedAt(g.Tunnel, g.Relay), g.Version, localTime(g.LastSeen), rules, strconv.Itoa(g.Sessions)}
+				return []string{g.Name, state, reachedAt(g.Tunnel, g.Relay), g.Version, localTime(g.LastSeen), rules, strconv.Itoa(g.Sessions), g.Journal.words()}
 			})
 		},
 	}

@@ -140,9 +140,9 @@ func (g *gatewayProcess) run(ctx context.Context, stdin io.Reader, out io.Writer
 		{"open journal", g.openJournal},
 		{"open key of the record", g.openSealed},
 		{"open audit proof", g.openProof},
-		{"open retention", g.openKeeper},
 		{"open Vault", g.openVault},
 		{"open gateway", g.openGateway},
+		{"open retention", g.openKeeper},
 	} {
 		if err := step.do(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", step.what, err)
@@ -215,7 +215,7 @@ func (g *gatewayProcess) openGateway(context.Context) error {
 	})
 	g.link = gateway.OpenLink(gateway.LinkOptions{
 		Identity: g.identity, Dir: g.path(linkDir), Servers: g.gatewayConfig.Servers, Directory: g.access, Version: version,
-		OfflineLimit: g.gatewayConfig.OfflineLimit, Log: g.log,
+		OfflineLimit: g.gatewayConfig.OfflineLimit, Record: g.journal, Log: g.log,
 	})
 	certificate, err := g.certificate()
 	if err != nil {
@@ -232,6 +232,7 @@ func (g *gatewayProcess) openGateway(context.Context) error {
 		PlainOutside: g.config.PlainOutside, Limits: g.config.limits(), Log: g.log, Relays: g.access,
 	})
 	g.access.SetSessions(g.gateway)
+	g.shipped = g.link.Shipped
 	g.access.SetRelays(g.gateway)
 	return nil
 }

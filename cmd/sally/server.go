@@ -22,6 +22,9 @@ import (
 	"github.com/sallyport/sallyport/admin/ca"
 	"github.com/sallyport/sallyport/admin/store"
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/audit/copies"
+	"github.com/sallyport/sallyport/audit/index/many"
+	"github.com/sallyport/sallyport/audit/index/segment"
 	"github.com/sallyport/sallyport/audit/journal"
 	"github.com/sallyport/sallyport/audit/proof"
 	"github.com/sallyport/sallyport/creds"
@@ -103,7 +106,8 @@ type server struct {
 	log     *slog.Logger
 	journal *journal.Journal
 	proof   *proof.Log
-	index   audit.Index
+	index   audit.Index // searches everything: this server's own record and those of its gateways
+	own     audit.Index // searches this server's own record
 	state   *store.Store
 	sealed  *sealed.Store
 	vault   *vault.Source // nil when not configured
@@ -111,6 +115,11 @@ type server struct {
 	access  *gateway.Directory
 	gateway *proxy.Server
 	closing []func() error // in order of opening
+
+	searched *many.Index    // what index searches; nil when that is a cluster
+	cache    *segment.Cache // of all embedded indexes
+	records  *copies.Store  // of the gateways
+	shipped  func() uint64  // number of records that are at a control plane; nil when they need not be
 
 	tunnelAddress string
 	webTLS        *tls.Config // nil: plain HTTP
@@ -155,6 +164,7 @@ func (s *server) open(ctx context.Context) error {
 		{"open sealed credentials", s.openSealed},
 		{"open audit proof", s.openProof},
 		{"open audit index", s.openIndex},
+		{"open records of gateways", s.openGatewayRecords},
 		{"open retention", s.openKeeper},
 		{"open Vault", s.openVault},
 		{"open state", s.openState},
@@ -238,9 +248,9 @@ func (s *server) openAdmin(ctx context.Context) (err error) {
 		OIDC:  provider,
 		URL:   s.config.URL,
 		Store: s.state, Journal: s.journal, Searcher: s.index, Sessions: s.access,
-		Prover: proof.Prover{Log: s.proof, Searcher: s.index}, Rotator: s.proof, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
+		Prover: proof.Prover{Log: s.proof, Searcher: s.own}, Rotator: s.proof, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
 		UI: web.Files(), Log: s.log, Gateway: s.config.Gateway, Tunnel: func() string { return s.tunnelAddress },
-		Health: s.journal.Fault, Measured: s.measured(), Facts: statementFacts, AccessRequests: s.config.AccessRequests, Handout: s.sealed, OfflineLimit: s.config.OfflineLimit,
+		Health: s.journal.Fault, Measured: s.measured(), Facts: statementFacts, AccessRequests: s.config.AccessRequests, Handout: s.sealed, GatewayRecords: s.records, OfflineLimit: s.config.OfflineLimit,
 	})
 	if err != nil {
 		return err

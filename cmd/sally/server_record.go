@@ -8,9 +8,9 @@ import (
 
 	"github.com/sallyport/sallyport/admin"
 	"github.com/sallyport/sallyport/admin/ca"
-	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/audit/index/elastic"
 	"github.com/sallyport/sallyport/audit/index/embedded"
+	"github.com/sallyport/sallyport/audit/index/many"
 	"github.com/sallyport/sallyport/audit/journal"
 	"github.com/sallyport/sallyport/audit/keep"
 	"github.com/sallyport/sallyport/audit/proof"
@@ -78,32 +78,34 @@ func (c auditConfig) witnesses() ([]proof.Witness, error) {
 type droppable interface{ Drop(before uint64) error }
 
 // openIndex opens what searches are answered from. It follows the journal at its own pace.
-func (s *server) openIndex(context.Context) (err error) {
+func (s *server) openIndex(context.Context) error {
 	c := s.config.Audit.Index
-	var ix interface {
-		audit.Index
-		Close() error
+	if c.Kind == elasticIndex {
+		ix, err := elastic.Open(*c.Elasticsearch, s.journal, s.log)
+		if err != nil {
+			return err
+		}
+		s.index, s.own = ix, ix
+		s.closing = append(s.closing, ix.Close)
+		return nil
 	}
-	switch c.Kind {
-	case elasticIndex:
-		ix, err = elastic.Open(*c.Elasticsearch, s.journal, s.log)
-	default:
-		ix, err = embedded.Open(s.path(indexDir), s.journal, embedded.Options{
-			CutRows: c.CutRows, CutAfter: c.CutAfter, SegmentRows: c.SegmentRows, MemoryBytes: c.MemoryBytes, Log: s.log,
-		})
-	}
+	o := embedded.Options{CutRows: c.CutRows, CutAfter: c.CutAfter, SegmentRows: c.SegmentRows, MemoryBytes: c.MemoryBytes, Log: s.log}
+	s.cache = o.NewCache()
+	o.Cache = s.cache
+	ix, err := embedded.Open(s.path(indexDir), s.journal, o)
 	if err != nil {
 		return err
 	}
-	s.index = ix
 	s.closing = append(s.closing, ix.Close)
-	return nil
+	s.searched = many.New()
+	s.index, s.own = s.searched, ix
+	return s.searched.Add(ownIndex, ix)
 }
 
 // openKeeper begins to remove what need not be kept any more.
 func (s *server) openKeeper(context.Context) error {
-	o := keep.Options{Config: s.config.Audit.Retention, Gateway: s.config.Gateway, Journal: s.journal, Proof: s.proof, Log: s.log}
-	if d, ok := s.index.(droppable); ok {
+	o := keep.Options{Config: s.config.Audit.Retention, Gateway: s.config.Gateway, Journal: s.journal, Proof: s.proof, Shipped: s.shipped, Log: s.log}
+	if d, ok := s.own.(droppable); ok {
 		o.Indexes = append(o.Indexes, keptIndex{d})
 	}
 	keeper, err := keep.New(o)

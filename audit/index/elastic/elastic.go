@@ -18,12 +18,19 @@ import (
 // kind is the index's name in Progress and in the log.
 const kind = "elasticsearch"
 
+// Journal is what the index follows; *journal.Journal and *journal.Copy are.
+type Journal interface {
+	index.Journal
+	// Dir is the journal's directory.
+	Dir() string
+}
+
 // Index follows a journal into a cluster, and searches what all gateways have brought there. It is safe for concurrent
 // use.
 type Index struct {
 	config   Config
 	client   *client
-	journal  *journal.Journal
+	journal  Journal
 	gateway  string
 	log      *slog.Logger
 	follower *index.Follower
@@ -55,7 +62,7 @@ var (
 // Open begins to follow the journal into the cluster. It does not wait for the cluster, which may be away: Progress tells.
 // The caller must Close it before the journal. A configuration that is wrong, or names files that cannot be read, is an
 // error, as is a journal without a gateway's name.
-func Open(c Config, j *journal.Journal, log *slog.Logger) (*Index, error) {
+func Open(c Config, j Journal, log *slog.Logger) (*Index, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("elasticsearch: %w", err)
 	}

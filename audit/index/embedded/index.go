@@ -26,7 +26,7 @@ import (
 type Index struct {
 	dir      string
 	o        Options
-	source   source
+	source   Journal
 	gateway  string
 	lock     *os.File
 	follower *index.Follower
@@ -69,7 +69,7 @@ var (
 // lacks it reads from the journal in the background: Progress says how far it is. Segments that are damaged or missing
 // are no error: they are rebuilt. It fails with ErrLocked while another process has the index open. The caller must
 // Close it before the journal.
-func Open(dir string, j *journal.Journal, o Options) (*Index, error) {
+func Open(dir string, j Journal, o Options) (*Index, error) {
 	ix, err := open(dir, j, o)
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func Open(dir string, j *journal.Journal, o Options) (*Index, error) {
 }
 
 // open takes the directory and reads the manifest; nothing runs yet.
-func open(dir string, from source, o Options) (*Index, error) {
+func open(dir string, from Journal, o Options) (*Index, error) {
 	o.setDefaults()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
@@ -93,7 +93,7 @@ func open(dir string, from source, o Options) (*Index, error) {
 		return nil, err
 	}
 	ix := &Index{dir: dir, o: o, source: from, lock: lock, tail: scan.Open(from.Dir()), now: time.Now,
-		cache: segment.NewCache(o.MemoryBytes), open: map[string]uint64{}, room: make(chan struct{}), wake: make(chan struct{}, 1)}
+		cache: o.Cache, open: map[string]uint64{}, room: make(chan struct{}), wake: make(chan struct{}, 1)}
 	ix.follower = &index.Follower{Journal: from, Sink: ix, Name: "embedded", Log: o.Log}
 	if err := ix.load(); err != nil {
 		lock.Close()

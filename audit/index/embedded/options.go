@@ -4,6 +4,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/sallyport/sallyport/audit/index/segment"
 )
 
 // Options say how the index is kept. The zero value is useful.
@@ -19,6 +21,8 @@ type Options struct {
 	Budget int64
 	// MemoryBytes bounds what is kept of segments to answer faster; 0 means 96 MiB.
 	MemoryBytes int64
+	// Cache is what the index shares with others, instead of keeping MemoryBytes of its own; nil means that it does not.
+	Cache *segment.Cache
 	// Share is the part of one core that merging segments may take, from 0 to 1, unless it falls behind; 0 means 0.25.
 	Share float64
 	// Workers is the number of cores that one search may use; 0 means 2.
@@ -53,6 +57,9 @@ func (o *Options) setDefaults() {
 	if o.MemoryBytes <= 0 {
 		o.MemoryBytes = defaultMemoryBytes
 	}
+	if o.Cache == nil {
+		o.Cache = o.NewCache()
+	}
 	if o.Share <= 0 || o.Share > 1 {
 		o.Share = defaultShare
 	}
@@ -62,6 +69,14 @@ func (o *Options) setDefaults() {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+}
+
+// NewCache is a cache of MemoryBytes, for several indexes to share.
+func (o Options) NewCache() *segment.Cache {
+	if o.MemoryBytes <= 0 {
+		o.MemoryBytes = defaultMemoryBytes
+	}
+	return segment.NewCache(o.MemoryBytes)
 }
 
 // ErrLocked says that another process has the index open.

@@ -177,6 +177,9 @@ func (r *run) readAll(s step) *segment.Block {
 
 // A cursor is the number of the last record that was looked at, and its gateway.
 
+// Cursor continues a search with the records before that one.
+func (ix *Index) Cursor(before uint64) string { return ix.cursor(before) }
+
 func (ix *Index) cursor(seq uint64) string { return strconv.FormatUint(seq, 10) + "." + ix.gateway }
 
 func (ix *Index) parseCursor(cursor string) (uint64, error) {

@@ -11,11 +11,12 @@ import (
 	"github.com/sallyport/sallyport/audit/journal"
 )
 
-// source is the journal that the index follows; *journal.Journal is one.
-type source interface {
+// Journal is what the index follows; *journal.Journal and *journal.Copy are.
+type Journal interface {
 	index.Journal
 	// AwaitDurable blocks until the record with sequence number seq is on disk.
 	AwaitDurable(ctx context.Context, seq uint64) error
+	// Dir is the journal's directory.
 	Dir() string
 }
 

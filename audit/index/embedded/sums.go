@@ -38,18 +38,28 @@ func (ix *Index) Count(ctx context.Context, q audit.Query, limit int64) (audit.C
 
 // Histogram implements audit.Searcher.
 func (ix *Index) Histogram(ctx context.Context, q audit.HistogramQuery) (audit.Histogram, error) {
+	line, coverage, err := ix.Timeline(ctx, q)
+	if err != nil {
+		return audit.Histogram{}, err
+	}
+	h := line.Histogram(q.Step)
+	h.Coverage = coverage
+	return h, nil
+}
+
+// Timeline is what a Histogram is made of.
+func (ix *Index) Timeline(ctx context.Context, q audit.HistogramQuery) (line index.Timeline, coverage audit.Coverage, err error) {
 	var by query.Field
 	columns := segment.ColumnsOfTime
 	if q.By != "" {
-		var err error
 		if by, err = query.RankedField(q.By); err != nil {
-			return audit.Histogram{}, err
+			return line, coverage, err
 		}
 		columns |= segment.ColumnsOfField(by)
 	}
 	r, err := ix.begin(ctx, q.Query)
 	if err != nil {
-		return audit.Histogram{}, err
+		return line, coverage, err
 	}
 	defer r.release()
 	var counts []*secondCounts // one a core
@@ -64,17 +74,13 @@ func (ix *Index) Histogram(ctx context.Context, q audit.HistogramQuery) (audit.H
 			return nil
 		}
 	})
-	coverage, err := r.finish(err)
-	if err != nil {
-		return audit.Histogram{}, err
+	if coverage, err = r.finish(err); err != nil {
+		return line, coverage, err
 	}
-	var line index.Timeline
 	for _, c := range counts {
 		c.into(&line)
 	}
-	h := line.Histogram(q.Step)
-	h.Coverage = coverage
-	return h, nil
+	return line, coverage, nil
 }
 
 // secondCounts are what one core counts for a histogram.
@@ -115,16 +121,27 @@ func (c *secondCounts) into(line *index.Timeline) {
 
 // Top implements audit.Searcher.
 func (ix *Index) Top(ctx context.Context, q audit.TopQuery) (audit.Top, error) {
-	field, err := query.RankedField(q.Field)
+	ranking, coverage, err := ix.Rank(ctx, q)
 	if err != nil {
 		return audit.Top{}, err
 	}
-	if _, err := new(index.Ranking).Top(q); err != nil {
-		return audit.Top{}, err // the measure does not exist
+	t, err := ranking.Top(q)
+	t.Coverage = coverage
+	return t, err
+}
+
+// Rank is what a Top is made of: the sums of all values.
+func (ix *Index) Rank(ctx context.Context, q audit.TopQuery) (ranking index.Ranking, coverage audit.Coverage, err error) {
+	field, err := query.RankedField(q.Field)
+	if err != nil {
+		return ranking, coverage, err
+	}
+	if _, err := ranking.Top(q); err != nil {
+		return ranking, coverage, err // the measure does not exist
 	}
 	r, err := ix.begin(ctx, q.Query)
 	if err != nil {
-		return audit.Top{}, err
+		return ranking, coverage, err
 	}
 	defer r.release()
 	all := valueSums{}
@@ -144,11 +161,9 @@ func (ix *Index) Top(ctx context.Context, q audit.TopQuery) (audit.Top, error) {
 			return nil
 		}
 	})
-	coverage, err := r.finish(err)
-	if err != nil {
-		return audit.Top{}, err
+	if coverage, err = r.finish(err); err != nil {
+		return ranking, coverage, err
 	}
-	var ranking index.Ranking
 	for _, s := range sums[1:] {
 		all.add(s, 1)
 	}
@@ -158,9 +173,7 @@ func (ix *Index) Top(ctx context.Context, q audit.TopQuery) (audit.Top, error) {
 			into.Count, into.Rows, into.Bytes, into.Duration = sum.Count, sum.Rows, sum.Bytes, sum.Duration
 		}
 	}
-	t, err := ranking.Top(q)
-	t.Coverage = coverage
-	return t, err
+	return ranking, coverage, nil
 }
 
 // rankWhole adds up all of a part by the sums that its segment keeps; false when it must be read.

@@ -40,15 +40,24 @@ func (s *Scan) Count(ctx context.Context, q audit.Query, limit int64) (audit.Cou
 
 // Histogram implements audit.Searcher.
 func (s *Scan) Histogram(ctx context.Context, q audit.HistogramQuery) (audit.Histogram, error) {
+	counted, coverage, err := s.Timeline(ctx, q)
+	if err != nil {
+		return audit.Histogram{}, err
+	}
+	h := counted.Histogram(q.Step)
+	h.Coverage = coverage
+	return h, nil
+}
+
+// Timeline is what a Histogram is made of.
+func (s *Scan) Timeline(ctx context.Context, q audit.HistogramQuery) (counted index.Timeline, coverage audit.Coverage, err error) {
 	var by query.Field
 	if q.By != "" {
-		var err error
 		if by, err = query.RankedField(q.By); err != nil {
-			return audit.Histogram{}, err
+			return counted, coverage, err
 		}
 	}
-	var counted index.Timeline
-	coverage, err := s.each(ctx, q.Query, func(rec *record) error {
+	coverage, err = s.each(ctx, q.Query, func(rec *record) error {
 		at := rec.Time()
 		if rec.result(); rec.err != nil {
 			return errDamaged
@@ -59,25 +68,30 @@ func (s *Scan) Histogram(ctx context.Context, q audit.HistogramQuery) (audit.His
 		}
 		return nil
 	})
-	if err != nil {
-		return audit.Histogram{}, err
-	}
-	h := counted.Histogram(q.Step)
-	h.Coverage = coverage
-	return h, nil
+	return counted, coverage, err
 }
 
 // Top implements audit.Searcher.
 func (s *Scan) Top(ctx context.Context, q audit.TopQuery) (audit.Top, error) {
-	field, err := query.RankedField(q.Field)
+	ranking, coverage, err := s.Rank(ctx, q)
 	if err != nil {
 		return audit.Top{}, err
 	}
-	var ranking index.Ranking
-	if _, err := ranking.Top(q); err != nil {
-		return audit.Top{}, err // the measure does not exist
+	t, err := ranking.Top(q)
+	t.Coverage = coverage
+	return t, err
+}
+
+// Rank is what a Top is made of: the sums of all values.
+func (s *Scan) Rank(ctx context.Context, q audit.TopQuery) (ranking index.Ranking, coverage audit.Coverage, err error) {
+	field, err := query.RankedField(q.Field)
+	if err != nil {
+		return ranking, coverage, err
 	}
-	coverage, err := s.each(ctx, q.Query, func(rec *record) error {
+	if _, err := ranking.Top(q); err != nil {
+		return ranking, coverage, err // the measure does not exist
+	}
+	coverage, err = s.each(ctx, q.Query, func(rec *record) error {
 		if rec.result(); rec.err != nil {
 			return errDamaged
 		}
@@ -97,10 +111,5 @@ func (s *Scan) Top(ctx context.Context, q audit.TopQuery) (audit.Top, error) {
 		})
 		return nil
 	})
-	if err != nil {
-		return audit.Top{}, err
-	}
-	t, err := ranking.Top(q)
-	t.Coverage = coverage
-	return t, err
+	return ranking, coverage, err
 }

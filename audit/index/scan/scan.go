@@ -183,6 +183,15 @@ func (r *run) finish(err error) error {
 
 // A cursor is the sequence number of the last record that was looked at, and its gateway.
 
+// Cursor continues a search with the records before that one.
+func (s *Scan) Cursor(before uint64) string {
+	v, err := s.view()
+	if err != nil {
+		return ""
+	}
+	return v.cursor(before)
+}
+
 func (v view) cursor(seq uint64) string {
 	return strconv.FormatUint(seq, 10) + "." + v.gateway()
 }

@@ -25,9 +25,11 @@ type openness struct {
 
 // holder is somebody who holds a role, and why.
 type holder struct {
-	User      string `json:"user"`
-	Suspended bool   `json:"suspended,omitempty"`
-	heldRole
+	User      string          `json:"user"`
+	Suspended bool            `json:"suspended,omitempty"`
+	ByName    bool            `json:"by_name,omitempty" doc:"Given to the user by name"`
+	Groups    []string        `json:"groups,omitempty" doc:"Groups of the user's that give it"`
+	Grants    []temporaryRole `json:"grants,omitempty" doc:"Grants that give it for a time"`
 }
 
 func (s *Service) registerEffective(a *api) {
@@ -55,7 +57,7 @@ func (s *snapshot) holders(role string, now time.Time) map[string]holder {
 	for name, u := range s.Users {
 		for _, r := range s.heldRoles(name, slices.Concat(u.Groups, u.ClaimedGroups), now) {
 			if r.Name == role {
-				held[name] = holder{name, u.Suspended, r}
+				held[name] = holder{name, u.Suspended, r.ByName, r.Groups, r.Grants}
 			}
 		}
 	}

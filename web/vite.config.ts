@@ -13,7 +13,7 @@ export default defineConfig({
     // Nothing is inlined as data:, so that the page works under a content policy of 'self'.
     assetsInlineLimit: 0,
     sourcemap: false,
-    // One file for all pages: it comes from the same machine as the record, and stays in the browser's cache.
+    // The frame and the audit page, with the libraries that all pages share.
     chunkSizeWarningLimit: 800,
   },
   server: { proxy: { '/api': { target: api, secure: false } } },

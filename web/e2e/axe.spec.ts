@@ -8,7 +8,11 @@ async function findings(page: Page): Promise<string[]> {
   return violations.flatMap((v) => v.nodes.map((node) => `${v.id}: ${node.html.slice(0, 200)}`));
 }
 
-const PAGES = ['users', 'roles', 'resources', 'sessions', 'credentials', 'tokens', 'account'];
+const PAGES = [
+  'users', 'users/alice@acme.com', 'roles', 'roles/engineer', 'add/role', 'resources', 'sessions', 'credentials', 'tokens', 'account',
+  'requests', 'requests?view=decide', 'requests?view=history', 'grants', 'groups', 'policies', 'add/policy',
+  'explain?user=bob@acme.com&resource=orders&statement=select 1', 'gateways', 'receipts',
+];
 
 for (const scheme of ['light', 'dark'] as const) {
   test.describe(scheme, () => {
@@ -52,6 +56,17 @@ for (const scheme of ['light', 'dark'] as const) {
       expect(await findings(admin)).toEqual([]);
       await admin.setViewportSize({ width: 400, height: 800 });
       expect(await findings(admin)).toEqual([]);
+    });
+
+    test('forms in dialogs have no finding of axe', async ({ admin, world }) => {
+      const forms = { users: 'Add user', grants: 'Give a grant', groups: 'Add group', gateways: 'Add gateway', resources: 'Add resource', credentials: 'Add credential' };
+      for (const [name, button] of Object.entries(forms)) {
+        await admin.goto(`${world.web}/${name}`);
+        await admin.getByRole('button', { name: button }).click();
+        await expect(admin.getByRole('dialog').getByRole('button', { name: 'Cancel' })).toBeVisible();
+        await expect(admin.getByRole('dialog')).toHaveCSS('opacity', '1');
+        expect(await findings(admin), name).toEqual([]);
+      }
     });
 
     for (const name of PAGES) {

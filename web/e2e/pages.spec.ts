@@ -6,6 +6,7 @@ test('a suspended user is kept out until reinstated, and it is on the record', a
   const row = admin.getByRole('row').filter({ hasText: 'carol@acme.com' });
   await row.getByRole('button', { name: 'Suspend carol@acme.com' }).click();
   await admin.getByRole('dialog').getByRole('button', { name: 'Suspend' }).click();
+  await admin.getByRole('dialog').getByRole('button', { name: 'Done' }).click();
   await expect(row).toContainText('suspended');
   await expect(runSql(world, 'carol@acme.com', 'select 2')).rejects.toThrow();
 

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { test as base, expect, type Page } from '@playwright/test';
+import { test as base, type Browser, expect, type Page } from '@playwright/test';
 import { api } from './sally';
 
 // World is what setup has started.
@@ -19,9 +19,9 @@ export async function runSql(world: World, user: string, sql: string): Promise<v
   await promisify(execFile)('psql', ['-X', '-q', '-h', `${host}`, '-p', `${port}`, '-U', `${user}#orders`, '-d', 'postgres', '-v', 'ON_ERROR_STOP=1', '-c', sql], { env });
 }
 
-// signInLink makes a new one-time link for the first admin.
-export async function signInLink(world: World): Promise<string> {
-  const { path } = await api<{ path: string }>(world.socket, 'POST', '/sign-in/links', { user: 'admin' });
+// signInLink makes a new one-time link for the user, who is the first admin if nobody is named.
+export async function signInLink(world: World, user = 'admin'): Promise<string> {
+  const { path } = await api<{ path: string }>(world.socket, 'POST', '/sign-in/links', { user });
   return world.web + path;
 }
 
@@ -44,6 +44,14 @@ export const test = base.extend<Fixtures>({
 });
 
 export { expect };
+
+// signedIn opens a browser of its own, in which the user is signed in; close it by its context.
+export async function signedIn(browser: Browser, world: World, user: string): Promise<Page> {
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(await signInLink(world, user));
+  await expect(page.getByRole('navigation', { name: 'Pages' })).toBeVisible();
+  return page;
+}
 
 // rows are the table's events, without its head.
 export const rows = (page: Page) => page.getByRole('grid').getByRole('row').filter({ has: page.getByRole('gridcell') });

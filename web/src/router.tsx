@@ -3,27 +3,23 @@ import {
   createRootRouteWithContext,
   createRoute,
   createRouter,
+  lazyRouteComponent,
   Outlet,
   redirect,
   type RouterHistory,
 } from '@tanstack/react-router';
 import { Problem } from './api/http';
-import { me } from './api/me';
+import { me, rightsOf } from './api/me';
+import { homeOf } from './components/navigation';
 import { NotFound } from './components/NotFound';
 import { Shell } from './components/Shell';
-import { AccountPage } from './pages/account/AccountPage';
 import { AuditPage } from './pages/audit/AuditPage';
 import { validateAuditSearch } from './pages/audit/search';
-import { CredentialsPage } from './pages/credentials/CredentialsPage';
-import { RequestPage } from './pages/requests/RequestPage';
-import { ResourcesPage } from './pages/resources/ResourcesPage';
-import { RolesPage } from './pages/roles/RolesPage';
-import { SessionsPage } from './pages/sessions/SessionsPage';
+import { validateExplainSearch } from './pages/explain/search';
+import { validateRequestsSearch } from './pages/requests/search';
 import { validateSignInSearch } from './pages/signin/arrival';
 import { SignInPage } from './pages/signin/SignInPage';
 import { TerminalPage } from './pages/signin/TerminalPage';
-import { TokensPage } from './pages/tokens/TokensPage';
-import { UsersPage } from './pages/users/UsersPage';
 
 interface Context {
   queryClient: QueryClient;
@@ -68,8 +64,8 @@ const appRoute = createRoute({
 const indexRoute = createRoute({
   getParentRoute: () => appRoute,
   path: '/',
-  beforeLoad: () => {
-    throw redirect({ to: '/audit' });
+  beforeLoad: ({ context }) => {
+    throw redirect({ to: homeOf(rightsOf(context.queryClient.getQueryData(me.queryKey))) });
   },
 });
 
@@ -80,23 +76,120 @@ const auditRoute = createRoute({
   component: AuditPage,
 });
 
-const usersRoute = createRoute({ getParentRoute: () => appRoute, path: '/users', component: UsersPage });
-const rolesRoute = createRoute({ getParentRoute: () => appRoute, path: '/roles', component: RolesPage });
-const resourcesRoute = createRoute({ getParentRoute: () => appRoute, path: '/resources', component: ResourcesPage });
-const sessionsRoute = createRoute({ getParentRoute: () => appRoute, path: '/sessions', component: SessionsPage });
+// Pages are loaded when they are first opened; the audit page, where most begin, comes with the frame.
+const usersRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/users',
+  component: lazyRouteComponent(() => import('./pages/users/UsersPage'), 'UsersPage'),
+});
+const userRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/users/$name',
+  component: lazyRouteComponent(() => import('./pages/users/UserPage'), 'UserPage'),
+});
+const rolesRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/roles',
+  component: lazyRouteComponent(() => import('./pages/roles/RolesPage'), 'RolesPage'),
+});
+const roleRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/roles/$name',
+  component: lazyRouteComponent(() => import('./pages/roles/RolePage'), 'RolePage'),
+});
+const newRoleRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/add/role',
+  component: lazyRouteComponent(() => import('./pages/roles/NewRolePage'), 'NewRolePage'),
+});
+const resourcesRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/resources',
+  component: lazyRouteComponent(() => import('./pages/resources/ResourcesPage'), 'ResourcesPage'),
+});
+const sessionsRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/sessions',
+  component: lazyRouteComponent(() => import('./pages/sessions/SessionsPage'), 'SessionsPage'),
+});
+const credentialsRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/credentials',
+  component: lazyRouteComponent(() => import('./pages/credentials/CredentialsPage'), 'CredentialsPage'),
+});
+const accountRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/account',
+  component: lazyRouteComponent(() => import('./pages/account/AccountPage'), 'AccountPage'),
+});
+const requestRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/requests/$id',
+  component: lazyRouteComponent(() => import('./pages/requests/RequestPage'), 'RequestPage'),
+});
+const grantsRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/grants',
+  component: lazyRouteComponent(() => import('./pages/grants/GrantsPage'), 'GrantsPage'),
+});
+const groupsRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/groups',
+  component: lazyRouteComponent(() => import('./pages/groups/GroupsPage'), 'GroupsPage'),
+});
+const groupRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/groups/$name',
+  component: lazyRouteComponent(() => import('./pages/groups/GroupPage'), 'GroupPage'),
+});
+const policiesRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/policies',
+  component: lazyRouteComponent(() => import('./pages/policies/PoliciesPage'), 'PoliciesPage'),
+});
+const policyRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/policies/$name',
+  component: lazyRouteComponent(() => import('./pages/policies/PolicyPage'), 'PolicyPage'),
+});
+const newPolicyRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/add/policy',
+  component: lazyRouteComponent(() => import('./pages/policies/NewPolicyPage'), 'NewPolicyPage'),
+});
+const gatewaysRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/gateways',
+  component: lazyRouteComponent(() => import('./pages/gateways/GatewaysPage'), 'GatewaysPage'),
+});
+const receiptsRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/receipts',
+  component: lazyRouteComponent(() => import('./pages/receipts/ReceiptsPage'), 'ReceiptsPage'),
+});
+const receiptRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/receipts/$id',
+  component: lazyRouteComponent(() => import('./pages/receipts/ReceiptPage'), 'ReceiptPage'),
+});
+const requestsRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/requests',
+  validateSearch: validateRequestsSearch,
+  component: lazyRouteComponent(() => import('./pages/requests/RequestsPage'), 'RequestsPage'),
+});
+const explainRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/explain',
+  validateSearch: validateExplainSearch,
+  component: lazyRouteComponent(() => import('./pages/explain/ExplainPage'), 'ExplainPage'),
+});
 const tokensRoute = createRoute({
   getParentRoute: () => appRoute,
   path: '/tokens',
   validateSearch: (search: Record<string, unknown>): { user?: string } =>
     typeof search.user === 'string' && search.user !== '' ? { user: search.user } : {},
-  component: TokensPage,
-});
-const accountRoute = createRoute({ getParentRoute: () => appRoute, path: '/account', component: AccountPage });
-const requestRoute = createRoute({ getParentRoute: () => appRoute, path: '/requests/$id', component: RequestPage });
-const credentialsRoute = createRoute({
-  getParentRoute: () => appRoute,
-  path: '/credentials',
-  component: CredentialsPage,
+  component: lazyRouteComponent(() => import('./pages/tokens/TokensPage'), 'TokensPage'),
 });
 
 const routeTree = rootRoute.addChildren([
@@ -106,13 +199,27 @@ const routeTree = rootRoute.addChildren([
     indexRoute,
     auditRoute,
     usersRoute,
+    userRoute,
     rolesRoute,
+    roleRoute,
+    newRoleRoute,
     resourcesRoute,
     sessionsRoute,
     credentialsRoute,
-    tokensRoute,
     accountRoute,
     requestRoute,
+    grantsRoute,
+    groupsRoute,
+    groupRoute,
+    policiesRoute,
+    policyRoute,
+    newPolicyRoute,
+    gatewaysRoute,
+    receiptsRoute,
+    receiptRoute,
+    requestsRoute,
+    explainRoute,
+    tokensRoute,
   ]),
 ]);
 

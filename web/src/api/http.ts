@@ -1,3 +1,16 @@
+export interface Fault {
+  field: string;
+  message: string;
+}
+
+interface At {
+  position?: number;
+  length?: number;
+  line?: number;
+  type?: string;
+  faults?: Fault[];
+}
+
 // Problem is an error answer of the API (RFC 9457), or the absence of any answer (status 0).
 export class Problem extends Error {
   readonly status: number;
@@ -6,14 +19,20 @@ export class Problem extends Error {
   readonly length: number | undefined;
   // type is a URN where the page can answer by a step of its own (RFC 9457).
   readonly type: string | undefined;
+  // line is where a policy could not be understood, from 1.
+  readonly line: number | undefined;
+  // faults name the members of what was sent that are at fault, such as "statements.classes".
+  readonly faults: Fault[];
 
-  constructor(status: number, detail: string, at?: { position?: number; length?: number; type?: string }) {
+  constructor(status: number, detail: string, at?: At) {
     super(detail);
     this.name = 'Problem';
     this.status = status;
     this.position = at?.position;
     this.length = at?.length;
     this.type = at?.type;
+    this.line = at?.line;
+    this.faults = at?.faults ?? [];
   }
 }
 
@@ -69,19 +88,31 @@ async function problemOf(response: Response): Promise<Problem> {
     return new Problem(response.status, typeof text === 'string' ? text : fallback, {
       position: typeof body.position === 'number' ? body.position : undefined,
       length: typeof body.length === 'number' ? body.length : undefined,
+      line: typeof body.line === 'number' ? body.line : undefined,
       type: typeof body.type === 'string' ? body.type : undefined,
+      faults: faultsOf(body.errors),
     });
   } catch {
     return new Problem(response.status, fallback);
   }
 }
 
+// faultsOf reads a problem's errors; locations look like "body.when[0].from".
+export function faultsOf(errors: unknown): Fault[] {
+  if (!Array.isArray(errors)) return [];
+  return errors.flatMap((error: unknown) => {
+    const { location, message } = (error ?? {}) as Record<string, unknown>;
+    if (typeof location !== 'string' || typeof message !== 'string' || !location.startsWith('body.')) return [];
+    return [{ field: location.slice('body.'.length), message }];
+  });
+}
+
 // requestAll reads a list to its end, page by page.
-export async function requestAll<T>(path: string, signal: AbortSignal): Promise<{ items: T[] }> {
+export async function requestAll<T>(path: string, signal: AbortSignal, params: Params = {}): Promise<{ items: T[] }> {
   const items: T[] = [];
   let cursor: string | undefined;
   do {
-    const page: { items: T[] | null; next?: string } = await request('GET', path, { params: { cursor }, signal });
+    const page: { items: T[] | null; next?: string } = await request('GET', path, { params: { ...params, cursor }, signal });
     items.push(...(page.items ?? []));
     cursor = page.next;
   } while (cursor);

@@ -13,6 +13,20 @@ export const me = queryOptions({
 // useMayChange says whether to offer changes; whether they are allowed, the server alone decides.
 export const useMayChange = (): boolean => useQuery(me).data?.admin ?? false;
 
+// Rights are what of the control plane is of any use to a person.
+export interface Rights {
+  // change: they are an admin. read: they may read the record, and how everything is set up.
+  change: boolean;
+  read: boolean;
+}
+
+export const rightsOf = (person: Pick<Me, 'admin' | 'auditor'> | undefined): Rights => ({
+  change: person?.admin ?? false,
+  read: (person?.admin || person?.auditor) ?? false,
+});
+
+export const useRights = (): Rights => rightsOf(useQuery(me).data);
+
 export function useSignIn() {
   const client = useQueryClient();
   return useMutation({

@@ -1,8 +1,8 @@
-import { queryOptions } from '@tanstack/react-query';
-import { requestAll } from './http';
+import { listOf, type Noun, useRemove, useSave } from './noun';
 import type { Resource } from './types';
 
-export const resources = queryOptions({
-  queryKey: ['resources'] as const,
-  queryFn: ({ signal }) => requestAll<Resource>('/resources', signal),
-});
+const noun: Noun = { path: '/resources', key: 'resources' };
+
+export const resources = listOf<Resource>(noun);
+export const useSaveResource = () => useSave<Resource>(noun);
+export const useRemoveResource = () => useRemove(noun);

@@ -1,27 +1,29 @@
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
 import { request, requestAll } from './http';
-import type { NewUser, Suspension, User } from './types';
+import { listOf, type Noun, oneOf, useRemove, useSave } from './noun';
+import type { NewLink, NewUser, Openness, Suspension, User } from './types';
 
-export const users = queryOptions({
-  queryKey: ['users'] as const,
-  queryFn: ({ signal }) => requestAll<User>('/users', signal),
-});
+const noun: Noun = { path: '/users', key: 'users' };
+
+export const users = listOf<User>(noun);
+export const user = (name: string) => oneOf<User>(noun, name);
+export const useSaveUser = () => useSave<NewUser>(noun);
+export const useRemoveUser = () => useRemove(noun);
 
 const userPath = (name: string) => `/users/${encodeURIComponent(name)}`;
 
-export function useAddUser() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: (user: NewUser) => request<User>('POST', '/users', { body: user }),
-    onSuccess: () => client.invalidateQueries({ queryKey: users.queryKey }),
+// effectiveAccess is what the user may open now, and what stands in the way of the rest.
+export const effectiveAccess = (name: string) =>
+  queryOptions({
+    queryKey: ['users', name, 'access'] as const,
+    queryFn: ({ signal }) => requestAll<Openness>(`${userPath(name)}/access`, signal),
   });
-}
 
 export function useSuspendUser() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (name: string) => request<Suspension>('POST', `${userPath(name)}/suspend`),
-    onSettled: () => client.invalidateQueries({ queryKey: users.queryKey }),
+    onSettled: () => client.invalidateQueries(),
   });
 }
 
@@ -29,6 +31,12 @@ export function useReinstateUser() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (name: string) => request<User>('POST', `${userPath(name)}/reinstate`),
-    onSettled: () => client.invalidateQueries({ queryKey: users.queryKey }),
+    onSettled: () => client.invalidateQueries(),
   });
 }
+
+export const useSignInLink = () =>
+  useMutation({
+    mutationFn: (name: string) => request<NewLink>('POST', '/sign-in/links', { body: { user: name } }),
+    gcTime: 0, // the answer holds the link's secret
+  });

@@ -8,6 +8,8 @@ import { Failure, Notice } from './Notice';
 interface Props<T> {
   title: string;
   noun: string;
+  // nouns is noun's plural where it is not just an s more.
+  nouns?: string;
   query: UseQueryResult<{ items: T[] }>;
   // filterText is what the filter box looks into.
   filterText: (item: T) => string;
@@ -16,6 +18,8 @@ interface Props<T> {
   // empty teaches how to make the first one.
   empty: ReactNode;
   tools?: ReactNode;
+  // above stands between the title and the list, whatever the list's state.
+  above?: ReactNode;
 }
 
 // ListPage is a page that lists all of one noun, in each of its states.
@@ -33,7 +37,7 @@ export function ListPage<T>(props: Props<T>) {
     <div className={classes.page}>
       <div className={classes.head}>
         <h1 className={classes.title}>{props.title}</h1>
-        {props.query.data && <span className={classes.count}>{plural(all.length, props.noun)}</span>}
+        {props.query.data && <span className={classes.count}>{plural(all.length, props.noun, props.nouns)}</span>}
         <div className={classes.tools}>
           {all.length > 0 && (
             <TextInput
@@ -46,6 +50,7 @@ export function ListPage<T>(props: Props<T>) {
           {props.tools}
         </div>
       </div>
+      {props.above}
       <Body {...props} all={all} items={items} />
     </div>
   );

@@ -4,7 +4,7 @@ import { Notice } from './Notice';
 export function NotFound() {
   return (
     <Notice title="There is no such page">
-      <Link to="/audit">Go to the audit page</Link>
+      <Link to="/">Go to where you begin</Link>
     </Notice>
   );
 }

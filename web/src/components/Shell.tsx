@@ -2,43 +2,55 @@ import { ActionIcon, Menu, Tooltip, UnstyledButton, useComputedColorScheme, useM
 import { IconChevronDown, IconLogout, IconMoon, IconSun, IconUser } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
-import { me, useSignOut } from '../api/me';
+import { me, useRights, useSignOut } from '../api/me';
+import { useToDecide } from '../api/requests';
 import { Mark } from './Mark';
+import { visibleGroups } from './navigation';
 import classes from './Shell.module.css';
-
-const pages = [
-  { to: '/audit', label: 'Audit' },
-  { to: '/sessions', label: 'Sessions' },
-  { to: '/users', label: 'Users' },
-  { to: '/roles', label: 'Roles' },
-  { to: '/resources', label: 'Resources' },
-  { to: '/credentials', label: 'Credentials' },
-  { to: '/tokens', label: 'Tokens' },
-] as const;
 
 // Shell is the frame around every page: where one can go, and who one is.
 export function Shell() {
   return (
     <div className={classes.shell}>
       <header className={classes.bar}>
-        <Link to="/audit" className={classes.brand}>
+        <Link to="/" className={classes.brand}>
           <Mark />
           Sallyport
         </Link>
-        <nav className={classes.nav} aria-label="Pages">
-          {pages.map((page) => (
-            <Link key={page.to} to={page.to} className={classes.link}>
-              {page.label}
-            </Link>
-          ))}
-        </nav>
         <SchemeButton />
         <Account />
       </header>
+      <Navigation />
       <main className={classes.main}>
         <Outlet />
       </main>
     </div>
+  );
+}
+
+function Navigation() {
+  const groups = visibleGroups(useRights());
+  const waiting = useToDecide();
+  return (
+    <nav className={classes.nav} aria-label="Pages">
+      {groups.map((group) => (
+        <div key={group.label} className={classes.group} role="group" aria-label={group.label}>
+          <div className={classes.groupName} aria-hidden>
+            {group.label}
+          </div>
+          {group.pages.map((page) => (
+            <Link key={page.to} to={page.to} className={classes.link} activeOptions={{ exact: false, includeSearch: false }}>
+              {page.label}
+              {page.to === '/requests' && waiting > 0 && (
+                <span className={classes.badge} title={`${waiting} to decide`} aria-label={`${waiting} to decide`} role="img">
+                  {waiting}
+                </span>
+              )}
+            </Link>
+          ))}
+        </div>
+      ))}
+    </nav>
   );
 }
 

@@ -33,6 +33,10 @@ export function age(iso: string, now = Date.now()): string {
   return `${Math.floor(hours / 24)} d`;
 }
 
+// left is how long it is until a time, as age says it; empty once it is past.
+export const left = (iso: string, now = Date.now()): string =>
+  Date.parse(iso) > now ? age(new Date(now).toISOString(), Date.parse(iso)) : '';
+
 // duration writes microseconds with three significant figures and the unit that suits: "84 µs", "1.24 ms", "2.5 s".
 export function duration(us: number): string {
   if (us < 1_000) return `${us} µs`;

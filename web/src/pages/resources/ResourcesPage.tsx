@@ -1,12 +1,16 @@
 import { Table } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { resources } from '../../api/resources';
+import { useMayChange } from '../../api/me';
+import { resources, useRemoveResource } from '../../api/resources';
 import type { Resource } from '../../api/types';
+import { FormDialog } from '../../components/FormDialog';
 import { ListPage } from '../../components/ListPage';
 import { Command, Notice } from '../../components/Notice';
+import { RemoveButton } from '../../components/RemoveButton';
 import { pairs, Words } from '../../components/Words';
 import { quote } from '../../query/terms';
+import { ResourceForm } from './ResourceForm';
 
 export function ResourcesPage() {
   return (
@@ -15,8 +19,15 @@ export function ResourcesPage() {
       noun="resource"
       query={useQuery(resources)}
       filterText={(resource) => JSON.stringify({ ...resource, ca: '' })}
-      columns={['Name', 'Protocol', 'Address', 'Database', 'TLS', 'Durability', 'Accounts', 'Labels', 'Record']}
+      columns={['Name', 'Protocol', 'Address', 'Database', 'TLS', 'Durability', 'Accounts', 'Labels', 'Record', 'Action']}
       row={(resource) => <Row key={resource.name} resource={resource} />}
+      tools={
+        useMayChange() && (
+          <FormDialog label="Add resource" title="Add a resource" size="lg">
+            {(close) => <ResourceForm resource={{ name: '', protocol: 'postgres', address: '', accounts: {} }} fresh done={close} />}
+          </FormDialog>
+        )
+      }
       empty={
         <Notice title="No resources yet">
           <p>A resource is a data store or server behind Sallyport. First the credential that opens it:</p>
@@ -51,6 +62,20 @@ function Row({ resource }: { resource: Resource }) {
           Statements
         </Link>
       </Table.Td>
+      <Table.Td>{useMayChange() && <Actions resource={resource} />}</Table.Td>
     </Table.Tr>
+  );
+}
+
+function Actions({ resource }: { resource: Resource }) {
+  return (
+    <div style={{ display: 'flex', gap: 6 }}>
+      <FormDialog label="Edit" title={`Edit the resource ${resource.name}`} minor size="lg">
+        {(close) => <ResourceForm resource={resource} fresh={false} done={close} />}
+      </FormDialog>
+      <RemoveButton what={`the resource ${resource.name}`} name={resource.name} remove={useRemoveResource()}>
+        Nobody reaches it through Sallyport any more, and its open sessions are cut.
+      </RemoveButton>
+    </div>
   );
 }

@@ -1,31 +1,69 @@
+import { Button, Group, Modal } from '@mantine/core';
+import { useState } from 'react';
 import { useMayChange } from '../../api/me';
-import type { User } from '../../api/types';
+import type { Receipt, User } from '../../api/types';
 import { useReinstateUser, useSuspendUser } from '../../api/users';
 import { ConfirmButton } from '../../components/ConfirmButton';
-import { plural } from '../../format/amount';
+import { Download, ReceiptView } from '../receipts/ReceiptView';
 
-// SuspendButton takes a user's access away, or gives it back.
+// SuspendButton takes a user's access away, and shows the receipt of it; or gives it back.
 export function SuspendButton({ user }: { user: User }) {
   const suspend = useSuspendUser();
   const reinstate = useReinstateUser();
-  const change = user.suspended ? reinstate : suspend;
+  const [receipt, setReceipt] = useState<Receipt>();
   if (!useMayChange()) return null;
-  const receipt = user.suspended && suspend.data;
   return (
     <>
-    <ConfirmButton
-      label={user.suspended ? 'Reinstate' : 'Suspend'}
-      title={`${user.suspended ? 'Reinstate' : 'Suspend'} ${user.name}?`}
-      danger={!user.suspended}
-      pending={change.isPending}
-      error={change.error}
-      act={(done) => change.mutate(user.name, { onSuccess: done })}
-    >
-      {user.suspended
-        ? 'They can open resources again, as their roles say. Sessions that were cut stay cut.'
-        : 'Their open sessions are cut at once, and no new one is let through until they are reinstated.'}
-    </ConfirmButton>
-    {receipt && <span role="status" className="soft"> {plural(receipt.sessions_killed, 'session')} cut</span>}
+      {user.suspended ? (
+        <ConfirmButton
+          label="Reinstate"
+          title={`Reinstate ${user.name}?`}
+          pending={reinstate.isPending}
+          error={reinstate.error}
+          act={(done) => reinstate.mutate(user.name, { onSuccess: done })}
+        >
+          They can open resources again, as their roles say. Sessions that were cut stay cut; they sign in anew.
+        </ConfirmButton>
+      ) : (
+        <ConfirmButton
+          label="Suspend"
+          title={`Suspend ${user.name}?`}
+          danger
+          pending={suspend.isPending}
+          error={suspend.error}
+          act={(done) =>
+            suspend.mutate(user.name, {
+              onSuccess: ({ receipt }) => {
+                done();
+                setReceipt(receipt);
+              },
+            })
+          }
+        >
+          Their open sessions are cut at once on every gateway, their cookies, certificates and tokens are refused, and no
+          new session is let through until they are reinstated. A signed receipt says what was cut.
+        </ConfirmButton>
+      )}
+      <Modal
+        opened={receipt !== undefined}
+        onClose={() => setReceipt(undefined)}
+        title={`${user.name} is suspended`}
+        size="lg"
+        centered
+        closeButtonProps={{ 'aria-label': 'Close' }}
+      >
+        {receipt && (
+          <>
+            <ReceiptView receipt={receipt} />
+            <Group justify="flex-end" mt="md">
+              <Download id={receipt.id} />
+              <Button onClick={() => setReceipt(undefined)} data-autofocus>
+                Done
+              </Button>
+            </Group>
+          </>
+        )}
+      </Modal>
     </>
   );
 }

@@ -1,0 +1,77 @@
+package hosts
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestRelay: a database that no gateway but the private host's reaches is opened through gw-1, to which that host has
+// dialled out, and through the control plane's own gateway after that became the relay.
+func TestRelay(t *testing.T) {
+	w := newWorld(t)
+	alice := w.onboard("alice@acme.com")
+	url := alice.url(plant)
+	t.Run("nothing listens", func(t *testing.T) {
+		if sockets := w.hosts["private"].listening(); sockets != "" {
+			t.Errorf("these listen on the private host:\n%s", sockets)
+		}
+		if w.reaches("client", w.hosts["db"].lan+":5432") {
+			t.Error("the client reaches the database itself")
+		}
+	})
+	conn := alice.mustConnect(url)
+	w.wantSession("private")
+
+	out, err := w.hosts["client"].command(w.ctx, "psql", url, "-Atc", "select inet_client_addr()").CombinedOutput()
+	if got := strings.TrimSpace(string(out)); err != nil || got != w.hosts["private"].lan {
+		t.Errorf("the database sees %q, %v; want the private host's %s", got, err, w.hosts["private"].lan)
+	}
+
+	// Large answers and large questions come whole.
+	var n int
+	if err := conn.QueryRow(w.ctx, "select length($1 || repeat('x', 10000000))", strings.Repeat("y", 5_000_000)).Scan(&n); err != nil || n != 15_000_000 {
+		t.Errorf("%d, %v", n, err)
+	}
+	var text string
+	if err := conn.QueryRow(w.ctx, "select repeat('x', 20000000)").Scan(&text); err != nil || len(text) != 20_000_000 {
+		t.Errorf("%d bytes, %v", len(text), err)
+	}
+
+	// The relay is another now. What ran through the old one is cut.
+	w.admin("", "gateways", "set", "private", "--relay", builtin)
+	w.eventually("the session through the former relay ends", func() bool { return works(w.ctx, conn) != nil })
+	private := w.gateways["private"]
+	if err := private.process.Stop(stopGrace); err != nil {
+		t.Fatal(err)
+	}
+	private.process = w.start(private.host, append(private.args, "--relay", w.hosts["control"].wan+":"+tunnelPort)...)
+	w.awaitRules()
+	w.eventually("alice reaches it through the control plane's gateway", func() bool {
+		url = alice.url(plant)
+		conn, err := alice.connect(url)
+		if err == nil {
+			err = works(w.ctx, conn)
+			_ = conn.Close(w.ctx)
+		}
+		return err == nil
+	})
+
+	// The gateway behind is killed: its clients read why.
+	if err := private.process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-private.process.Done()
+	_, err = alice.connect(url)
+	w.wantWords(err, "private, which is not connected just now")
+}
+
+// wantSession wants one session, at the gateway, from the client's own address.
+func (w *world) wantSession(gateway string) {
+	w.t.Helper()
+	var all []session
+	w.eventually("the session is listed", func() bool { all = w.sessions(); return len(all) > 0 })
+	if len(all) != 1 || all[0].Gateway != gateway || !strings.HasPrefix(all[0].ClientAddr, w.hosts["client"].wan+":") {
+		w.t.Errorf("sessions %+v; want one at %s from %s", all, gateway, w.hosts["client"].wan)
+	}
+}

@@ -94,8 +94,8 @@ func readLines(dir string, firsts []uint64, l Lines, until uint64, limit int) (L
 // take reads the lines of records before number until.
 func (l Lines) take(f *os.File, until uint64, limit int) (Lines, error) {
 	in := newLines(f, l.Offset)
-	at := l.Offset
-	for l.Next < until && len(l.Bytes) < limit {
+	at, first := l.Offset, l.Next
+	for l.Next < until && (len(l.Bytes) < limit || l.Next == first) {
 		line, err := in.next()
 		if errors.Is(err, io.EOF) {
 			return l, &CorruptError{Path: f.Name(), Offset: at, Seq: l.Next, Reason: "the segment ends before a record that is durable"}

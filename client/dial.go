@@ -20,7 +20,12 @@ const (
 	TunnelProtocol = "sallyport/1"
 
 	dialTimeout = 15 * time.Second // TCP and TLS together
-	keepAlive   = 30 * time.Second // below the idle limits of usual firewalls and NATs
+	// A silent connection is looked after each keepAlive, below the idle limits of usual firewalls and NATs, and given up
+	// when keepAliveTries in a row, or what was sent for lostAfter, stay unanswered.
+	keepAlive      = 15 * time.Second
+	keepAliveRetry = 5 * time.Second
+	keepAliveTries = 3
+	lostAfter      = 20 * time.Second
 )
 
 // Dialer opens connections to gateways: TLS 1.3, the person's certificate, the resource named by SNI. It is safe for
@@ -43,7 +48,10 @@ func NewDialer(p *Profile, reload func() (*Profile, error)) (*Dialer, error) {
 	}
 	return &Dialer{
 		reload: reload, profile: p, tls: config,
-		tcp: net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAlive, Interval: keepAlive}},
+		tcp: net.Dialer{
+			KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAlive, Interval: keepAliveRetry, Count: keepAliveTries},
+			Control:         loseAfter,
+		},
 	}, nil
 }
 

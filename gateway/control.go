@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/link"
@@ -47,9 +48,54 @@ func newHTTPClient(config *tls.Config) *http.Client {
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			DialContext: dialer.DialContext, TLSClientConfig: config, TLSHandshakeTimeout: dialTimeout,
+			DialContext: persistent{dialer, dialAgain}.DialContext, TLSClientConfig: config, TLSHandshakeTimeout: dialTimeout,
 			ResponseHeaderTimeout: answerTimeout, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 8,
 		},
+	}
+}
+
+// dialAgain is the time between two attempts of one dial.
+const dialAgain = 300 * time.Millisecond
+
+// persistent dials anew while earlier attempts are still under way, and takes the first that succeeds: TCP itself would
+// try again after one second, three and seven, so that a link that works again would long not be noticed.
+type persistent struct {
+	dialer net.Dialer
+	again  time.Duration
+}
+
+// DialContext has net.Dialer's form. Its time is the dialer's for all attempts together.
+func (p persistent) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	var tries sync.WaitGroup
+	defer tries.Wait()
+	ctx, cancel := context.WithTimeout(ctx, p.dialer.Timeout)
+	defer cancel()
+	type result struct {
+		conn net.Conn
+		err  error
+	}
+	results := make(chan result)
+	try := func() {
+		conn, err := p.dialer.DialContext(ctx, network, address)
+		select {
+		case results <- result{conn, err}:
+		case <-ctx.Done():
+			if conn != nil {
+				_ = conn.Close()
+			}
+		}
+	}
+	again := time.NewTicker(p.again)
+	defer again.Stop()
+	for {
+		tries.Go(try)
+		select {
+		case r := <-results:
+			return r.conn, r.err
+		case <-ctx.Done():
+			return nil, fmt.Errorf("dial %s: %w", address, ctx.Err())
+		case <-again.C:
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -17,7 +18,7 @@ import (
 
 const (
 	firstRetry = 10 * time.Millisecond
-	lastRetry  = 5 * time.Second
+	lastRetry  = 500 * time.Millisecond
 )
 
 // followAny follows one control plane after the other until ctx ends: the next as soon as one fails, and with growing
@@ -75,7 +76,7 @@ func (l *Link) follow(ctx context.Context, server string) (heard bool, err error
 		return false, refusalOf(res)
 	}
 	defer l.server.Store(nil)
-	for frames := json.NewDecoder(res.Body); ; {
+	for frames := json.NewDecoder(heardOf{res.Body, silence}); ; {
 		var frame link.Frame
 		if err := frames.Decode(&frame); err != nil {
 			if cause := context.Cause(ctx); cause != nil {
@@ -83,7 +84,6 @@ func (l *Link) follow(ctx context.Context, server string) (heard bool, err error
 			}
 			return heard, fmt.Errorf("follow: %w", err)
 		}
-		silence.Reset(link.HeartbeatPatience)
 		if err := l.takeFrame(&frame, nonce, asked); err != nil {
 			return heard, err
 		}
@@ -97,6 +97,20 @@ func (l *Link) follow(ctx context.Context, server string) (heard bool, err error
 			l.log.Info("following control plane", "server", server)
 		}
 	}
+}
+
+// heardOf is a stream of which every byte says that its sender is there, also in the middle of a long snapshot.
+type heardOf struct {
+	stream  io.Reader
+	silence *time.Timer
+}
+
+func (h heardOf) Read(b []byte) (int, error) {
+	n, err := h.stream.Read(b)
+	if n > 0 {
+		h.silence.Reset(link.HeartbeatPatience)
+	}
+	return n, err
 }
 
 func (l *Link) takeFrame(f *link.Frame, nonce string, asked time.Duration) error {

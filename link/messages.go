@@ -57,7 +57,7 @@ const (
 // control plane; a control plane that gets no report for ReportPatience ends the stream.
 const (
 	HeartbeatEvery    = time.Second
-	HeartbeatPatience = 5 * time.Second
+	HeartbeatPatience = 2500 * time.Millisecond
 	ReportEvery       = 2 * time.Second // at the latest, also when there is nothing new
 	ReportPatience    = 10 * time.Second
 )

@@ -37,7 +37,8 @@ const (
 // world is a Sallyport on several hosts.
 type world struct {
 	*network
-	t        *testing.T
+	t        *testing.T // of the part that runs
+	whole    *testing.T // with which processes end
 	ctx      context.Context
 	bin, dir string
 	ca       string // file
@@ -56,7 +57,7 @@ type gateway struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, ctx: t.Context(), dir: t.TempDir(), gateways: map[string]*gateway{}}
+	w := &world{t: t, whole: t, ctx: t.Context(), dir: t.TempDir(), gateways: map[string]*gateway{}}
 	w.network = newNetwork(t, "control", "gw-1", "gw-2", "private", "db", "client")
 	w.bin = servers.BuildSally(t)
 	t.Setenv("XDG_CONFIG_HOME", filepath.Join(w.dir, "config"))
@@ -100,13 +101,13 @@ func (w *world) start(h *host, args ...string) *servers.Process {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(func() {
+	w.whole.Cleanup(func() {
 		if err := p.Stop(stopGrace); err != nil {
-			w.t.Error(err)
+			w.whole.Error(err)
 		}
-		if w.t.Failed() {
+		if w.whole.Failed() {
 			text, _ := os.ReadFile(log)
-			w.t.Logf("%s:\n%s", h.name, text)
+			w.whole.Logf("%s:\n%s", h.name, text)
 		}
 	})
 	return p
@@ -266,7 +267,9 @@ func (p *person) connect(url string) (*pgx.Conn, error) {
 		return nil, err
 	}
 	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
-	config.DialFunc = func(ctx context.Context, _, address string) (net.Conn, error) { return p.w.hosts["client"].dial(ctx, address) }
+	config.DialFunc = func(ctx context.Context, _, address string) (net.Conn, error) {
+		return p.w.hosts["client"].dial(ctx, address)
+	}
 	ctx, cancel := context.WithTimeout(p.w.ctx, patience)
 	defer cancel()
 	return pgx.ConnectConfig(ctx, config)
@@ -321,4 +324,14 @@ func (w *world) wantWords(err error, words ...string) {
 			w.t.Errorf("error %q does not say %q", err, word)
 		}
 	}
+}
+
+// starts counts how often the gateway's program has begun.
+func starts(t *testing.T, g *gateway) int {
+	t.Helper()
+	text, err := os.ReadFile(g.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(text), "Sallyport gateway")
 }

@@ -244,7 +244,7 @@ func (e *Engine) Known(user string) (Identity, error) {
 
 // Holds says whether a role that is in force for the identity has the property, for what has nothing to do with one
 // resource: the role is held, or granted as a whole, and its windows are open. A role that must be asked for is in force
-// only while it is granted. Its networks, and how long ago a passkey was used, are not looked at.
+// only while it is granted. Its networks, and how long ago a passkey was used, are the caller's to look at.
 func (e *Engine) Holds(id Identity, now time.Time, property func(*Role) bool) bool {
 	h := e.users[id.User]
 	if h == nil {

@@ -6,10 +6,15 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/sallyport/sallyport/creds"
 	"github.com/sallyport/sallyport/link"
 )
+
+// askPatience bounds how long a session waits for the control plane's word when there is an earlier one: the link may
+// have gone silent a moment ago.
+const askPatience = 1500 * time.Millisecond
 
 // remoteSecrets opens credentials that the control plane keeps. It asks for each session; what it was told it keeps in
 // memory alone, for the time in which the gateway works without a control plane.
@@ -26,7 +31,14 @@ func (l *Link) Secrets() creds.Source { return l.secrets }
 // Fetch implements creds.Source. The lease never ends.
 func (s *remoteSecrets) Fetch(ctx context.Context, r creds.Request) (*creds.Lease, error) {
 	name := r.Credential.Name
-	secret, err := s.ask(ctx, r)
+	kept, told := s.kept(name)
+	told = told && !r.Fresh
+	asking, cancel := ctx, context.CancelFunc(func() {})
+	if told {
+		asking, cancel = context.WithTimeout(ctx, askPatience)
+	}
+	defer cancel()
+	secret, err := s.ask(asking, r)
 	var said *refused
 	switch {
 	case err == nil:
@@ -36,7 +48,7 @@ func (s *remoteSecrets) Fetch(ctx context.Context, r creds.Request) (*creds.Leas
 		return nil, &creds.Unavailable{Credential: name, Err: err,
 			Sentence: fmt.Sprintf("the control plane does not open the credential %s for this: %s", name, said.detail)}
 	}
-	if kept, ok := s.kept(name); ok && !r.Fresh {
+	if told {
 		s.link.log.Warn("credential used as it was told last", "credential", name, "error", err)
 		return &creds.Lease{Secret: kept}, nil
 	}

@@ -71,8 +71,11 @@ func GatewayURIs(gateway string) []*url.URL {
 
 // IssuedAt reads from the serial number when the control plane issued a certificate, to the microsecond; NotBefore lies
 // earlier, and holds whole seconds only.
-func IssuedAt(cert *x509.Certificate) time.Time {
-	us := new(big.Int).Rsh(cert.SerialNumber, 64)
+func IssuedAt(cert *x509.Certificate) time.Time { return SerialTime(cert.SerialNumber) }
+
+// SerialTime is IssuedAt of a certificate of which the serial number alone is known.
+func SerialTime(serial *big.Int) time.Time {
+	us := new(big.Int).Rsh(serial, 64)
 	if !us.IsInt64() {
 		return time.Time{}
 	}

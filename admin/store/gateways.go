@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"time"
 
@@ -95,13 +96,43 @@ func (s *Store) EnrolGateway(ctx context.Context, hash, gateway, serial string, 
 		if _, err := tx.ExecContext(ctx, "DELETE FROM cuts WHERE gateway = $1", gateway); err != nil {
 			return fmt.Errorf("forget cuts: %w", err)
 		}
-		res, err := tx.ExecContext(ctx, "UPDATE gateways SET serial = $2, last_seen = 0, generation = 0, sessions = '' WHERE name = $1",
-			gateway, joinSerials(serial, "", serial))
+		spec, err := enrolledSpec(ctx, tx, gateway, serial)
 		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE gateways SET spec = $3, serial = $2, last_seen = 0, generation = 0, sessions = '' WHERE name = $1",
+			gateway, joinSerials(serial, "", serial), spec); err != nil {
 			return fmt.Errorf("enrol gateway: %w", err)
 		}
-		return oneRow(res)
+		return moveOn(ctx, tx) // other gateways refuse the certificates from before as well
 	})
+}
+
+// enrolledSpec is what an admin says of the gateway, with the time from which its certificates count; ErrNotFound when
+// there is none of that name.
+func enrolledSpec(ctx context.Context, tx *sql.Tx, gateway, serial string) (string, error) {
+	var text string
+	err := tx.QueryRowContext(ctx, "SELECT spec FROM gateways WHERE name = $1", gateway).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", ErrNotFound
+	}
+	if err != nil {
+		return "", fmt.Errorf("read gateway: %w", err)
+	}
+	var spec access.Gateway
+	if err := json.Unmarshal([]byte(text), &spec); err != nil {
+		return "", fmt.Errorf("decode gateway %s: %w", gateway, err)
+	}
+	number, ok := new(big.Int).SetString(serial, 16)
+	if !ok {
+		return "", fmt.Errorf("enrol gateway: %q is no serial number", serial)
+	}
+	spec.CertificatesValidFrom = access.SerialTime(number)
+	next, err := json.Marshal(spec)
+	if err != nil {
+		return "", fmt.Errorf("encode gateway: %w", err)
+	}
+	return string(next), nil
 }
 
 // SetGatewaySerials says which certificates of the gateway count: present, and next until that one is used. It does so

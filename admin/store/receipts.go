@@ -98,11 +98,3 @@ func splitSerials(serials string) (present, next, enrolment string) {
 	next, enrolment, _ = strings.Cut(rest, " ")
 	return present, next, enrolment
 }
-
-func oneRow(res sql.Result) error {
-	n, err := res.RowsAffected()
-	if err == nil && n == 0 {
-		return ErrNotFound
-	}
-	return wrap("count rows", err)
-}

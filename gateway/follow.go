@@ -51,6 +51,7 @@ func (l *Link) judge(server string, err error) {
 		l.enforce()
 		return
 	}
+	l.client.Load().CloseIdleConnections() // which may lead nowhere now
 	l.log.Warn("control plane not followed any more", "server", server, "error", err)
 }
 

@@ -107,6 +107,7 @@ type Server struct {
 	ctx      context.Context // ends when sessions must end
 	stop     context.CancelCauseFunc
 	running  sync.WaitGroup
+	accepts  sync.WaitGroup // accept loops
 	mu       sync.Mutex
 	closed   bool
 	listener []net.Listener
@@ -157,6 +158,7 @@ func (s *Server) serve(l net.Listener, start func(ctx context.Context, conn net.
 	if !s.track(l) {
 		return l.Close()
 	}
+	defer s.accepts.Done()
 	for backoff := time.Duration(0); ; {
 		conn, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -193,6 +195,7 @@ func (s *Server) track(l net.Listener) bool {
 	defer s.mu.Unlock()
 	if !s.closed {
 		s.listener = append(s.listener, l)
+		s.accepts.Add(1)
 	}
 	return !s.closed
 }
@@ -205,6 +208,7 @@ func (s *Server) Shutdown(ctx context.Context) {
 		_ = l.Close()
 	}
 	s.mu.Unlock()
+	s.accepts.Wait() // so that whoever was accepted at the last moment is counted
 	if s.relays != nil {
 		s.relays.close()
 	}

@@ -35,6 +35,7 @@ test('an open session is listed, and can be killed', async ({ admin, world }) =>
     () => 'cut',
   );
   await admin.getByRole('link', { name: 'Sessions' }).click();
+  await expect(admin.getByRole('heading', { name: 'Sessions' })).toBeVisible();
   const row = admin.getByRole('row').filter({ hasText: 'bob@acme.com' });
   await expect(row).toHaveCount(1);
   await row.getByRole('button', { name: /^Kill/ }).click();
@@ -45,8 +46,10 @@ test('an open session is listed, and can be killed', async ({ admin, world }) =>
 
 test('resources, roles and credentials are listed without secrets', async ({ admin, world }) => {
   await admin.getByRole('link', { name: 'Resources' }).click();
+  await expect(admin.getByRole('heading', { name: 'Resources' })).toBeVisible();
   await expect(admin.getByRole('row').filter({ hasText: 'orders' })).toContainText('env=test');
   await admin.getByRole('link', { name: 'Roles' }).click();
+  await expect(admin.getByRole('heading', { name: 'Roles' })).toBeVisible();
   await expect(admin.getByRole('row').filter({ hasText: 'engineer' })).toContainText('postgres');
   await admin.goto(`${world.web}/credentials`);
   await expect(admin.getByRole('row').filter({ hasText: 'orders-app' })).toContainText('sealed');

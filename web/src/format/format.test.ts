@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AuditEvent } from '../api/types';
 import { bytes, plural } from './amount';
 import { oneLine, outcome, paramView, rowsText, statementView } from './event';
-import { age, duration, shortTime } from './time';
+import { age, duration, shortTime, durationFault, left } from './time';
 
 const event = (more: Partial<AuditEvent>): AuditEvent => ({
   seq: 0,
@@ -97,4 +97,17 @@ describe('outcome', () => {
 it('no rows are told before the result is known', () => {
   expect(rowsText(event({}))).toBe('');
   expect(rowsText(event({ done: true }))).toBe('0');
+});
+
+describe('times to come', () => {
+  it('are counted down, and past at their end', () => {
+    const now = Date.parse('2026-01-01T00:00:00Z');
+    expect(left('2026-01-01T01:05:00Z', now)).toBe('1 h 5 min');
+    expect(left('2026-01-01T00:00:00Z', now)).toBe('');
+  });
+
+  it('are written as the API takes them', () => {
+    for (const text of ['', ' ', '8h', '1h30m', '1.5h', '90m ']) expect(durationFault(text), text).toBeUndefined();
+    for (const text of ['soon', '8', '8 h', '1d', '-1h']) expect(durationFault(text), text).toMatch(/such as/);
+  });
 });

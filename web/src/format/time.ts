@@ -37,6 +37,13 @@ export function age(iso: string, now = Date.now()): string {
 export const left = (iso: string, now = Date.now()): string =>
   Date.parse(iso) > now ? age(new Date(now).toISOString(), Date.parse(iso)) : '';
 
+// isDuration says whether a text is a time as the API takes it: 8h, 90m, 1h30m.
+export const isDuration = (text: string): boolean => /^(\d+(\.\d+)?(h|m|s|ms))+$/.test(text);
+
+// durationFault is what is wrong with a time that may be left out.
+export const durationFault = (text: string): string | undefined =>
+  text.trim() === '' || isDuration(text.trim()) ? undefined : 'Write a time such as 8h, 90m or 1h30m';
+
 // duration writes microseconds with three significant figures and the unit that suits: "84 µs", "1.24 ms", "2.5 s".
 export function duration(us: number): string {
   if (us < 1_000) return `${us} µs`;

@@ -8,6 +8,7 @@ import type { ExplainInput } from '../../api/types';
 import { users } from '../../api/users';
 import { Form } from '../../components/Form';
 import { ObjectPage } from '../../components/ObjectPage';
+import { durationFault } from '../../format/time';
 import { Decision } from './Decision';
 import { askedBy, type ExplainSearch } from './search';
 
@@ -43,7 +44,7 @@ function Question({ search, asked }: { search: ExplainSearch; asked: ExplainInpu
   const accounts = Object.keys(stores.find(({ name }) => name === draft.resource)?.accounts ?? {});
   return (
     <>
-      <Form fields={FIELDS} error={answer.error} pending={answer.isFetching} submit="Explain" onSubmit={submit} disabled={!askedBy(draft)}>
+      <Form fields={FIELDS} error={answer.error} pending={answer.isFetching} submit="Explain" onSubmit={submit} disabled={!askedBy(draft) || Boolean(durationFault(draft.mfa ?? ''))}>
         {(at) => (
           <>
             <Group align="flex-start" grow>
@@ -73,7 +74,7 @@ function Question({ search, asked }: { search: ExplainSearch; asked: ExplainInpu
                 onChange={(e) => change({ from: e.currentTarget.value.trim() })}
               />
               <TextInput
-                label="A passkey was used" placeholder="never; or 5m ago" value={draft.mfa ?? ''} error={at('mfa_ago')}
+                label="A passkey was used before" placeholder="never; or 5m" value={draft.mfa ?? ''} error={durationFault(draft.mfa ?? '') ?? at('mfa_ago')}
                 onChange={(e) => change({ mfa: e.currentTarget.value.trim() })}
               />
             </Group>

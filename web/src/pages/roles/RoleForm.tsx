@@ -7,6 +7,7 @@ import { roles, useSaveRole } from '../../api/roles';
 import type { Role } from '../../api/types';
 import type { Faults } from '../../components/faults';
 import { Form } from '../../components/Form';
+import { durationFault } from '../../format/time';
 import { draftOf, type RoleDraft, roleOf } from './draft';
 import { Windows } from './Windows';
 
@@ -36,6 +37,7 @@ export function RoleForm({ role, fresh, saved, cancel }: { role: Role; fresh: bo
       pending={save.isPending}
       submit={fresh ? 'Create the role' : 'Save'}
       onSubmit={() => save.mutate({ object: roleOf(draft), fresh }, { onSuccess: saved })}
+      disabled={[draft.maxSession, draft.mfa, draft.longest].some(durationFault)}
       cancel={cancel}
     >
       {(at) => (
@@ -133,11 +135,11 @@ function Conditions({ draft, change, at }: PartProps) {
       />
       <Group align="flex-start">
         <TextInput
-          label="A session lasts at most" placeholder="no limit; or 8h" value={draft.maxSession} error={at('max_session')}
+          label="A session lasts at most" placeholder="no limit; or 8h" value={draft.maxSession} error={durationFault(draft.maxSession) ?? at('max_session')}
           onChange={(e) => change({ maxSession: e.currentTarget.value })}
         />
         <TextInput
-          label="A passkey was used within" placeholder="not needed; or 1h" value={draft.mfa} error={at('mfa')}
+          label="A passkey was used within" placeholder="not needed; or 1h" value={draft.mfa} error={durationFault(draft.mfa) ?? at('mfa')}
           onChange={(e) => change({ mfa: e.currentTarget.value })}
         />
       </Group>
@@ -165,7 +167,7 @@ function OnRequest({ draft, change, at }: PartProps) {
               error={at('request.approvals')} onChange={(e) => change({ approvals: e.currentTarget.value.trim() })}
             />
             <TextInput
-              label="Given for at most" description="Such as 4h" placeholder="8h" value={draft.longest} error={at('request.max')}
+              label="Given for at most" description="Such as 4h" placeholder="8h" value={draft.longest} error={durationFault(draft.longest) ?? at('request.max')}
               onChange={(e) => change({ longest: e.currentTarget.value })}
             />
           </Group>

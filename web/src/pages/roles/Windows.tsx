@@ -20,8 +20,8 @@ export function Windows({ windows, error, change }: Props) {
             label="Days" size="xs" w={280} placeholder={w.days.length === 0 ? 'every day' : undefined} data={DAYS} value={w.days}
             onChange={(days) => edit(i, { days })}
           />
-          <TextInput label="From" w={76} required value={w.from} error={Boolean(error)} onChange={(e) => edit(i, { from: e.currentTarget.value })} />
-          <TextInput label="To" w={76} required value={w.to} onChange={(e) => edit(i, { to: e.currentTarget.value })} />
+          <TextInput label="From" w={76} required pattern="[0-2][0-9]:[0-5][0-9]" title="HH:MM" value={w.from} error={Boolean(error)} onChange={(e) => edit(i, { from: e.currentTarget.value })} />
+          <TextInput label="To" w={76} required pattern="[0-2][0-9]:[0-5][0-9]" title="HH:MM; 24:00 is the end of the day" value={w.to} onChange={(e) => edit(i, { to: e.currentTarget.value })} />
           <TextInput label="Time zone" w={160} placeholder="UTC" value={w.zone} onChange={(e) => edit(i, { zone: e.currentTarget.value.trim() })} />
           <Button variant="default" aria-label={`Remove window ${i + 1}`} onClick={() => change(windows.filter((_, n) => n !== i))}>
             Remove

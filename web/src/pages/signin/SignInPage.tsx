@@ -14,13 +14,13 @@ export function SignInPage() {
   const router = useRouter();
   const redeemed = useRef('');
   const { mutate, isPending, error } = useSignIn();
-  const done = () => router.history.replace(return_to ?? '/audit');
+  const done = () => router.history.replace(return_to ?? '/');
 
   useEffect(() => {
     if (!token || redeemed.current === token) return;
     redeemed.current = token;
     void navigate({ to: '/sign-in', search: { return_to }, hash: '', replace: true });
-    mutate(token, { onSuccess: () => router.history.replace(return_to ?? '/audit') });
+    mutate(token, { onSuccess: () => router.history.replace(return_to ?? '/') });
   }, [token, return_to, mutate, navigate, router]);
 
   return (
@@ -30,7 +30,7 @@ export function SignInPage() {
       ) : (
         <>
           <Wrong>{error?.message ?? (failed ? reasonOf(failed) : undefined)}</Wrong>
-          <Ways returnTo={return_to ?? '/audit'} done={done} />
+          <Ways returnTo={return_to ?? '/'} done={done} />
         </>
       )}
     </Frame>

@@ -33,7 +33,7 @@ export function UserForm({ user: begun, fresh, done }: { user: NewUser; fresh: b
             />
           )}
           <TextInput
-            label="Full name"
+            label="Known as"
             value={user.title ?? ''}
             error={at('title')}
             onChange={(e) => change({ title: e.currentTarget.value || undefined })}

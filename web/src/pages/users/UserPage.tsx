@@ -43,7 +43,7 @@ function Who({ user }: { user: User }) {
     <Facts
       facts={[
         ['State', user.suspended ? <Badge color="red.9" variant="filled">suspended</Badge> : <span className="good">active</span>],
-        ['Full name', user.title],
+        ['Known as', user.title],
         ['Email', user.email],
         ['Kind', user.kind === 'service_account' ? 'service account' : 'person'],
         ['Roles', <Words key="roles" words={user.roles} />],

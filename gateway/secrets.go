@@ -38,6 +38,9 @@ func (s *remoteSecrets) Fetch(ctx context.Context, r creds.Request) (*creds.Leas
 		asking, cancel = context.WithTimeout(ctx, askPatience)
 	}
 	defer cancel()
+	if !told {
+		s.await(ctx)
+	}
 	secret, err := s.ask(asking, r)
 	var said *refused
 	switch {
@@ -54,6 +57,15 @@ func (s *remoteSecrets) Fetch(ctx context.Context, r creds.Request) (*creds.Leas
 	}
 	return nil, &creds.Unavailable{Credential: name, Err: err,
 		Sentence: fmt.Sprintf("the credential %s is kept by the control plane, which cannot be reached just now; try again in a moment", name)}
+}
+
+// await gives the link a moment to reach a control plane: a program that has just followed another has clients first.
+func (s *remoteSecrets) await(ctx context.Context) {
+	const lookAgain = 20 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
+	for s.link.server.Load() == nil && sleep(ctx, lookAgain) {
+	}
 }
 
 func (s *remoteSecrets) ask(ctx context.Context, r creds.Request) (creds.Secret, error) {

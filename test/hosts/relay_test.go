@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -61,12 +62,15 @@ func (w *world) relay(alice *person) {
 	w.awaitRules()
 }
 
-// wantSession wants one session, at the gateway, from the client's own address.
+// wantSession wants one session at the private resource, at the gateway, from the client's own address.
 func (w *world) wantSession(gateway string) {
 	w.t.Helper()
-	var all []session
-	w.eventually("the session is listed", func() bool { all = w.sessions(); return len(all) > 0 })
-	if len(all) != 1 || all[0].Gateway != gateway || !strings.HasPrefix(all[0].ClientAddr, w.hosts["client"].wan+":") {
-		w.t.Errorf("sessions %+v; want one at %s from %s", all, gateway, w.hosts["client"].wan)
+	var there []session
+	w.eventually("the session is listed", func() bool {
+		there = slices.DeleteFunc(w.sessions(), func(s session) bool { return s.Resource != plant })
+		return len(there) > 0
+	})
+	if len(there) != 1 || there[0].Gateway != gateway || !strings.HasPrefix(there[0].ClientAddr, w.hosts["client"].wan+":") {
+		w.t.Errorf("sessions %+v; want one at %s from %s", there, gateway, w.hosts["client"].wan)
 	}
 }

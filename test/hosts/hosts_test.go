@@ -86,7 +86,7 @@ func (w *world) partition(alice, bob *person) {
 	w.eventually("the gateway closes", func() bool { err = works(w.ctx, hers); return err != nil })
 	after := time.Since(lost)
 	w.wantWords(err, "has not heard from its control plane since")
-	if after < offlineLimit-2*time.Second || after > offlineLimit+2*time.Second {
+	if after < offlineLimit-3*time.Second || after > offlineLimit+2*time.Second {
 		w.t.Errorf("the gateway closed %s after the link was lost, the limit is %s", after, offlineLimit)
 	}
 	_, err = alice.connect(url)

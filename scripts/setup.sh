@@ -4,7 +4,7 @@
 #   run    what `make run` needs: PostgreSQL and its client, the web's packages
 #   bench  what `make bench` needs: that, pgbouncer and haproxy
 #   test   what `make test` needs: that, a C compiler for the race detector, a browser, MariaDB, pgaudit, Java and Maven
-#          for OpenSearch, strace
+#          for OpenSearch, strace, iproute2 for tests with several hosts
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -91,6 +91,7 @@ if [ "$group" = test ]; then
     want libc6-dev /usr/include/stdlib.h
     want chromium chromium
     want strace strace
+    want iproute2 ip /sbin/ip
     want mariadb-server /usr/sbin/mariadbd mariadbd
     # OpenSearch comes from Maven Central and runs on Java.
     want maven mvn

@@ -110,8 +110,8 @@ func checkGatewayHost(name string) error {
 	if name = strings.ToLower(name); len(name) > 253 || !hostNames.MatchString(name) {
 		return invalid("hosts", "%q is neither a DNS name nor an IP address", name)
 	}
-	if reserved := link.ControlName[strings.Index(link.ControlName, "."):]; strings.HasSuffix("."+name, reserved) {
-		return invalid("hosts", "names below %s are Sallyport's own", reserved[1:])
+	if _, reserved, _ := strings.Cut(link.ControlName, "."); strings.HasSuffix("."+name, "."+reserved) {
+		return invalid("hosts", "names below %s are Sallyport's own", reserved)
 	}
 	return nil
 }

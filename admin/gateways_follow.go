@@ -89,7 +89,7 @@ func (f *following) turn(r *http.Request) (*snapshot, error) {
 	}
 	snap, err := s.snapshot(ctx)
 	if err != nil {
-		return nil, nil // nothing can be told, a heartbeat least of all; the state may be readable again later
+		return nil, nil //nolint:nilerr // nothing can be told, a heartbeat least of all; the state may be readable again later
 	}
 	if f.have != snap.Generation {
 		signed, err := s.links.signedSnapshot(snap)

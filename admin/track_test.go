@@ -215,7 +215,7 @@ func TestOneOfTwoPlanesMakesTheFirstAdmin(t *testing.T) {
 				made <- created
 			}()
 		}
-		if <-made == <-made {
+		if first, second := <-made, <-made; first == second {
 			t.Error("both planes made the first admin, or none")
 		}
 		if planes[0].service.CAPEM() != planes[1].service.CAPEM() {

@@ -51,8 +51,10 @@ func (a *account) wishFor(w Wish, asked error) error {
 				return err
 			}
 		}
-		if w.Account == "" { // as it was, if it was
-			next.Named[name] = next.Named[name]
+		if w.Account == "" {
+			if _, known := next.Named[name]; !known {
+				next.Named[name] = line{}
+			}
 			continue
 		}
 		next.Named[name] = line{Account: w.Account}

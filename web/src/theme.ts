@@ -38,7 +38,8 @@ export const theme = createTheme({
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 400 } }),
     Badge: Badge.extend({ defaultProps: { variant: 'light', size: 'sm', tt: 'none', radius: 'sm' } }),
     Modal: Modal.extend({
-      defaultProps: { overlayProps: { backgroundOpacity: 0.35 } },
+      // A dialog's head is no banner of the page.
+      defaultProps: { overlayProps: { backgroundOpacity: 0.35 }, attributes: { header: { role: 'presentation' } } },
       styles: { title: { fontSize: 15, fontWeight: 600 } },
     }),
     SegmentedControl: SegmentedControl.extend({ styles: { label: { fontWeight: 500 } } }),

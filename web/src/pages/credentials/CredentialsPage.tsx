@@ -55,7 +55,7 @@ function Actions({ credential }: { credential: Credential }) {
   return (
     <div style={{ display: 'flex', gap: 6 }}>
       {credential.source === 'sealed' && (
-        <FormDialog label="Set value" title={`Set the value of ${credential.name}`} minor keep>
+        <FormDialog label="Set the value" title={`Set the value of ${credential.name}`} minor keep>
           {(close) => <SecretForm name={credential.name} done={close} />}
         </FormDialog>
       )}

@@ -1,4 +1,4 @@
-import { Badge, Table } from '@mantine/core';
+import { Table } from '@mantine/core';
 import type { Explanation } from '../../api/types';
 import { Facts } from '../../components/ObjectPage';
 import { localTime } from '../../format/time';
@@ -8,10 +8,7 @@ export function Decision({ answer }: { answer: Explanation }) {
   return (
     <section aria-label="Decision" style={{ marginTop: 22 }}>
       <p role="status">
-        <Badge variant="filled" color={answer.allowed ? 'green.9' : 'red.9'}>
-          {answer.allowed ? 'allowed' : 'denied'}
-        </Badge>{' '}
-        {answer.sentence}
+        <strong className={answer.allowed ? 'good' : 'bad'}>{answer.allowed ? 'allowed' : 'denied'}</strong>: {answer.sentence}
       </p>
       <Facts
         facts={[

@@ -50,7 +50,7 @@ function GrantForm({ done }: { done: () => void }) {
     >
       {(at) => (
         <>
-          <Select label="User" size="xs" required searchable data-autofocus data={people.map(({ name }) => name)} value={user} error={at('user')} onChange={setUser} />
+          <Select label="User" size="xs" required searchable data-autofocus openOnFocus={false} data={people.map(({ name }) => name)} value={user} error={at('user')} onChange={setUser} />
           <Select label="Role" size="xs" required searchable data={known.map(({ name }) => name)} value={role} error={at('role')} onChange={setRole} />
           <Select
             label="Resource"

@@ -73,6 +73,7 @@ function Wish({ all, done }: { all: Offer[]; done: () => void }) {
             size="xs"
             placeholder="all that the role covers"
             data-autofocus
+            openOnFocus={false}
             searchable
             clearable
             clearButtonProps={{ 'aria-label': 'No resource in particular' }}

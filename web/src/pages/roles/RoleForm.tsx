@@ -89,6 +89,9 @@ function Who({ draft, change, at }: PartProps) {
         <Checkbox size="xs" label="Admin: may change everything here" checked={draft.admin} onChange={(e) => change({ admin: e.currentTarget.checked })} />
         <Checkbox size="xs" label="Auditor: may read the record" checked={draft.auditor} onChange={(e) => change({ auditor: e.currentTarget.checked })} />
         <Checkbox size="xs" label="Provisioner: may push users by SCIM" checked={draft.provisioner} onChange={(e) => change({ provisioner: e.currentTarget.checked })} />
+        {draft.provisioner && (
+          <Checkbox size="xs" label="and may make people admins by it" checked={draft.provisionsAdmins} onChange={(e) => change({ provisionsAdmins: e.currentTarget.checked })} />
+        )}
       </Group>
     </Fieldset>
   );

@@ -8,7 +8,7 @@ describe('a role in its form', () => {
   it('comes out as it went in', () => {
     const whole: Role = {
       name: 'writers', resources: ['orders'], labels: { env: 'prod', zone: '' }, accounts: ['app', 'ro'], groups: ['eng'],
-      admin: true, auditor: true, provisioner: true,
+      admin: true, auditor: true, provisioner: true, provisions_admins: true,
       statements: {
         classes: ['read'], tables: ['public.*'], deny_tables: ['secrets'], deny_columns: ['people.ssn'], require_where: true, max_rows: 500,
       },

@@ -10,6 +10,7 @@ export interface RoleDraft {
   admin: boolean;
   auditor: boolean;
   provisioner: boolean;
+  provisionsAdmins: boolean;
   classes: string[];
   tables: string[];
   denyTables: string[];
@@ -43,6 +44,7 @@ export function draftOf(role: Role): RoleDraft {
     admin: role.admin ?? false,
     auditor: role.auditor ?? false,
     provisioner: role.provisioner ?? false,
+    provisionsAdmins: role.provisions_admins ?? false,
     classes: statements?.classes ?? [],
     tables: statements?.tables ?? [],
     denyTables: statements?.deny_tables ?? [],
@@ -91,6 +93,7 @@ export function roleOf(draft: RoleDraft): Role {
     admin: draft.admin || undefined,
     auditor: draft.auditor || undefined,
     provisioner: draft.provisioner || undefined,
+    provisions_admins: (draft.provisioner && draft.provisionsAdmins) || undefined,
     statements: Object.values(statements).some((rule) => rule !== undefined) ? statements : undefined,
     when: some(draft.when.map(({ days, from, to, zone }) => ({ days: some(days), from, to, zone: zone || undefined }))),
     from: some(draft.from),

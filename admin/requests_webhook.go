@@ -74,7 +74,7 @@ func (w *Webhook) validate() error {
 func (w *Webhook) target(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil {
-		return nil, errors.New("url: this is no address of a webhook; it looks like https://hooks.example.com/services/T0/B0/secret")
+		return nil, errors.New("url: this is no address of a webhook; it looks like https://hooks.example.com/services/abc")
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !w.AllowLoopback || !isLoopbackName(u.Hostname())) {
 		return nil, errors.New("url: a webhook's address begins with https://; http:// is for this machine itself, with allow_loopback")

@@ -298,6 +298,13 @@ func TestCancel(t *testing.T) {
 	w.send(query("SELECT pg_sleep(25)"))
 	waitFor(t, g, "SELECT pg_sleep(25)")
 	other := signIn(t, g)
+	const running = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(25)' AND state = 'active'"
+	for { // what is on the record need not have reached the store yet
+		other.send(query(running))
+		if other.answers(1)[0] == "row:1" {
+			break
+		}
+	}
 	cancelWith := func(key []byte) {
 		t.Helper()
 		conn := dial(t, g.Native)
@@ -312,7 +319,7 @@ func TestCancel(t *testing.T) {
 		}
 	}
 	cancelWith(other.key) // not this session's key
-	other.send(query("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(25)' AND state = 'active'"))
+	other.send(query(running))
 	if diff := cmp.Diff([]string{"row:1", "SELECT 1", "ready:I"}, other.answers(1)); diff != "" {
 		t.Errorf("another session's key cancelled it (-want +got):\n%s", diff)
 	}

@@ -187,7 +187,7 @@ func (w *world) openTunnel(ctx context.Context) (port string, err error) {
 		return "", err
 	}
 	w.tunnel, err = servers.Start(servers.Command{
-		Path: w.bin, Args: []string{"connect", resource, "--port", strconv.Itoa(free)}, Env: env,
+		Path: w.bin, Args: []string{"connect", resource, "--foreground", "--port", strconv.Itoa(free)}, Env: env,
 		LogFile: filepath.Join(w.dir, "tunnel.log"),
 	})
 	if err != nil {

@@ -1,6 +1,6 @@
 import axe from 'axe-core';
 import type { Page } from '@playwright/test';
-import { expect, rows, test } from './world';
+import { expect, rows, search, test } from './world';
 
 async function findings(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);
@@ -28,6 +28,7 @@ for (const scheme of ['light', 'dark'] as const) {
       test.slow(); // axe looks at all of a large page, several times
       await expect(rows(admin)).not.toHaveCount(0);
       expect(await findings(admin)).toEqual([]);
+      await search(admin, 'error:42P01');
       await rows(admin).filter({ hasText: 'no_such_table' }).first().click();
       await expect(admin.getByRole('button', { name: 'The whole session' })).toBeVisible();
       expect(await findings(admin)).toEqual([]);

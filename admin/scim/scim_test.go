@@ -2,6 +2,7 @@ package scim
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -129,8 +130,8 @@ func TestPatch(t *testing.T) {
 		if err := json.Unmarshal([]byte(`{"Operations": `+operations+`}`), &p); err != nil {
 			t.Fatal(err)
 		}
-		err, ok := p.apply(document(t, `{"userName": "a"}`)).(*Error)
-		if !ok || err.Type != want {
+		var err *Error
+		if !errors.As(p.apply(document(t, `{"userName": "a"}`)), &err) || err.Type != want {
 			t.Errorf("%s: %v, want %s", operations, err, want)
 		}
 	}

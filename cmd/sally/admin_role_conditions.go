@@ -224,12 +224,11 @@ func conditions(r *access.Role) string {
 		say("passkey within %s", r.MFA)
 	}
 	if rule := r.Request; rule != nil {
-		switch {
-		case rule.Approvals == 0:
-			say("on request, for %s", access.Duration(rule.Longest()))
-		default:
-			say("on request, for %s, %d of %s approve", access.Duration(rule.Longest()), rule.Approvals, strings.Join(rule.Approvers, " "))
+		approvals := ""
+		if rule.Approvals > 0 {
+			approvals = fmt.Sprintf(", %d of %s approve", rule.Approvals, strings.Join(rule.Approvers, " "))
 		}
+		say("on request, for %s%s", access.Duration(rule.Longest()), approvals)
 	}
 	return strings.Join(parts, "; ")
 }

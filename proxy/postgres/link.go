@@ -35,7 +35,7 @@ func (l *link) Relay(ctx context.Context, gate *proxy.Gate) error {
 	r := newRelay(ctx, gate, l.client.protocol.facts, conn, conn.NewStream(l.store.conn), l.client.protocol.messageLimit,
 		l.cancelStore)
 	err := r.run(l.store.buffered)
-	l.client.garbled = r.toClient.skip > 0 || r.cut
+	l.client.garbled = r.midway
 	if ctx.Err() != nil { // ended from outside: what runs at the store must not run on
 		cancelling, done := context.WithTimeout(context.WithoutCancel(ctx), killTimeout)
 		defer done()

@@ -53,7 +53,7 @@ type relay struct {
 	redefinitions int          // statements seen that may have changed prepared statements by SQL
 	probed        probed
 	stopped       bool
-	cut           bool // a write to the client was cut off; set by the store's side only
+	midway        bool // the client has the beginning of a message only; set by the store's side only
 }
 
 // passage is one direction's state between chunks.

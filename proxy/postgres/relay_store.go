@@ -15,12 +15,24 @@ func (r *relay) fromStore(chunk []byte) (used int, err error) {
 	now := time.Now()
 	start, pos, err := r.readAnswers(chunk, now)
 	if start < pos && (err == nil || errors.Is(err, errStoreLeft)) {
-		if _, werr := r.client.Write(chunk[start:pos]); werr != nil {
-			r.cut = true
-			return pos, fmt.Errorf("write to client: %w", werr)
+		if werr := r.pass(chunk[start:pos], r.toClient.skip > 0 && !r.toClient.dropped); werr != nil {
+			return pos, werr
 		}
 	}
 	return pos, err
+}
+
+// pass writes b to the client; partial says that it ends within a message. A write that was given up before its first
+// byte, such as one that waited for the record to be on disk, leaves the client where it was: between two messages it can
+// still be told why the session ends.
+func (r *relay) pass(b []byte, partial bool) error {
+	n, err := r.client.Write(b)
+	if err != nil {
+		r.midway = r.midway || n > 0
+		return fmt.Errorf("write to client: %w", err)
+	}
+	r.midway = partial
+	return nil
 }
 
 // readAnswers walks the chunk. What may go on to the client is chunk[start:pos]; what came before start has gone.
@@ -127,9 +139,8 @@ func (r *relay) replace(before, replacement []byte) error {
 		if len(b) == 0 {
 			continue
 		}
-		if _, err := r.client.Write(b); err != nil {
-			r.cut = true
-			return fmt.Errorf("write to client: %w", err)
+		if err := r.pass(b, false); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -358,6 +358,20 @@ func TestKilledSessionStopsItsStatement(t *testing.T) {
 	}
 }
 
+// TestKilledWhileItsAnswerIsHeld: an answer that waits for its statement's record to be on disk is given up, and the client
+// reads why instead.
+func TestKilledWhileItsAnswerIsHeld(t *testing.T) {
+	g, w := newWire(t)
+	g.Journal.LoseSync()
+	w.send(query("SELECT 1"))
+	<-g.Journal.Waiting()
+	g.Cut("your access was suspended")
+	if e, ok := w.receive().(*pgproto3.ErrorResponse); !ok || e.Code != codeAdminShutdown || e.Message != "your access was suspended" {
+		t.Errorf("the client was told %+v", e)
+	}
+	g.Journal.Heal()
+}
+
 func TestStoreDies(t *testing.T) {
 	g, w := newWire(t)
 	killer := signIn(t, g)

@@ -2,27 +2,13 @@
 
 package agent
 
-import (
-	"fmt"
-	"net"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// peerUID says which user is at the other end of a socket.
-func peerUID(conn *net.UnixConn) (int, error) {
-	raw, err := conn.SyscallConn()
+// uidOf asks the system who is at the other end of a socket (unix(4), LOCAL_PEERCRED).
+func uidOf(fd int) (uint32, error) {
+	peer, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
 	if err != nil {
-		return 0, fmt.Errorf("ask who connected: %w", err)
+		return 0, err
 	}
-	var peer *unix.Xucred
-	var asked error
-	err = raw.Control(func(fd uintptr) { peer, asked = unix.GetsockoptXucred(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERCRED) })
-	if err == nil {
-		err = asked
-	}
-	if err != nil {
-		return 0, fmt.Errorf("ask who connected: %w", err)
-	}
-	return int(peer.Uid), nil
+	return peer.Uid, nil
 }

@@ -1,26 +1,12 @@
 package agent
 
-import (
-	"fmt"
-	"net"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// peerUID says which user is at the other end of a socket.
-func peerUID(conn *net.UnixConn) (int, error) {
-	raw, err := conn.SyscallConn()
+// uidOf asks the system who is at the other end of a socket (unix(7), SO_PEERCRED).
+func uidOf(fd int) (uint32, error) {
+	peer, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {
-		return 0, fmt.Errorf("ask who connected: %w", err)
+		return 0, err
 	}
-	var peer *unix.Ucred
-	var asked error
-	err = raw.Control(func(fd uintptr) { peer, asked = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
-	if err == nil {
-		err = asked
-	}
-	if err != nil {
-		return 0, fmt.Errorf("ask who connected: %w", err)
-	}
-	return int(peer.Uid), nil
+	return peer.Uid, nil
 }

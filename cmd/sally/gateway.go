@@ -268,20 +268,10 @@ func (g *gatewayProcess) serve(ctx context.Context, l listeners) (sockets kept, 
 	}
 	run.Go(func() error { return g.access.Run(linked) })
 	run.Go(func() error { return g.link.Run(linked) })
-	run.Go(func() error {
+	run.Go(func() (err error) {
 		defer unlink()
-		<-ctx.Done()
-		var kept error
-		timeout := g.config.DrainTimeout
-		if errors.Is(context.Cause(ctx), errHandover) {
-			sockets, kept = l.keep()
-			timeout = g.config.HandoverTimeout
-		}
-		g.log.Info("stopping: no new connections", "sessions", len(g.gateway.Sessions()), "drain_timeout", timeout)
-		drain, cancel := context.WithTimeout(context.Background(), timeout)
-		defer cancel()
-		g.gateway.Shutdown(drain)
-		return kept
+		sockets, err = g.drain(ctx, l)
+		return err
 	})
 	err = run.Wait()
 	return sockets, err

@@ -309,25 +309,33 @@ func (s *server) serve(ctx context.Context, l listeners) (sockets kept, err erro
 		}
 		servers = append(servers, gateways)
 	}
-	run.Go(func() error { return s.access.Run(ctx) })
-	run.Go(func() error {
-		<-ctx.Done()
-		var kept error
-		timeout := s.config.DrainTimeout
-		if errors.Is(context.Cause(ctx), errHandover) {
-			sockets, kept = l.keep()
-			timeout = s.config.HandoverTimeout
-		}
-		s.log.Info("stopping: no new connections", "sessions", len(s.gateway.Sessions()), "drain_timeout", timeout)
-		drain, cancel := context.WithTimeout(context.Background(), timeout)
-		defer cancel()
-		s.gateway.Shutdown(drain)
+	governed, release := context.WithCancel(context.WithoutCancel(ctx)) // sessions are while they drain, too
+	run.Go(func() error { return s.access.Run(governed) })
+	run.Go(func() (err error) {
+		defer release()
+		sockets, err = s.drain(ctx, l)
 		for _, h := range servers {
 			_ = h.Close() // live tails never end by themselves
 		}
-		return kept
+		return err
 	})
 	err = run.Wait()
+	return sockets, err
+}
+
+// drain waits for the end of ctx, and then until sessions have ended or their time is over. It gives the sockets for the
+// next program if one is to follow.
+func (s *server) drain(ctx context.Context, l listeners) (sockets kept, err error) {
+	<-ctx.Done()
+	timeout := s.config.DrainTimeout
+	if errors.Is(context.Cause(ctx), errHandover) {
+		sockets, err = l.keep()
+		timeout = s.config.HandoverTimeout
+	}
+	s.log.Info("stopping: no new connections", "sessions", len(s.gateway.Sessions()), "drain_timeout", timeout)
+	drain, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	s.gateway.Shutdown(drain)
 	return sockets, err
 }
 

@@ -110,7 +110,7 @@ func BenchmarkCheck(b *testing.B) {
 				st.Fingerprint = prints[i%len(prints)]
 				i++
 			}
-			if _, denied := p.Check(&st); denied != nil {
+			if _, denied := p.Judge(&st); denied != nil {
 				b.Fatal(denied)
 			}
 		}

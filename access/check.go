@@ -42,15 +42,9 @@ type judged struct {
 	denied    *Denial
 }
 
-// Check says whether the statement may run, and which Cedar policy decides, either way. It is called for every statement of a
-// session by one goroutine at a time. A *Denial's sentence tells the person why.
-func (p *Permit) Check(s *Statement) (policy string, denied *Denial) {
-	r, denied := p.Judge(s)
-	return r.Policy, denied
-}
-
-// Judge is Check with all that is known of what lets the statement run: any role or grant that lets the session through,
-// or hand-written policy, unless a policy forbids it. A verdict is remembered; finding it again allocates nothing.
+// Judge says whether the statement may run, and what decides, either way: any role or grant that lets the session through
+// lets it run, or a hand-written policy, unless a policy forbids it. It is called for every statement of a session by one
+// goroutine at a time. A *Denial's sentence tells the person why. A verdict is remembered; finding it again allocates nothing.
 func (p *Permit) Judge(s *Statement) (Ruling, *Denial) {
 	r := p.statements
 	if r == nil {

@@ -92,9 +92,9 @@ func TestStatementRules(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := permit(t, world(analyst(tt.rules)), nil)
 			for _, time := range []string{"first", "remembered"} {
-				policy, denied := p.Check(&tt.statement)
-				if policy != "role:analyst" {
-					t.Errorf("%s: decided by %q", time, policy)
+				ruling, denied := p.Judge(&tt.statement)
+				if ruling.Policy != "role:analyst" {
+					t.Errorf("%s: decided by %q", time, ruling.Policy)
 				}
 				sentence := ""
 				if denied != nil {
@@ -153,12 +153,12 @@ func TestStatementsEndWithTheirRole(t *testing.T) {
 		{0, "write", "role:a-writer"}, {time.Hour - time.Microsecond, "write", "role:a-writer"},
 		{time.Hour, "read", "role:reader"}, {time.Hour, "write", ""},
 	} {
-		policy, denied := p.Check(&access.Statement{Class: tt.class, Now: noon().Add(tt.after)})
+		ruling, denied := p.Judge(&access.Statement{Class: tt.class, Now: noon().Add(tt.after)})
 		if denied != nil {
-			policy = ""
+			ruling.Policy = ""
 		}
-		if policy != tt.want {
-			t.Errorf("%s after %v: by %q, want %q", tt.class, tt.after, policy, tt.want)
+		if ruling.Policy != tt.want {
+			t.Errorf("%s after %v: by %q, want %q", tt.class, tt.after, ruling.Policy, tt.want)
 		}
 	}
 }
@@ -188,12 +188,12 @@ func TestHandWrittenPoliciesOnStatements(t *testing.T) {
 			"policy pii does not let you run this statement: personal data is read through the reporting views"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			policy, denied := p.Check(&tt.statement)
+			ruling, denied := p.Judge(&tt.statement)
 			sentence := ""
 			if denied != nil {
 				sentence = denied.Sentence
 			}
-			if diff := cmp.Diff([]string{tt.policy, tt.sentence}, []string{policy, sentence}); diff != "" {
+			if diff := cmp.Diff([]string{tt.policy, tt.sentence}, []string{ruling.Policy, sentence}); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -208,7 +208,7 @@ func TestOpeningIsNotRunning(t *testing.T) {
 	if p.Role != "" || p.Policy != "policy:in#1" {
 		t.Errorf("role %q, policy %q", p.Role, p.Policy)
 	}
-	if _, denied := p.Check(&access.Statement{Class: "read"}); denied == nil || denied.Cause != access.StatementDenied {
+	if _, denied := p.Judge(&access.Statement{Class: "read"}); denied == nil || denied.Cause != access.StatementDenied {
 		t.Errorf("denied: %v", denied)
 	}
 }
@@ -218,9 +218,9 @@ func TestTokenNarrowsStatements(t *testing.T) {
 	s.Tokens["t1"] = access.Token{ID: "t1", User: "alice", Scope: &access.Scope{Statements: []string{"read"}}}
 	p := permit(t, s, func(a *access.Ask) { a.Identity.Token = "t1" })
 	for class, runs := range map[string]bool{"read": true, "transaction": true, "write": false} {
-		policy, denied := p.Check(&access.Statement{Class: class})
-		if (denied == nil) != runs || !runs && (denied.Cause != access.OutOfScope || policy != "token:t1/statements") {
-			t.Errorf("%s: %q, %v", class, policy, denied)
+		ruling, denied := p.Judge(&access.Statement{Class: class})
+		if (denied == nil) != runs || !runs && (denied.Cause != access.OutOfScope || ruling.Policy != "token:t1/statements") {
+			t.Errorf("%s: %q, %v", class, ruling.Policy, denied)
 		}
 	}
 }
@@ -230,10 +230,10 @@ func TestOutlinesDiffer(t *testing.T) {
 	p := permit(t, world(analyst(access.StatementRules{Tables: []string{"*"}, DenyTables: []string{"salaries"}, DenyColumns: []string{"ssn"}})), nil)
 	fine := read([]string{"orders"}, []string{"id"})
 	for _, s := range []access.Statement{read([]string{"salaries"}, nil), read([]string{"orders"}, []string{"ssn"}), {Class: "read"}} {
-		if _, denied := p.Check(&fine); denied != nil {
+		if _, denied := p.Judge(&fine); denied != nil {
 			t.Fatal(denied)
 		}
-		if _, denied := p.Check(&s); denied == nil {
+		if _, denied := p.Judge(&s); denied == nil {
 			t.Errorf("%+v may run", s)
 		}
 	}
@@ -246,7 +246,7 @@ func TestManyStatements(t *testing.T) {
 		for i := range 1000 {
 			name := fmt.Sprint([]string{"t", "u"}[i%2], i)
 			s := read([]string{name}, nil)
-			if _, denied := p.Check(&s); (denied == nil) != (i%2 == 0) {
+			if _, denied := p.Judge(&s); (denied == nil) != (i%2 == 0) {
 				t.Fatalf("%s: %v", name, denied)
 			}
 		}
@@ -258,11 +258,11 @@ func TestRememberedNamesAreCopies(t *testing.T) {
 	p := permit(t, world(analyst(access.StatementRules{Tables: []string{"orders"}})), nil)
 	names := []string{"orders"}
 	s := read(names, nil)
-	if _, denied := p.Check(&s); denied != nil {
+	if _, denied := p.Judge(&s); denied != nil {
 		t.Fatal(denied)
 	}
 	names[0] = "salaries"
-	if _, denied := p.Check(&s); denied == nil {
+	if _, denied := p.Judge(&s); denied == nil {
 		t.Error("salaries may be read")
 	}
 }

@@ -226,9 +226,6 @@ func (e *Engine) readPolicies() error {
 // Snapshot is what the engine decides by; it must not be changed.
 func (e *Engine) Snapshot() *Snapshot { return e.snapshot }
 
-// SortedRoles are all roles, by name.
-func (e *Engine) SortedRoles() []Role { return e.roles }
-
 // Known is the user's identity, unless there is no such user or they are suspended. It is asked only once the proof
 // holds.
 func (e *Engine) Known(user string) (Identity, error) {

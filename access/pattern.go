@@ -187,7 +187,7 @@ const (
 	hasCondition
 )
 
-// always are the classes that rules let run, whatever they say.
+// alwaysRuns are the classes that rules let run, whatever they say.
 func alwaysRuns() []string { return []string{"session", "transaction", "prepare"} }
 
 // statementClauses are the role's conditions on statements as Cedar expressions. Cedar knows no "for each" and no

@@ -173,8 +173,8 @@ func TestEngineIsTheModel(t *testing.T) {
 					s := drawStatement(t)
 					want := m.runs(a, account, s)
 					for range 2 { // the second time it is remembered
-						if policy, denial := p.Check(&s); (denial == nil) != want || policy == "" && denial == nil {
-							t.Fatalf("%+v\n%+v: engine %v %v, model %v", a, s, policy, denial, want)
+						if ruling, denial := p.Judge(&s); (denial == nil) != want || ruling.Policy == "" && denial == nil {
+							t.Fatalf("%+v\n%+v: engine %v %v, model %v", a, s, ruling.Policy, denial, want)
 						}
 					}
 					if want {
@@ -353,9 +353,9 @@ func TestOrderDoesNotMatter(t *testing.T) {
 		a.Account = pick(t, accounts()...)
 		s := drawStatement(t)
 		p, before := opens(t, mustCompile(t, m.s), a)
-		policyBefore, deniedBefore := "", (*access.Denial)(nil)
+		rulingBefore, deniedBefore := access.Ruling{}, (*access.Denial)(nil)
 		if before {
-			policyBefore, deniedBefore = p.Check(&s)
+			rulingBefore, deniedBefore = p.Judge(&s)
 		}
 		for name, u := range m.s.Users {
 			slices.Reverse(u.Roles)
@@ -378,9 +378,9 @@ func TestOrderDoesNotMatter(t *testing.T) {
 			t.Fatalf("%v %s %v, then %v %s %v", before, p.Policy, p.Until, after, q.Policy, q.Until)
 		}
 		if before {
-			policy, denied := q.Check(&s)
-			if policy != policyBefore || (denied == nil) != (deniedBefore == nil) {
-				t.Fatalf("%s %v, then %s %v", policyBefore, deniedBefore, policy, denied)
+			ruling, denied := q.Judge(&s)
+			if ruling.Policy != rulingBefore.Policy || (denied == nil) != (deniedBefore == nil) {
+				t.Fatalf("%s %v, then %s %v", rulingBefore.Policy, deniedBefore, ruling.Policy, denied)
 			}
 		}
 	})

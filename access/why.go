@@ -3,7 +3,6 @@ package access
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cedar-policy/cedar-go"
@@ -135,10 +134,10 @@ func (e *Engine) failed(q *question, wish, account string, s *source, kind claus
 	case inPlace:
 		return say(notThePlace, WrongPlace, "%s is open to you by %s from %s only, and you come from %s", name, s.by(), some(role.From), place(q.from))
 	case notTooLong:
-		return say(sessionOver, Expired, "a session by %s lasts %s at most; connect again", s.by(), brief(time.Duration(role.MaxSession)))
+		return say(sessionOver, Expired, "a session by %s lasts %s at most; connect again", s.by(), role.MaxSession)
 	default:
 		return say(notProven, NeedsMFA, "%s asks for a passkey used within the last %s to open %s; use your passkey first: sally login --mfa",
-			s.by(), brief(time.Duration(role.MFA)), name)
+			s.by(), role.MFA, name)
 	}
 }
 
@@ -154,16 +153,4 @@ func (e *Engine) grantOver(q *question, wish string, s *source) (int, *Denial) {
 	}
 	return notAskedAgain, &Denial{Cause: NeedsRequest, Sentence: fmt.Sprintf("your grant of role %s for %s ended at %s; %s",
 		g.Role, q.resource.Name, g.Until.Format(time.RFC3339), next)}
-}
-
-// brief writes a duration without the zero parts that Go's text ends with: 2h instead of 2h0m0s.
-func brief(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = s[:len(s)-2]
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = s[:len(s)-2]
-	}
-	return s
 }

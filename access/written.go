@@ -314,7 +314,7 @@ func pathOf(n xast.IsNode) string {
 func (u *usage) problem(opens bool) error {
 	for _, path := range slices.Sorted(maps.Keys(u.named)) {
 		a := u.named[path]
-		on, name, _ := cutLast(path)
+		on, name := cutLast(path)
 		switch {
 		case u.guarded[path]:
 		case a.optional:
@@ -326,13 +326,13 @@ func (u *usage) problem(opens bool) error {
 	return u.err
 }
 
-func cutLast(path string) (before, last string, ok bool) {
+func cutLast(path string) (before, last string) {
 	// Labels may hold dots themselves; what stands before them has none.
 	if l, ok := strings.CutPrefix(path, "resource.labels."); ok {
-		return "resource.labels", l, true
+		return "resource.labels", l
 	}
 	i := strings.LastIndexByte(path, '.')
-	return path[:max(i, 0)], path[i+1:], i >= 0
+	return path[:max(i, 0)], path[i+1:]
 }
 
 func quoteLabel(name string) string {

@@ -130,7 +130,7 @@ func FuzzPolicy(f *testing.F) {
 		e.NextChange(noon())
 		p, err := e.Authorize(askOrders(""))
 		if err == nil {
-			if policy, denied := p.Check(&access.Statement{Class: "read", Tables: []string{"orders"}}); policy == "" && denied == nil {
+			if ruling, denied := p.Judge(&access.Statement{Class: "read", Tables: []string{"orders"}}); ruling.Policy == "" && denied == nil {
 				t.Fatal("a statement runs by nothing")
 			}
 		}

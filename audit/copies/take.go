@@ -215,6 +215,3 @@ func (s *Store) Diverged(gateway string) string {
 
 // IndexDir is where an index of the copy may keep its files.
 func (c *Copy) IndexDir() string { return filepath.Join(c.Dir, "index") }
-
-// VerifierKey is the first key of the log; empty while none was seen.
-func (c *Copy) VerifierKey() string { return c.Proof.Key() }

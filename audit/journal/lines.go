@@ -139,12 +139,9 @@ func (p Position) Holds(dir string) error {
 	}
 	defer r.Close()
 	rec, err := r.Next()
-	var corrupt *CorruptError
 	switch {
 	case errors.Is(err, io.EOF):
 		return ErrOtherJournal
-	case errors.As(err, &corrupt):
-		return err
 	case err != nil:
 		return err
 	case rec.Seq != p.Next-1 || leafHash(rec.JSON) != p.Last:

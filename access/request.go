@@ -123,8 +123,9 @@ func (e *Engine) HoldsRole(id Identity, role string, now time.Time) bool {
 	return e.Holds(id, now, func(r *Role) bool { return r.Name == role })
 }
 
-// MayDecide says by which of its approver roles somebody may decide on the request; a *Denial says why not.
-func (e *Engine) MayDecide(id Identity, r *Request, now time.Time) (role string, err error) {
+// MayDecide says by which of its approver roles somebody may decide on the request; a *Denial says why not. admits gives
+// the reason why what a role asks of its holders, beside holding it, is not met just now: Holds does not look at it.
+func (e *Engine) MayDecide(id Identity, r *Request, now time.Time, admits func(*Role) error) (role string, err error) {
 	if id.User == r.User {
 		return "", &Denial{Cause: NoAccess, Sentence: "nobody decides on their own request; somebody else has to"}
 	}
@@ -132,21 +133,18 @@ func (e *Engine) MayDecide(id Identity, r *Request, now time.Time) (role string,
 	if !ok || target.Request == nil {
 		return "", &Denial{Cause: NoAccess, Sentence: fmt.Sprintf("the role %s can no longer be asked for", r.Role)}
 	}
-	stale := time.Duration(0)
-	for _, approver := range target.Request.Approvers {
-		if !e.HoldsRole(id, approver, now) {
+	var lacks error
+	for _, name := range target.Request.Approvers {
+		if !e.HoldsRole(id, name, now) {
 			continue
 		}
-		within := time.Duration(e.snapshot.Roles[approver].MFA)
-		if within > 0 && (id.MFA.IsZero() || now.Sub(id.MFA) > within) {
-			stale = within
-			continue
+		approver := e.snapshot.Roles[name]
+		if lacks = admits(&approver); lacks == nil {
+			return name, nil
 		}
-		return approver, nil
 	}
-	if stale > 0 {
-		return "", &Denial{Cause: NeedsMFA, Sentence: fmt.Sprintf(
-			"to decide on this request you must have used a passkey within the last %s; sign in with yours again", Duration(stale))}
+	if lacks != nil {
+		return "", lacks
 	}
 	return "", &Denial{Cause: NoAccess, Sentence: fmt.Sprintf(
 		"you may not decide on requests for %s; holders of these roles may: %s", r.Role, strings.Join(target.Request.Approvers, ", "))}

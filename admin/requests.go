@@ -117,8 +117,7 @@ func (s *snapshot) viewRequest(r access.Request, c *caller, now time.Time) acces
 		v.Active = g.Runs(now)
 	}
 	if v.Status == access.Pending && !spokenBy(&r, c.name) {
-		_, err := s.MayDecide(c.identity, &r, now)
-		v.MayDecide = err == nil
+		v.MayDecide = s.mayDecide(c, &r, now) == nil
 	}
 	if v.MayDecide {
 		gives := s.Roles[r.Role]

@@ -219,7 +219,7 @@ func (s *Service) mayGiveOpinion(ctx context.Context, snap *snapshot, r *access.
 	if approve && spokenBy(r, c.name) {
 		return conflict("you have approved this request already; %d more must", max(0, r.Approvals-r.Approved()))
 	}
-	if _, err := snap.MayDecide(c.identity, r, now); err != nil {
+	if err := snap.mayDecide(c, r, now); err != nil {
 		return err
 	}
 	if !approve {
@@ -229,6 +229,12 @@ func (s *Service) mayGiveOpinion(ctx context.Context, snap *snapshot, r *access.
 		return conflict("%s may no longer ask for this: they, the role %s or the resource have changed since; deny it", r.User, r.Role)
 	}
 	return nil
+}
+
+// mayDecide says why the caller may not decide on the request from where they are, with what they have proven.
+func (s *snapshot) mayDecide(c *caller, r *access.Request, now time.Time) error {
+	_, err := s.MayDecide(c.identity, r, now, func(role *access.Role) error { return roleAdmits(role, c.identity, c.addr, now) })
+	return err
 }
 
 func stillPending(r *access.Request, now time.Time) error {

@@ -49,16 +49,6 @@ func (l *lockedLog) String() string {
 	return l.text.String()
 }
 
-// eventually waits until check says so.
-func (d *desk) eventually(what string, check func() bool) {
-	d.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !check(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			d.t.Fatalf("not within 20 s: %s", what)
-		}
-	}
-}
-
 // newDesk: bob and dora may ask for "writers", which two of "leads" approve; "readers" they get for a reason. alice,
 // lea and lou are leads; dora is one, too.
 func newDesk(t *testing.T) *desk {
@@ -284,6 +274,40 @@ func TestWhoMayDecide(t *testing.T) {
 	mine := d.ask("bob", object{"resource": "orders-db", "role": "writers"}, 201)
 	if w, _ := d.say("bob", "withdraw", mine.ID, 200); w.Status != access.Withdrawn {
 		t.Errorf("%+v", w)
+	}
+}
+
+// What an approver role asks of those who use it, it asks of those who decide by it.
+func TestApproversMeetWhatTheirRoleAsksFor(t *testing.T) {
+	d := newDesk(t)
+	r := d.ask("bob", object{"resource": "orders-db", "role": "writers"}, 201)
+	leads := func(asks object) {
+		t.Helper()
+		asks["name"], asks["accounts"] = "leads", []string{}
+		d.must(d.root, "PUT", "/roles/leads", asks, 200)
+	}
+	for _, tt := range []struct {
+		asks object
+		says string
+	}{
+		{object{"from": []string{"10.0.0.0/8"}}, "those who come from 10.0.0.0/8 only"},
+		{object{"mfa": "1h"}, "a passkey used within the last 1h"},
+	} {
+		leads(tt.asks)
+		var seen request
+		d.must(d.by["alice"], "GET", "/requests/"+r.ID, nil, 200).decode(t, &seen)
+		if seen.MayDecide {
+			t.Errorf("%v: alice is told that she may decide", tt.asks)
+		}
+		for _, verb := range []string{"approve", "deny"} {
+			if _, re := d.say("alice", verb, r.ID, 403); !strings.Contains(re.detail(t), tt.says) {
+				t.Errorf("%v: %s: %s", tt.asks, verb, re.body)
+			}
+		}
+	}
+	leads(object{"from": []string{"127.0.0.0/8", "::1"}})
+	if got, _ := d.say("alice", "approve", r.ID, 200); len(got.Opinions) != 1 {
+		t.Errorf("from the right place: %+v", got)
 	}
 }
 

@@ -49,6 +49,7 @@ func (l *Link) judge(server string, err error) {
 			l.log.Error("the control plane refuses this gateway", "server", server, "reason", said.detail)
 		}
 		l.enforce()
+		l.keepHeartbeat()
 		return
 	}
 	l.client.Load().CloseIdleConnections() // which may lead nowhere now

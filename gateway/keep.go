@@ -42,7 +42,17 @@ func (l *Link) keepSnapshot(s link.Signed) {
 	}
 }
 
+// keepHeartbeat keeps what the lease stands at, so that a restart changes nothing. A gateway that does not count any more
+// keeps nothing: it must not let anybody in again before a control plane says so.
 func (l *Link) keepHeartbeat() {
+	l.keeping.Lock()
+	defer l.keeping.Unlock()
+	if l.revoked.Load() {
+		if err := os.Remove(filepath.Join(l.dir, heartbeatFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			l.log.Error("heartbeat not removed: after a restart this gateway may let people in until it is refused again", "error", err)
+		}
+		return
+	}
 	l.mu.Lock()
 	word := l.word
 	l.mu.Unlock()

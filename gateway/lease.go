@@ -7,7 +7,9 @@ import (
 
 // lease is for how long the control plane's last word counts. It goes by the control plane's clock as it was measured on
 // connecting, moved on by what this machine has lived through since, so that neither setting this machine's clock nor
-// holding messages back makes it longer. It is safe for concurrent use.
+// holding messages back makes it longer while the gateway runs. Across a restart the wall clock has to say how long that
+// took (Link.recallHeartbeat): one that was set back to before the end counts for nothing, one that was set back by less
+// makes the lease longer by as much. It is safe for concurrent use.
 type lease struct {
 	lived func() time.Duration // this machine's time, also while it sleeps; nobody can set it
 	most  time.Duration        // bounds the limit; 0: the control plane's alone counts

@@ -54,6 +54,8 @@ type Link struct {
 	reports *reporter
 	shipper *shipper // nil: nothing is shipped
 
+	keeping sync.Mutex // held while the heartbeat's file is written or removed
+
 	mu     sync.Mutex // also held while the directory is told
 	engine *access.Engine
 	word   *link.Signed // the newest heartbeat

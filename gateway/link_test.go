@@ -11,6 +11,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/big"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -267,6 +268,28 @@ func TestWhatIsKeptCountsAfterARestart(t *testing.T) {
 	p.start()
 	if why := p.asks(); why == "" || p.link.generation() != 0 {
 		t.Errorf("a snapshot that was changed on disk is believed: %q, generation %d", why, p.link.generation())
+	}
+}
+
+// TestRemovedStaysRemoved: a restart while no control plane can be reached lets nobody in through a gateway that was removed.
+func TestRemovedStaysRemoved(t *testing.T) {
+	p := newPost(t, newControl(t))
+	p.hear(5)
+	p.link.keepHeartbeat()
+	p.link.judge("", &refused{status: http.StatusForbidden, detail: "removed"})
+	if why := p.asks(); !strings.Contains(why, "removed by an admin") {
+		t.Errorf("removed: %q", why)
+	}
+	p.link.keepHeartbeat() // as on the way out
+	p.start()
+	if why := p.asks(); why == "" {
+		t.Error("a restart lets people in")
+	}
+	p.hear(6)
+	p.link.keepHeartbeat()
+	p.start()
+	if why := p.asks(); why != "" {
+		t.Errorf("after it was joined again: %s", why)
 	}
 }
 

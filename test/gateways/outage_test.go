@@ -240,7 +240,7 @@ func TestControlPlaneRestarts(t *testing.T) {
 	}
 }
 
-// TestRemovedGateway ends its sessions at once, and cannot come back.
+// TestRemovedGateway ends its sessions at once, and cannot come back, also when it restarts while no control plane says so.
 func TestRemovedGateway(t *testing.T) {
 	w := newWorld(t, "")
 	g := w.addGateway("gw-1", w.links)
@@ -252,6 +252,15 @@ func TestRemovedGateway(t *testing.T) {
 	defer cancel()
 	_, err := conn.WaitForNotification(ctx)
 	wantWords(t, err, "57P01", "was removed by an admin")
+	if err := w.sally.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.process.Stop(stopGrace); err != nil {
+		t.Fatal(err)
+	}
+	w.run(g)
+	_, err = alice.connect(g)
+	wantWords(t, err, "waits for word from its control plane")
 	if err := g.process.Stop(stopGrace); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/admin"
 )
@@ -71,6 +73,31 @@ func TestIdentifyToken(t *testing.T) {
 	}
 	if got := causeOf(p.identify(alice, "wrong")); got != access.BadCredentials {
 		t.Errorf("the limit lasts: %q", got)
+	}
+}
+
+// TestRefusalsDoNotTellWhoIsKnown: whether a name is a user's cannot be seen from what wrong tokens are answered, however many.
+func TestRefusalsDoNotTellWhoIsKnown(t *testing.T) {
+	p := newPlane(t)
+	root := p.start()
+	p.must(root, "POST", "/users", object{"name": "bob"}, 201)
+	for range 20 {
+		_ = p.identify("nobody", "wrong")
+	}
+	const tries = 12 // the limit is within
+	answers := map[string][]string{}
+	for _, user := range []string{"bob", "eve", "mallory"} {
+		for range tries {
+			answers[user] = append(answers[user], p.identify(user, "wrong").Error())
+		}
+	}
+	for _, unknown := range []string{"eve", "mallory"} {
+		if diff := cmp.Diff(answers["bob"], answers[unknown]); diff != "" {
+			t.Errorf("bob and %s can be told apart: %s", unknown, diff)
+		}
+	}
+	if first, last := answers["bob"][0], answers["bob"][tries-1]; first == last {
+		t.Errorf("the limit was not reached: %q", last)
 	}
 }
 

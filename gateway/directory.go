@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
 	"net/netip"
@@ -36,7 +37,7 @@ var ErrNoEngine error = &access.Denial{Cause: access.PolicyStale, Sentence: "Sal
 type Directory struct {
 	gateway  string
 	now      func() time.Time
-	failures *access.Limiter // wrong tokens, by user
+	failures *access.Limiter // wrong tokens, by the name that is claimed
 	used     func(token string, at time.Time)
 
 	engine  atomic.Pointer[access.Engine]
@@ -185,10 +186,8 @@ func (d *Directory) IdentifyToken(_ context.Context, user, token string) (access
 	now := d.now()
 	t, ok := e.ProveToken(token)
 	if !ok || t.User != user {
-		key := "" // all unknown users together
-		if _, known := e.Snapshot().Users[user]; known {
-			key = user
-		}
+		sum := sha256.Sum256([]byte(user)) // of whatever name is claimed, so that the limit does not tell who is known
+		key := string(sum[:])
 		if wait := d.failures.Blocked(key, now); wait > 0 {
 			return access.Identity{}, &access.Denial{Cause: access.RateLimited,
 				Sentence: fmt.Sprintf("too many failed sign-ins; try again in %s", wait.Round(time.Second))}

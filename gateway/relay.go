@@ -94,21 +94,24 @@ func (l *Link) RelayTarget(relay string) (string, *tls.Config, error) {
 	if host, _, err := net.SplitHostPort(address); err != nil || host == "" {
 		return "", nil, fmt.Errorf("the rules do not say where %s is reached; give HOST:PORT of its tunnel as relay", name)
 	}
-	return address, id.relayConfig(name, enrolled), nil
+	return address, id.relayConfig(name, g, enrolled), nil
 }
 
-// relayConfig proves the gateway to its relay, and verifies the relay: a gateway of that name, or, where none of that
-// name is enrolled, the control plane's own, whose certificate names none.
-func (id *Identity) relayConfig(relay string, enrolled bool) *tls.Config {
+// relayConfig proves the gateway to its relay, and verifies the relay: a gateway of that name with a certificate that still
+// counts, or, where none of that name is enrolled, the control plane's own, whose certificate names none.
+func (id *Identity) relayConfig(relay string, g access.Gateway, enrolled bool) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13, ServerName: link.GatewayName, RootCAs: id.Roots, Certificates: []tls.Certificate{id.Certificate},
 		VerifyConnection: func(state tls.ConnectionState) error {
-			name, err := access.GatewayOf(state.PeerCertificates[0])
+			cert := state.PeerCertificates[0]
+			name, err := access.GatewayOf(cert)
 			switch {
 			case err != nil && !enrolled:
 				return nil
 			case err != nil || name != relay || !enrolled:
 				return fmt.Errorf("this is not the gateway %s", relay)
+			case access.IssuedAt(cert).Before(g.CertificatesValidFrom):
+				return fmt.Errorf("this certificate of the gateway %s does not count any more", relay)
 			}
 			return nil
 		},

@@ -25,8 +25,9 @@ type reporter struct {
 	appliedAt  time.Time
 	cuts       []access.Cut
 	tokens     map[string]time.Time
-	told       string // the sessions that were told last, as a key; empty: all must be told
-	toldAt     time.Time
+	told       string    // the sessions that were told last, as a key; empty: all must be told
+	allAt      time.Time // when the sessions were told last
+	toldAt     time.Time // when anything was
 }
 
 func newReporter() *reporter {
@@ -77,8 +78,8 @@ func (r *reporter) next(version string, open []access.LiveSession, now time.Time
 		report.TokensUsed = append(report.TokensUsed, link.TokenUse{Token: token, At: at.UTC()})
 	}
 	key = keyOf(open)
-	since := now.Sub(r.toldAt)
-	if key != r.told || since >= tellAll && len(open) > 0 {
+	since, sinceAll := now.Sub(r.toldAt), now.Sub(r.allAt)
+	if key != r.told || (sinceAll >= tellAll || sinceAll < 0) && len(open) > 0 {
 		report.Sessions = &link.Sessions{Open: open}
 	}
 	return report, key, report.Sessions != nil || len(r.cuts)+len(r.tokens) > 0 || since >= link.ReportEvery || since < 0
@@ -95,7 +96,7 @@ func (r *reporter) taken(report link.Report, key string, now time.Time) {
 		}
 	}
 	if report.Sessions != nil {
-		r.told = key
+		r.told, r.allAt = key, now
 	}
 	r.toldAt = now
 }

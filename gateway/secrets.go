@@ -80,7 +80,8 @@ func (s *remoteSecrets) ask(ctx context.Context, r creds.Request) (creds.Secret,
 		return creds.Secret{}, err
 	}
 	if answer.Credential != r.Credential.Name {
-		return creds.Secret{}, fmt.Errorf("the control plane opens %s by another credential meanwhile", r.Resource)
+		return creds.Secret{}, &refused{status: http.StatusConflict,
+			detail: fmt.Sprintf("it opens %s by another one meanwhile; try again in a moment", r.Resource)}
 	}
 	secret := creds.Secret{Username: answer.Username, Password: answer.Password, Certificate: answer.Certificate, Key: answer.Key}
 	if secret.Username == "" {

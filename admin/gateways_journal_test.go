@@ -166,11 +166,11 @@ func TestRecordIsShipped(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	l.eventually("all is shipped", func() bool {
+	eventually(l.t, "all is shipped", func() bool {
 		n, _ := store.Records("gw-1")
 		return n == j.Written() && g.Shipped() == n
 	})
-	l.eventually("the list says so", func() bool {
+	eventually(l.t, "the list says so", func() bool {
 		var list struct {
 			Items []struct {
 				Journal *struct{ Records, Behind uint64 }

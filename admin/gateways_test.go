@@ -333,13 +333,13 @@ func TestFollow(t *testing.T) {
 		g := l.run(l.join("gw-1"), served)
 		served.set([]access.LiveSession{{ID: "s1", User: "alice@acme.com", Resource: "orders-db", Account: "app"},
 			{ID: "s2", User: "alice@acme.com", Resource: "orders-db", Account: "app"}})
-		l.eventually("the sessions are listed", func() bool {
+		eventually(l.t, "the sessions are listed", func() bool {
 			var open struct{ Items []access.LiveSession }
 			l.must(l.root, "GET", "/sessions", nil, 200).decode(t, &open)
 			return len(open.Items) == 2
 		})
 		l.must(l.root, "DELETE", "/sessions/s1?reason=maintenance", nil, 204)
-		l.eventually("the session is killed", func() bool { return len(served.Sessions()) == 1 })
+		eventually(l.t, "the session is killed", func() bool { return len(served.Sessions()) == 1 })
 		lease, err := g.Secrets().Fetch(ctx, creds.Request{Credential: access.Credential{Name: "orders-app", Source: "sealed"},
 			Identity: access.Identity{User: "alice@acme.com"}, User: "alice@acme.com", Resource: "orders-db", Account: "app"})
 		if err != nil || lease.Secret.Password != "hunter2" {
@@ -386,7 +386,7 @@ func (l *linkedPlane) run(id *gateway.Identity, served *sessions) *gateway.Link 
 			l.t.Error(err)
 		}
 	})
-	l.eventually("the gateway decides by rules", func() bool {
+	eventually(l.t, "the gateway decides by rules", func() bool {
 		_, known := directory.ResourceProtocol(ctx, "orders-db")
 		_, err := directory.Authorize(ctx, access.Ask{Identity: access.Identity{User: "alice@acme.com"}, Resource: "orders-db"})
 		return known && err == nil
@@ -428,15 +428,6 @@ func (l *linkedPlane) checkReceipt(id string) {
 	}
 }
 
-func (l *linkedPlane) eventually(what string, check func() bool) {
-	l.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !check(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			l.t.Fatalf("not in time: %s", what)
-		}
-	}
-}
-
 // TestGatewayOfAnotherControlPlane: what is done at one control plane reaches a gateway that hangs on another, and the
 // receipt tells of it.
 func TestGatewayOfAnotherControlPlane(t *testing.T) {
@@ -455,13 +446,13 @@ func TestGatewayOfAnotherControlPlane(t *testing.T) {
 	defer service.Close()
 	b := &plane{t: t, service: service, record: l.record, server: httptest.NewServer(service.Handler())}
 	defer b.server.Close()
-	l.eventually("the sessions are listed there", func() bool {
+	eventually(l.t, "the sessions are listed there", func() bool {
 		var open struct{ Items []access.LiveSession }
 		b.must(l.root, "GET", "/sessions", nil, 200).decode(t, &open)
 		return len(open.Items) == 2
 	})
 	b.must(l.root, "DELETE", "/sessions/s1", nil, 204)
-	l.eventually("the session is killed", func() bool { return len(served.Sessions()) == 1 })
+	eventually(l.t, "the session is killed", func() bool { return len(served.Sessions()) == 1 })
 	var answer struct {
 		Killed  int `json:"sessions_killed"`
 		Receipt struct{ Complete bool }

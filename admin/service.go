@@ -58,7 +58,9 @@ type Config struct {
 	Now      func() time.Time // nil: time.Now
 	// BlindLimit is how long the last state decides when the store cannot be read; 0 means 30 seconds.
 	BlindLimit time.Duration
-	Measured   Measured // what /metrics tells of the rest of the process
+	// AskEvery is how often the store is asked whether others have changed the state; 0 means every second.
+	AskEvery time.Duration
+	Measured Measured // what /metrics tells of the rest of the process
 	// Handout opens the sealed credentials that gateways ask for; nil: they get none.
 	Handout creds.Source
 	// GatewayRecords keeps the journals of gateways; nil: they stay where they are.
@@ -122,7 +124,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if s.accounts, err = newAccounts(c.URL); err != nil {
 		return nil, err
 	}
-	s.tracker = newTracker(c.BlindLimit)
+	s.tracker = newTracker(c.BlindLimit, c.AskEvery)
 	if s.sessions = c.Sessions; s.sessions == nil {
 		s.sessions = noSessions{}
 	}

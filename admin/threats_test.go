@@ -364,7 +364,7 @@ func TestStolenGatewayShieldsNoSession(t *testing.T) {
 		}
 	}
 	claim()
-	l.eventually("both claim it", func() bool {
+	eventually(l.t, "both claim it", func() bool {
 		var open struct{ Items []access.LiveSession }
 		l.must(l.root, "GET", "/sessions", nil, 200).decode(t, &open)
 		return len(open.Items) == 2
@@ -374,5 +374,5 @@ func TestStolenGatewayShieldsNoSession(t *testing.T) {
 	if status, _ := l.ask(&stolen.Certificate, "POST", link.ReportPath, link.Report{Sessions: &link.Sessions{}}); status != http.StatusNoContent {
 		t.Fatal(status)
 	}
-	l.eventually("the session is killed where it is", func() bool { return len(served.Sessions()) == 0 })
+	eventually(l.t, "the session is killed where it is", func() bool { return len(served.Sessions()) == 0 })
 }

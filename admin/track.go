@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// askEvery is how often the store is asked for its generation. PostgreSQL tells of others' changes sooner.
-	askEvery = time.Second
+	// defaultAskEvery is how often the store is asked for its generation. PostgreSQL tells of others' changes sooner.
+	defaultAskEvery = time.Second
 	// askLimit bounds one question and the reading of a new state.
 	askLimit = 5 * time.Second
 	// defaultBlindLimit is how long the last state decides when nobody can say whether it is still the newest.
@@ -26,16 +26,20 @@ type tracker struct {
 	confirmed  atomic.Int64  // when the snapshot was last known to be the newest, in nanoseconds after began
 	began      time.Time
 	blindLimit time.Duration
+	askEvery   time.Duration
 
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
 
-func newTracker(blindLimit time.Duration) *tracker {
+func newTracker(blindLimit, askEvery time.Duration) *tracker {
 	if blindLimit <= 0 {
 		blindLimit = defaultBlindLimit
 	}
-	return &tracker{moved: make(chan struct{}, 1), began: time.Now(), blindLimit: blindLimit}
+	if askEvery <= 0 {
+		askEvery = defaultAskEvery
+	}
+	return &tracker{moved: make(chan struct{}, 1), began: time.Now(), blindLimit: blindLimit, askEvery: askEvery}
 }
 
 // confirm notes that the snapshot is the newest.
@@ -69,7 +73,7 @@ func (s *Service) stopTracking() {
 }
 
 func (s *Service) track(ctx context.Context) {
-	ticker := time.NewTicker(askEvery)
+	ticker := time.NewTicker(s.tracker.askEvery)
 	defer ticker.Stop()
 	var trouble string
 	for {

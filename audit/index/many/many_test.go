@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -241,13 +242,21 @@ func TestOneThatFails(t *testing.T) {
 	if _, err := ix.Get(ctx, "unknown"); !errors.Is(err, errBroken) {
 		t.Errorf("it may stand where nobody can look: %v", err)
 	}
-	stopped := errors.New("enough")
-	probe := time.AfterFunc(200*time.Millisecond, func() {
-		e := audit.Event{Type: audit.AdminAct, Action: "x"}
-		_ = parts[0].Append(&e)
+	tailing, ended := context.WithTimeout(ctx, 20*time.Second)
+	var probing sync.WaitGroup
+	probing.Go(func() { // again and again, because Tail tells only of what comes after its start
+		for ; tailing.Err() == nil; time.Sleep(10 * time.Millisecond) {
+			if err := parts[0].Append(&audit.Event{Type: audit.AdminAct, Action: "x"}); err != nil {
+				t.Errorf("append: %v", err)
+				return
+			}
+		}
 	})
-	defer probe.Stop()
-	if err := ix.Tail(ctx, "", func(audit.Event) error { return stopped }); !errors.Is(err, stopped) {
-		t.Errorf("Tail: %v", err)
+	stopped := errors.New("enough")
+	var told audit.Event
+	if err := ix.Tail(tailing, "", func(e audit.Event) error { told = e; return stopped }); !errors.Is(err, stopped) || told.Action != "x" {
+		t.Errorf("Tail: %+v, %v", told, err)
 	}
+	ended()
+	probing.Wait()
 }

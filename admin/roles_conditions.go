@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,7 +30,7 @@ func prepareConditions(snap *snapshot, r *access.Role) error {
 	for _, check := range []func() error{
 		func() error { return prepareStatements(r) },
 		func() error { return prepareWindows(r) },
-		func() error { return prepareNetworks(r) },
+		func() (err error) { r.From, err = networks("from", r.From); return err },
 		func() error { return checkCondition("max_session", r.MaxSession) },
 		func() error { return checkCondition("mfa", r.MFA) },
 		func() error { return prepareRequestRule(snap, r) },
@@ -129,28 +128,6 @@ func prepareWindows(r *access.Role) error {
 			return invalid("when", "there is no time zone %q; write one such as Europe/Berlin or America/New_York, or none for UTC", w.Zone)
 		}
 	}
-	return nil
-}
-
-// prepareNetworks makes single addresses networks, and writes networks as they are compared: without host bits.
-func prepareNetworks(r *access.Role) error {
-	var networks []string
-	for _, text := range r.From {
-		network, err := netip.ParsePrefix(text)
-		if err != nil {
-			addr, aerr := netip.ParseAddr(text)
-			if aerr != nil || addr.Zone() != "" {
-				return invalid("from", "%q is no network; write it as 10.0.0.0/8 or 2001:db8::/32, or one address", text)
-			}
-			network = netip.PrefixFrom(addr, addr.BitLen())
-		}
-		if network.Addr().Is4In6() {
-			return invalid("from", "%q is IPv4 written as IPv6; write it as IPv4, such as 10.0.0.0/8", text)
-		}
-		networks = append(networks, network.Masked().String())
-	}
-	slices.Sort(networks)
-	r.From = slices.Compact(networks)
 	return nil
 }
 

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -47,7 +46,7 @@ func (s *snapshot) checkScope(in *access.Scope) (*access.Scope, error) {
 			return nil, invalid("scope.statements", "there is no class of statements %q; there are: %s", class, strings.Join(statementClasses, ", "))
 		}
 	}
-	if out.From, err = networks(out.From); err != nil {
+	if out.From, err = networks("scope.from", out.From); err != nil {
 		return nil, err
 	}
 	if out.Resources == nil && out.Accounts == nil && out.Statements == nil && out.From == nil {
@@ -66,24 +65,6 @@ func (s *snapshot) hasAccount(resources []string, account string) bool {
 	return false
 }
 
-// networks writes each in CIDR form; an address is a network of one.
-func networks(in []string) ([]string, error) {
-	var out []string
-	for _, text := range in {
-		p, err := netip.ParsePrefix(text)
-		if err != nil {
-			a, aerr := netip.ParseAddr(text)
-			if aerr != nil || a.Zone() != "" {
-				return nil, invalid("scope.from", "%q is no network; write it as 10.0.0.0/8 or 192.0.2.7", text)
-			}
-			p = netip.PrefixFrom(a, a.BitLen())
-		}
-		out = append(out, p.Masked().String())
-	}
-	slices.Sort(out)
-	return slices.Compact(out), nil
-}
-
 // scopeAdmits checks a scoped token that comes to the API: its networks count here as everywhere.
 func scopeAdmits(scope *access.Scope, addr string) error {
 	if scope == nil || fromOneOf(scope.From, addr) {
@@ -91,13 +72,4 @@ func scopeAdmits(scope *access.Scope, addr string) error {
 	}
 	return &access.Denial{Cause: access.WrongPlace,
 		Sentence: fmt.Sprintf("this access token may be used from %s only", strings.Join(scope.From, ", "))}
-}
-
-// fromOneOf says whether the address is in one of the networks; none stand for all.
-func fromOneOf(networks []string, addr string) bool {
-	from, err := netip.ParseAddr(hostOf(addr))
-	return len(networks) == 0 || err == nil && slices.ContainsFunc(networks, func(text string) bool {
-		p, err := netip.ParsePrefix(text)
-		return err == nil && p.Contains(from.Unmap().WithZone(""))
-	})
 }

@@ -32,6 +32,8 @@ func TestScopesAreChecked(t *testing.T) {
 		{scope: object{"statements": []string{"select"}}, why: "there are: read, write, ddl, admin, other"},
 		{scope: object{"from": []string{"acme.com"}}, why: "write it as 10.0.0.0/8"},
 		{scope: object{"from": []string{""}}, why: "empty"},
+		{scope: object{"from": []string{"::ffff:192.0.2.7"}}, why: "IPv4 written as IPv6"},
+		{scope: object{"from": []string{"::ffff:10.0.0.0/104"}}, why: "IPv4 written as IPv6"},
 	}
 	for _, tt := range tests {
 		in := object{"user": "alice@acme.com", "scope": tt.scope}

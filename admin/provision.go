@@ -29,56 +29,44 @@ type provisioner struct{ *Service }
 
 // scimHandler serves SCIM to those whose role lets them provision.
 func (s *Service) scimHandler() http.Handler {
-	h := scim.Handler(scimRoot, provisioner{s}, func(r *http.Request, err error) {
-		s.log.Error("SCIM request not served", "user", callerOf(r.Context()).name, "path", r.Pattern, "error", err)
-	})
+	h := scim.Handler(scimRoot, provisioner{s}, func(r *http.Request, err error) *scim.Error { return s.refusalBySCIM(r.Context(), err) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := s.authenticate(r)
-		if err == nil && (c.cookie != "" || c.local || !c.provisioner) {
+		if err == nil && (c.cookie != "" || c.client != "" || c.local || !c.provisioner) {
 			err = forbidden("this needs an access token of a user whose role may provision")
 		}
 		if err != nil {
-			scim.Refuse(w, scimError(s.answerable(r.Context(), err)))
+			scim.Refuse(w, s.refusalBySCIM(r.Context(), err))
 			return
 		}
 		h.ServeHTTP(w, r.WithContext(withCaller(r.Context(), c)))
 	})
 }
 
-// scimError says what a Problem says in SCIM's form.
-func scimError(p *Problem) *scim.Error { return &scim.Error{Status: p.Status, Detail: p.Detail} }
-
-// asSCIM turns refusals of the control plane into SCIM's.
-func asSCIM(err error) error {
-	var own *scim.Error
-	if err == nil || errors.As(err, &own) {
-		return err
+// refusalBySCIM says in SCIM's form what the API's Problem says, and logs what the directory is not told.
+func (s *Service) refusalBySCIM(ctx context.Context, err error) *scim.Error {
+	p := s.answerable(ctx, err)
+	e := &scim.Error{Status: p.Status, Detail: p.Detail}
+	switch {
+	case errors.Is(err, store.ErrConflict): // others change things at this moment; the object may be nobody's
+		e.Status = http.StatusServiceUnavailable
+	case p.Status == http.StatusUnprocessableEntity:
+		e.Status, e.Type = http.StatusBadRequest, "invalidValue"
+	case p.Status == http.StatusConflict:
+		e.Type = "uniqueness"
 	}
-	if errors.Is(err, store.ErrNotFound) {
-		return scim.ErrNotFound
-	}
-	if p, known := problemOf(err); known {
-		e := scimError(p)
-		switch p.Status {
-		case http.StatusUnprocessableEntity:
-			e.Status, e.Type = http.StatusBadRequest, "invalidValue"
-		case http.StatusConflict:
-			e.Type = "uniqueness"
-		}
-		return e
-	}
-	return err
+	return e
 }
 
 // List implements scim.Directory.
 func (p provisioner) List(ctx context.Context, kind scim.Kind) ([]scim.Object, error) {
 	snap, err := p.snapshot(ctx)
 	if err != nil {
-		return nil, asSCIM(err)
+		return nil, err
 	}
 	v, err := p.view(ctx, snap)
 	if err != nil {
-		return nil, asSCIM(err)
+		return nil, err
 	}
 	out := []scim.Object{}
 	for _, o := range v.kept[kind] {
@@ -93,10 +81,9 @@ func (p provisioner) List(ctx context.Context, kind scim.Kind) ([]scim.Object, e
 func (p provisioner) Get(ctx context.Context, kind scim.Kind, id string) (scim.Object, error) {
 	snap, err := p.snapshot(ctx)
 	if err != nil {
-		return scim.Object{}, asSCIM(err)
+		return scim.Object{}, err
 	}
-	o, err := p.get(ctx, snap, kind, id)
-	return o, asSCIM(err)
+	return p.get(ctx, snap, kind, id)
 }
 
 func (p provisioner) get(ctx context.Context, snap *snapshot, kind scim.Kind, id string) (scim.Object, error) {
@@ -130,7 +117,7 @@ func (p provisioner) putAgain(ctx context.Context, kind scim.Kind, id string, ve
 		o, err = p.put(ctx, kind, id, version, d)
 		return err
 	})
-	return o, asSCIM(err)
+	return o, err
 }
 
 // put writes the object. The directory's word on whether a user may do anything counts when it changes: what an admin
@@ -292,7 +279,7 @@ func truncate(text string) string {
 
 // Delete implements scim.Directory.
 func (p provisioner) Delete(ctx context.Context, kind scim.Kind, id string, version int64) error {
-	return asSCIM(again(ctx, func() error { return p.delete(ctx, kind, id, version) }))
+	return again(ctx, func() error { return p.delete(ctx, kind, id, version) })
 }
 
 func (p provisioner) delete(ctx context.Context, kind scim.Kind, id string, version int64) error {

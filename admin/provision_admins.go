@@ -62,20 +62,26 @@ func (p provisioner) guardGroup(ctx context.Context, snap *snapshot, former, nam
 	return adminsAreNot("the group " + name + " gives admin rights, and the directory may not make anybody an admin")
 }
 
-// givesAdmin says whether being in the group gives admin rights, whatever else the role asks for.
+// leadsToAdmin says whether the role gives admin rights, or lets its holders give them to themselves by what they push.
+func leadsToAdmin(r *access.Role) bool { return r.Admin || r.ProvisionsAdmins }
+
+// givesAdmin says whether being in the group gives admin rights or leads to them, whatever else the role asks for.
 func (s *snapshot) givesAdmin(group string) bool {
 	for _, r := range s.Roles {
-		if r.Admin && slices.Contains(r.Groups, group) {
+		if leadsToAdmin(&r) && slices.Contains(r.Groups, group) {
 			return true
 		}
 	}
 	return false
 }
 
-// reachesAdmin says whether the user has admin rights, or will have them, by name, by a group or by a grant, whatever else
-// the role asks for.
+// reachesAdmin says whether the user has admin rights or what leads to them, or will have, by name, by a group or by a
+// grant, whatever else the role asks for.
 func (s *snapshot) reachesAdmin(u *access.User, now time.Time) bool {
-	named := func(role string) bool { return s.Roles[role].Admin }
+	named := func(role string) bool {
+		r := s.Roles[role]
+		return leadsToAdmin(&r)
+	}
 	if slices.ContainsFunc(u.Roles, named) || slices.ContainsFunc(u.Groups, s.givesAdmin) || slices.ContainsFunc(u.ClaimedGroups, s.givesAdmin) {
 		return true
 	}

@@ -64,6 +64,26 @@ func TestDirectoryMakesNoAdmins(t *testing.T) {
 	p.must(who{token: p.issue(root, "mallory@acme.com")}, "GET", "/users", nil, 403)
 }
 
+// To be able to make admins is as good as being one: the directory gives that to nobody either.
+func TestDirectoryMakesNobodyWhoMakesAdmins(t *testing.T) {
+	p := newPlane(t)
+	root := p.start()
+	p.must(root, "POST", "/roles", object{"name": "identity", "provisioner": true, "provisions_admins": true, "accounts": []string{}, "groups": []string{"iam"}}, 201)
+	d := newDirectory(p, root)
+	p.must(root, "POST", "/users", object{"name": "carol@acme.com", "email": "carol@acme.com", "roles": []string{"identity"}}, 201)
+	mallory := d.must(201, "POST", "/Users", `{"userName": "mallory@acme.com"}`)["id"].(string)
+	gid := d.must(201, "POST", "/Groups", `{"displayName": "harmless", "members": [{"value": "`+mallory+`"}]}`)["id"].(string)
+	for what, r := range map[string]reply{
+		"a group that gives it": d.call("POST", "/Groups", `{"displayName": "iam", "members": [{"value": "`+mallory+`"}]}`),
+		"a group renamed":       d.call("PUT", "/Groups/"+gid, `{"displayName": "iam"}`),
+		"who has it taken over": d.call("POST", "/Users", `{"userName": "carol@acme.com", "emails": [{"value": "mallory@acme.com", "primary": true}]}`),
+	} {
+		if r.StatusCode != 403 || !strings.Contains(string(r.body), "--provisions-admins") {
+			t.Errorf("%s: %d %s", what, r.StatusCode, r.body)
+		}
+	}
+}
+
 // Names that people would take for one another's are one name, whoever brings them.
 func TestNamesThatCouldBeTakenForOthers(t *testing.T) {
 	p := newPlane(t)

@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin"
+	"github.com/sallyport/sallyport/admin/store"
 )
 
 // directory pushes to a control plane by SCIM.
@@ -245,6 +247,10 @@ func TestSCIMRefusals(t *testing.T) {
 	stranger := &directory{p: p, token: p.issue(root, "admin")} // an admin, whose role does not provision
 	stranger.must(403, "GET", "/Users", "")
 	(&directory{p: p, token: "sally_x_y"}).must(401, "GET", "/Users", "")
+	p.must(root, "POST", "/users", object{"name": "bob", "roles": []string{"provisioners"}}, 201)
+	p.linkClient("bob") // who provisions by an access token alone, not by being signed in
+	(&directory{p: p, token: bearerOf(secretNamed(0))}).must(403, "GET", "/Users", "")
+	(&directory{p: p, token: p.issue(root, "bob")}).must(200, "GET", "/Users", "")
 	if r := p.call(who{token: d.token}, "GET", "/users", nil); r.StatusCode != 403 {
 		t.Errorf("a directory's token reads the API: %d", r.StatusCode)
 	}
@@ -296,5 +302,64 @@ func TestSCIMIsOnTheRecord(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"users.create alice@acme.com", "groups.create eng"}, acts); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Without a record nothing that is pushed is done, and the directory is told to come again.
+func TestSCIMWithoutARecord(t *testing.T) {
+	p := newPlane(t)
+	d := newDirectory(p, p.start())
+	p.record.breakDown(true)
+	for range 2 {
+		if r := d.call("POST", "/Users", aliceSCIM); r.StatusCode != 503 || !strings.Contains(string(r.body), "nothing was done") {
+			t.Errorf("%d %s", r.StatusCode, r.body)
+		}
+	}
+	p.record.breakDown(false)
+	d.must(201, "POST", "/Users", aliceSCIM)
+}
+
+// Directories send passwords where their mapping says so. None is kept, whatever form it comes in.
+func TestSCIMKeepsNoPassword(t *testing.T) {
+	var kept *store.Store
+	p := newPlaneWith(t, func(c *admin.Config) { kept = c.Store })
+	d := newDirectory(p, p.start())
+	id := d.must(201, "POST", "/Users", aliceSCIM)["id"].(string)
+	const core = "urn:ietf:params:scim:schemas:core:2.0:User"
+	for _, operation := range []string{
+		`{"op": "replace", "path": "password", "value": "not-to-be-kept"}`,
+		`{"op": "Add", "path": "PassWord", "value": "not-to-be-kept"}`,
+		`{"op": "replace", "value": {"Password": "not-to-be-kept"}}`,
+		`{"op": "replace", "path": "password.value", "value": "not-to-be-kept"}`,
+		`{"op": "replace", "path": "` + core + `:password", "value": "not-to-be-kept"}`,
+		`{"op": "replace", "value": {"` + core + `:password": "not-to-be-kept"}}`,
+		`{"op": "replace", "value": {"` + core + `": {"password": "not-to-be-kept"}}}`,
+		`{"op": "add", "value": {"urn:acme:User": {"PASSWORD": "not-to-be-kept"}}}`,
+		`{"op": "add", "path": "logins", "value": [{"type": "pc", "password": "not-to-be-kept"}]}`,
+	} {
+		r := d.call("PATCH", "/Users/"+id, `{"Operations": [`+operation+`]}`)
+		if r.StatusCode != 200 && r.StatusCode != 400 || strings.Contains(string(r.body), "not-to-be-kept") {
+			t.Errorf("%s: %d %s", operation, r.StatusCode, r.body)
+		}
+		d.keepsNone(kept, operation)
+	}
+	for _, more := range []string{`"PASSWORD": "not-to-be-kept"`, `"` + core + `:password": "not-to-be-kept"`, `"` + core + `": {"password": "not-to-be-kept"}`} {
+		d.must(200, "PUT", "/Users/"+id, strings.Replace(aliceSCIM, `"active"`, more+`, "active"`, 1))
+		d.keepsNone(kept, more)
+	}
+}
+
+// keepsNone looks for the password of aliceSCIM in what is kept for the directory, and on the record.
+func (d *directory) keepsNone(kept *store.Store, after string) {
+	t := d.p.t
+	t.Helper()
+	objects, err := kept.SCIMObjects(t.Context(), "User")
+	if err != nil || len(objects) != 1 {
+		t.Fatalf("%v, %v", objects, err)
+	}
+	events, _ := d.p.record.since(0)
+	record, err := json.Marshal(events)
+	if err != nil || strings.Contains(objects[0].Attributes+string(record), "not-to-be-kept") {
+		t.Errorf("after %s: kept %s (%v)", after, objects[0].Attributes, err)
 	}
 }

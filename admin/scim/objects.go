@@ -50,6 +50,7 @@ func (h *handler) patch(r *http.Request, kind Kind) (*answer, error) {
 		if err := p.apply(next); err != nil {
 			return nil, err
 		}
+		tidy(kind, next)
 		return next, checkDocument(kind, next)
 	})
 }
@@ -100,20 +101,46 @@ func readDocument(r *http.Request, kind Kind) (Document, error) {
 	if err := readJSON(r, &d); err != nil {
 		return nil, err
 	}
-	for _, own := range []string{"id", "meta", "schemas"} { // read-only: what a client sends there is ignored
-		if key, _, ok := d.find(own); ok {
-			delete(d, key)
-		}
-	}
-	if kind == User {
-		if key, _, ok := d.find("groups"); ok { // follows from groups' members
-			delete(d, key)
-		}
-		if key, _, ok := d.find("password"); ok { // nobody signs in with a password of the directory's
-			delete(d, key)
-		}
-	}
+	tidy(kind, d)
 	return d, checkDocument(kind, d)
+}
+
+// tidy drops what is not the directory's to say, and every password, wherever it stands: nobody signs in with one of the
+// directory's.
+func tidy(kind Kind, d Document) {
+	own := []string{"id", "meta", "schemas"} // read-only: what a client sends there is ignored
+	if kind == User {
+		own = append(own, "groups") // follows from groups' members
+	}
+	for key := range d {
+		if slices.Contains(own, strings.ToLower(key)) {
+			delete(d, key)
+		}
+	}
+	dropPasswords(map[string]any(d))
+}
+
+func dropPasswords(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, inner := range v {
+			if isPassword(key) {
+				delete(v, key)
+			} else {
+				dropPasswords(inner)
+			}
+		}
+	case []any:
+		for _, item := range v {
+			dropPasswords(item)
+		}
+	}
+}
+
+// isPassword knows the attribute by its name alone, after its schema's URI, and with a sub-attribute.
+func isPassword(key string) bool {
+	name, _, _ := strings.Cut(key[strings.LastIndexByte(key, ':')+1:], ".")
+	return strings.EqualFold(name, "password")
 }
 
 // checkDocument refuses what lacks the attribute by which people know the object.

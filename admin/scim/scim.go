@@ -36,8 +36,8 @@ type Object struct {
 	Created, Changed time.Time
 }
 
-// Directory keeps the objects. Errors that the pushing directory may read are *Error; other errors are answered as a
-// failure here, in words that tell nothing. Implementations are safe for concurrent use.
+// Directory keeps the objects. Errors other than *Error are answered as Handler's refusal says. Implementations are safe
+// for concurrent use.
 type Directory interface {
 	// List gives all objects of the kind, ordered by ID.
 	List(ctx context.Context, kind Kind) ([]Object, error)
@@ -97,10 +97,10 @@ const (
 	maxPage = 1000
 )
 
-// Handler serves SCIM below root, such as "/scim/v2", which the requests' paths begin with. failed is told of errors
-// that the caller is not.
-func Handler(root string, d Directory, failed func(*http.Request, error)) http.Handler {
-	h := &handler{root: root, directory: d, failed: failed}
+// Handler serves SCIM below root, such as "/scim/v2", which the requests' paths begin with. refusal says how an error of
+// the Directory that is no *Error is answered.
+func Handler(root string, d Directory, refusal func(*http.Request, error) *Error) http.Handler {
+	h := &handler{root: root, directory: d, refusal: refusal}
 	mux := http.NewServeMux()
 	for _, kind := range []Kind{User, Group} {
 		path := root + kind.endpoint()
@@ -125,7 +125,7 @@ func Handler(root string, d Directory, failed func(*http.Request, error)) http.H
 type handler struct {
 	root      string
 	directory Directory
-	failed    func(*http.Request, error)
+	refusal   func(*http.Request, error) *Error
 }
 
 // serve answers with what act returns: an answer, or an error.
@@ -143,8 +143,7 @@ func (h *handler) serve(kind Kind, act func(r *http.Request, kind Kind) (*answer
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var own *Error
 	if !errors.As(err, &own) {
-		h.failed(r, err)
-		own = &Error{Status: http.StatusInternalServerError, Detail: "something went wrong here; the server's log says what"}
+		own = h.refusal(r, err)
 	}
 	Refuse(w, own)
 }

@@ -150,10 +150,17 @@ test('a user is suspended with a receipt that can be downloaded as it was signed
   const running = runSql(world, 'gina@acme.com', 'select pg_sleep(60)').then(() => 'ran to its end', () => 'cut');
   await expect(admin.getByRole('region', { name: 'Open sessions' }).getByRole('row').filter({ hasText: 'orders' })).toHaveCount(1);
 
+  // The receipt waits for nothing that is read again.
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await admin.route(/\/users\/[^/]+\/access/, (route) => held.then(() => route.continue()));
   await admin.getByRole('button', { name: 'Suspend gina@acme.com' }).click();
   await admin.getByRole('dialog').getByRole('button', { name: 'Suspend' }).click();
   const receipt = admin.getByRole('dialog', { name: 'gina@acme.com is suspended' });
   await expect(receipt.getByRole('status')).toContainText(/Every gateway has confirmed: 1 session cut within \d+ ms/);
+  await expect(admin.getByRole('button', { name: 'Reinstate gina@acme.com', includeHidden: true })).toBeAttached();
+  await expect(admin.getByRole('dialog')).toHaveCount(1);
+  release();
   expect(await running).toBe('cut');
   const downloading = admin.waitForEvent('download');
   await receipt.getByRole('link', { name: 'Download, signed' }).click();

@@ -14,8 +14,10 @@ export function SuspendButton({ user }: { user: User }) {
   if (!useMayChange()) return null;
   return (
     <>
+      {/* With keys, so that the question that is open never becomes the other one when the user is read again. */}
       {user.suspended ? (
         <ConfirmButton
+          key="reinstate"
           label="Reinstate"
           title={`Reinstate ${user.name}?`}
           pending={reinstate.isPending}
@@ -26,6 +28,7 @@ export function SuspendButton({ user }: { user: User }) {
         </ConfirmButton>
       ) : (
         <ConfirmButton
+          key="suspend"
           label="Suspend"
           title={`Suspend ${user.name}?`}
           danger

@@ -30,8 +30,9 @@ function GrantForm({ done }: { done: () => void }) {
   const [account, setAccount] = useState<string | null>(null);
   const [length, setLength] = useState('1h');
   const [reason, setReason] = useState('');
-  const until = untilOf(length);
+  const timed = untilOf(length) !== undefined;
   const submit = () => {
+    const until = untilOf(length);
     if (!until) return;
     give.mutate(
       { user: user ?? '', role: role ?? '', resource: resource ?? undefined, account: account ?? undefined, until, reason: reason.trim() },
@@ -45,7 +46,7 @@ function GrantForm({ done }: { done: () => void }) {
       pending={give.isPending}
       submit="Give it"
       onSubmit={submit}
-      disabled={!user || !role || !until}
+      disabled={!user || !role || !timed}
       cancel={done}
     >
       {(at) => (
@@ -84,7 +85,7 @@ function GrantForm({ done }: { done: () => void }) {
             description="Such as 30m, 2h or 3d"
             required
             value={length}
-            error={at('until') ?? (until ? undefined : 'Write a time such as 30m, 2h or 3d')}
+            error={at('until') ?? (timed ? undefined : 'Write a time such as 30m, 2h or 3d')}
             onChange={(e) => setLength(e.currentTarget.value)}
           />
           <TextInput label="Reason" description="It is in the record" maxLength={1000} value={reason} error={at('reason')} onChange={(e) => setReason(e.currentTarget.value)} />

@@ -73,24 +73,31 @@ function Account() {
   const navigate = useNavigate();
   if (!person.data) return null;
   return (
-    <Menu position="bottom-end" width={220}>
-      <Menu.Target>
-        <UnstyledButton style={{ display: 'flex', alignItems: 'center', gap: 4, fontSize: 13 }}>
-          {person.data.user}
-          <IconChevronDown size={14} aria-hidden />
-        </UnstyledButton>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Item leftSection={<IconUser size={14} />} onClick={() => void navigate({ to: '/account' })}>
-          My account
-        </Menu.Item>
-        <Menu.Item
-          leftSection={<IconLogout size={14} />}
-          onClick={() => signOut.mutate(undefined, { onSuccess: () => void navigate({ to: '/sign-in' }) })}
-        >
-          Sign out
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+    <>
+      {signOut.error && (
+        <span role="alert" className="bad">
+          Still signed in: {signOut.error.message}
+        </span>
+      )}
+      <Menu position="bottom-end" width={220}>
+        <Menu.Target>
+          <UnstyledButton style={{ display: 'flex', alignItems: 'center', gap: 4, fontSize: 13 }}>
+            {person.data.user}
+            <IconChevronDown size={14} aria-hidden />
+          </UnstyledButton>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item leftSection={<IconUser size={14} />} onClick={() => void navigate({ to: '/account' })}>
+            My account
+          </Menu.Item>
+          <Menu.Item
+            leftSection={<IconLogout size={14} />}
+            onClick={() => signOut.mutate(undefined, { onSuccess: () => void navigate({ to: '/sign-in' }) })}
+          >
+            Sign out
+          </Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+    </>
   );
 }

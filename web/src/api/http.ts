@@ -21,7 +21,8 @@ export class Problem extends Error {
   readonly type: string | undefined;
   // line is where a policy could not be understood, from 1.
   readonly line: number | undefined;
-  // faults name the members of what was sent that are at fault, such as "statements.classes".
+  // faults name what is at fault: members of the body alone, such as "statements.classes", all else with its place,
+  // such as "query.limit". What is wrong with the body as a whole has no name.
   readonly faults: Fault[];
 
   constructor(status: number, detail: string, at?: At) {
@@ -97,13 +98,13 @@ async function problemOf(response: Response): Promise<Problem> {
   }
 }
 
-// faultsOf reads a problem's errors; locations look like "body.when[0].from".
+// faultsOf reads a problem's errors; locations look like "body.when[0].from", "query.limit" or "body".
 export function faultsOf(errors: unknown): Fault[] {
   if (!Array.isArray(errors)) return [];
   return errors.flatMap((error: unknown) => {
     const { location, message } = (error ?? {}) as Record<string, unknown>;
-    if (typeof location !== 'string' || typeof message !== 'string' || !location.startsWith('body.')) return [];
-    return [{ field: location.slice('body.'.length), message }];
+    if (typeof message !== 'string') return [];
+    return [{ field: typeof location === 'string' ? location.replace(/^body(\.|$)/, '') : '', message }];
   });
 }
 

@@ -30,10 +30,14 @@ export function Form({ fields, error, pending, submit, onSubmit, disabled, cance
     <form ref={form} onSubmit={send}>
       <Stack gap="sm">
         {children(at)}
-        {rest && (
-          <Text role="alert" className="bad">
-            {rest}
-          </Text>
+        {rest.length > 0 && (
+          <div role="alert">
+            {rest.map((wrong, i) => (
+              <Text key={i} className="bad">
+                {wrong}
+              </Text>
+            ))}
+          </div>
         )}
         <Group justify={cancel ? 'flex-end' : 'flex-start'} mt="xs">
           {cancel && (

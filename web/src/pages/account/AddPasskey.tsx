@@ -1,53 +1,40 @@
-import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
-import { type FormEvent, useState } from 'react';
+import { TextInput } from '@mantine/core';
+import { useState } from 'react';
 import { useAddPasskey } from '../../api/account';
-import { FreshProof } from './FreshProof';
+import { Form } from '../../components/Form';
+import { FormDialog } from '../../components/FormDialog';
+import { asksForProof, FreshProof } from './FreshProof';
 
 export function AddPasskey() {
-  const [opened, { open, close }] = useDisclosure(false);
   return (
-    <>
-      <Button size="compact-xs" onClick={open}>
-        Add a passkey
-      </Button>
-      <Modal opened={opened} onClose={close} title="Add a passkey" centered closeButtonProps={{ 'aria-label': 'Close' }}>
-        <Form done={close} />
-      </Modal>
-    </>
+    <FormDialog label="Add a passkey" title="Add a passkey">
+      {(close) => <PasskeyForm done={close} />}
+    </FormDialog>
   );
 }
 
-function Form({ done }: { done: () => void }) {
+function PasskeyForm({ done }: { done: () => void }) {
   const [label, setLabel] = useState('');
   const add = useAddPasskey();
   const make = () => add.mutate(label.trim(), { onSuccess: done });
-  const submit = (e: FormEvent) => {
-    e.preventDefault();
-    make();
-  };
+  const again = asksForProof(add.error);
   return (
-    <form onSubmit={submit}>
-      <Stack gap="sm">
-        <TextInput
-          label="Name"
-          description="So that you know it again"
-          placeholder="blue key"
-          maxLength={64}
-          data-autofocus
-          value={label}
-          onChange={(e) => setLabel(e.currentTarget.value)}
-        />
-        <FreshProof error={add.error} retry={make} />
-        <Group justify="flex-end">
-          <Button variant="default" onClick={done}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={add.isPending}>
-            Add it
-          </Button>
-        </Group>
-      </Stack>
-    </form>
+    <Form fields={['label']} error={again ? null : add.error} pending={add.isPending} submit="Add it" onSubmit={make} cancel={done}>
+      {(at) => (
+        <>
+          <TextInput
+            label="Name"
+            description="So that you know it again"
+            placeholder="blue key"
+            maxLength={64}
+            data-autofocus
+            value={label}
+            error={at('label')}
+            onChange={(e) => setLabel(e.currentTarget.value)}
+          />
+          <FreshProof error={again ? add.error : null} retry={make} />
+        </>
+      )}
+    </Form>
   );
 }

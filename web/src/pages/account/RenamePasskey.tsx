@@ -1,61 +1,35 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
-import { type FormEvent, useState } from 'react';
+import { TextInput } from '@mantine/core';
+import { useState } from 'react';
 import { useRenamePasskey } from '../../api/account';
 import type { Passkey } from '../../api/types';
+import { Form } from '../../components/Form';
+import { FormDialog } from '../../components/FormDialog';
 
 export function RenamePasskey({ passkey }: { passkey: Passkey }) {
-  const [opened, { open, close }] = useDisclosure(false);
   return (
-    <>
-      <Button size="compact-xs" variant="default" onClick={open} aria-label={`Rename the passkey ${passkey.label}`}>
-        Rename
-      </Button>
-      <Modal
-        opened={opened}
-        onClose={close}
-        title={`Rename the passkey ${passkey.label}`}
-        centered
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
-        <Form passkey={passkey} done={close} />
-      </Modal>
-    </>
+    <FormDialog label="Rename" title={`Rename the passkey ${passkey.label}`} minor>
+      {(close) => <NameForm passkey={passkey} done={close} />}
+    </FormDialog>
   );
 }
 
-function Form({ passkey, done }: { passkey: Passkey; done: () => void }) {
+function NameForm({ passkey, done }: { passkey: Passkey; done: () => void }) {
   const [label, setLabel] = useState(passkey.label);
   const rename = useRenamePasskey();
-  const submit = (e: FormEvent) => {
-    e.preventDefault();
-    rename.mutate({ id: passkey.id, label: label.trim() }, { onSuccess: done });
-  };
+  const submit = () => rename.mutate({ id: passkey.id, label: label.trim() }, { onSuccess: done });
   return (
-    <form onSubmit={submit}>
-      <Stack gap="sm">
+    <Form fields={['label']} error={rename.error} pending={rename.isPending} submit="Rename" onSubmit={submit} cancel={done}>
+      {(at) => (
         <TextInput
           label="Name"
           required
           maxLength={64}
           data-autofocus
           value={label}
+          error={at('label')}
           onChange={(e) => setLabel(e.currentTarget.value)}
         />
-        {rename.error && (
-          <Text role="alert" className="bad">
-            {rename.error.message}
-          </Text>
-        )}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={done}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={rename.isPending}>
-            Rename
-          </Button>
-        </Group>
-      </Stack>
-    </form>
+      )}
+    </Form>
   );
 }

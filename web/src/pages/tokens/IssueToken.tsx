@@ -1,46 +1,37 @@
-import { Button, Group, Modal, MultiSelect, NumberInput, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
+import { Button, Group, MultiSelect, NumberInput, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { useMayChange } from '../../api/me';
 import { resources } from '../../api/resources';
 import { useIssueToken } from '../../api/tokens';
 import type { NewToken } from '../../api/types';
 import { users } from '../../api/users';
+import { Form } from '../../components/Form';
+import { FormDialog } from '../../components/FormDialog';
 import { Command } from '../../components/Notice';
 import { localTime } from '../../format/time';
 import { expiryOf, opens } from './scope';
 
 const CLASSES = ['read', 'write', 'ddl', 'admin', 'other'];
 
+const FIELDS = ['user', 'label', 'expires', 'scope.resources', 'scope.accounts', 'scope.statements', 'scope.from'] as const;
+
 export function IssueToken() {
-  const [opened, { open, close }] = useDisclosure(false);
   if (!useMayChange()) return null;
   return (
-    <>
-      <Button onClick={open}>Issue a token</Button>
-      <Modal
-        opened={opened}
-        onClose={close}
-        title="Issue an access token"
-        centered
-        size="lg"
-        closeOnClickOutside={false}
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
-        <Steps done={close} />
-      </Modal>
-    </>
+    <FormDialog label="Issue a token" title="Issue an access token" size="lg" keep>
+      {(close) => <Steps done={close} />}
+    </FormDialog>
   );
 }
 
 // Steps are the form, and then, once, the value.
 function Steps({ done }: { done: () => void }) {
   const [issued, setIssued] = useState<NewToken>();
-  return issued ? <Issued token={issued} done={done} /> : <Form done={done} issued={setIssued} />;
+  return issued ? <Issued token={issued} done={done} /> : <TokenForm done={done} issued={setIssued} />;
 }
 
-function Form({ done, issued }: { done: () => void; issued: (token: NewToken) => void }) {
+function TokenForm({ done, issued }: { done: () => void; issued: (token: NewToken) => void }) {
   const issue = useIssueToken();
   const people = useQuery(users).data?.items ?? [];
   const stores = useQuery(resources).data?.items ?? [];
@@ -55,8 +46,7 @@ function Form({ done, issued }: { done: () => void; issued: (token: NewToken) =>
     .filter((store) => scope.resources.length === 0 || scope.resources.includes(store.name))
     .flatMap((store) => Object.keys(store.accounts ?? {}));
 
-  const submit = (e: FormEvent) => {
-    e.preventDefault();
+  const submit = () => {
     const narrowed = Object.values(scope).some((list) => list.length > 0);
     issue.mutate(
       { user: user ?? '', label: label.trim(), expires: expiryOf(Number(days)), ...(narrowed && { scope }) },
@@ -65,66 +55,60 @@ function Form({ done, issued }: { done: () => void; issued: (token: NewToken) =>
   };
 
   return (
-    <form onSubmit={submit}>
-      <Stack gap="sm">
-        <Select
-          label="User"
-          size="xs"
-          required
-          searchable
-          data-autofocus
-          data={people.map((person) => person.name)}
-          value={user}
-          onChange={setUser}
-        />
-        <TextInput label="For" placeholder="nightly load" maxLength={200} value={label} onChange={(e) => setLabel(e.currentTarget.value)} />
-        <NumberInput label="Days" size="xs" required min={1} max={366} allowDecimal={false} value={days} onChange={setDays} />
-        <MultiSelect
-          label="Resources"
-          size="xs"
-          placeholder={scope.resources.length === 0 ? 'all that the user may' : undefined}
-          data={stores.map((store) => store.name)}
-          value={scope.resources}
-          onChange={(names) => change({ resources: names })}
-        />
-        <MultiSelect
-          label="Accounts"
-          size="xs"
-          placeholder={scope.accounts.length === 0 ? 'all that the user may' : undefined}
-          data={[...new Set(accounts)].sort()}
-          value={scope.accounts}
-          onChange={(names) => change({ accounts: names })}
-        />
-        <MultiSelect
-          label="Statements"
-          size="xs"
-          placeholder={scope.statements.length === 0 ? 'all that the user may' : undefined}
-          data={CLASSES}
-          value={scope.statements}
-          onChange={(names) => change({ statements: names })}
-        />
-        <TagsInput
-          label="From networks"
-          size="xs"
-          placeholder={scope.from.length === 0 ? 'everywhere; or 10.2.0.0/16' : undefined}
-          value={scope.from}
-          onChange={(names) => change({ from: names })}
-        />
-        {issue.error && (
-          <Text role="alert" className="bad">
-            {issue.error.message}
-          </Text>
-        )}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={done}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={issue.isPending} disabled={!user}>
-            Issue it
-          </Button>
-        </Group>
-      </Stack>
-    </form>
+    <Form fields={FIELDS} error={issue.error} pending={issue.isPending} submit="Issue it" onSubmit={submit} disabled={!user} cancel={done}>
+      {(at) => (
+        <>
+          <Select
+            label="User"
+            size="xs"
+            required
+            searchable
+            data-autofocus
+            data={people.map((person) => person.name)}
+            value={user}
+            error={at('user')}
+            onChange={setUser}
+          />
+          <TextInput label="For" placeholder="nightly load" maxLength={200} value={label} error={at('label')} onChange={(e) => setLabel(e.currentTarget.value)} />
+          <NumberInput label="Days" size="xs" required min={1} max={366} allowDecimal={false} value={days} error={at('expires')} onChange={setDays} />
+          <MultiSelect
+            label="Resources"
+            size="xs"
+            placeholder={scope.resources.length === 0 ? 'all that the user may' : undefined}
+            data={stores.map((store) => store.name)}
+            value={scope.resources}
+            error={at('scope.resources')}
+            onChange={(names) => change({ resources: names })}
+          />
+          <MultiSelect
+            label="Accounts"
+            size="xs"
+            placeholder={scope.accounts.length === 0 ? 'all that the user may' : undefined}
+            data={[...new Set(accounts)].sort()}
+            value={scope.accounts}
+            error={at('scope.accounts')}
+            onChange={(names) => change({ accounts: names })}
+          />
+          <MultiSelect
+            label="Statements"
+            size="xs"
+            placeholder={scope.statements.length === 0 ? 'all that the user may' : undefined}
+            data={CLASSES}
+            value={scope.statements}
+            error={at('scope.statements')}
+            onChange={(names) => change({ statements: names })}
+          />
+          <TagsInput
+            label="From networks"
+            size="xs"
+            placeholder={scope.from.length === 0 ? 'everywhere; or 10.2.0.0/16' : undefined}
+            value={scope.from}
+            error={at('scope.from')}
+            onChange={(names) => change({ from: names })}
+          />
+        </>
+      )}
+    </Form>
   );
 }
 

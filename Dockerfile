@@ -16,15 +16,17 @@ COPY . .
 COPY --from=web /src/web/dist/ web/dist/
 ARG VERSION=unknown
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/sally ./cmd/sally
-# The data directory must belong to the user that the program runs as, and be closed to others.
-RUN install -d -m 0700 /out/data
+# The data directory must belong to the user that the program runs as, and be closed to others. So must that of the key
+# which opens what is sealed in it: a volume of its own, so that a copy of the data alone opens nothing.
+RUN install -d -m 0700 /out/data /out/keys
 
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=program /out/sally /usr/local/bin/sally
 COPY --from=program --chown=nonroot:nonroot /out/data /var/lib/sallyport
+COPY --from=program --chown=nonroot:nonroot /out/keys /var/lib/sallyport-keys
 USER nonroot
-ENV SALLY_DATA_DIR=/var/lib/sallyport
-VOLUME /var/lib/sallyport
+ENV SALLY_DATA_DIR=/var/lib/sallyport XDG_CONFIG_HOME=/var/lib/sallyport-keys
+VOLUME /var/lib/sallyport /var/lib/sallyport-keys
 # web, tunnel, PostgreSQL
 EXPOSE 7480 7443 7432
 ENTRYPOINT ["/usr/local/bin/sally"]

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,11 +46,12 @@ type service struct {
 		Retries     int      `yaml:"retries"`
 		StartPeriod string   `yaml:"start_period"`
 	} `yaml:"healthcheck"`
-	ReadOnly    bool     `yaml:"read_only"`
-	Tmpfs       []string `yaml:"tmpfs"`
-	CapAdd      []string `yaml:"cap_add"`
-	CapDrop     []string `yaml:"cap_drop"`
-	SecurityOpt []string `yaml:"security_opt"`
+	StopGracePeriod string   `yaml:"stop_grace_period"`
+	ReadOnly        bool     `yaml:"read_only"`
+	Tmpfs           []string `yaml:"tmpfs"`
+	CapAdd          []string `yaml:"cap_add"`
+	CapDrop         []string `yaml:"cap_drop"`
+	SecurityOpt     []string `yaml:"security_opt"`
 }
 
 func readCompose(t *testing.T) composeFile {
@@ -153,5 +155,23 @@ func TestDockerfileStagesExist(t *testing.T) {
 	}
 	if len(stages) < 2 || user != "nonroot" {
 		t.Errorf("stages %v, user %q", stages, user)
+	}
+}
+
+// TestTheKeyOfWhatIsSealedOutlivesTheContainer: the directory that the program keeps the key in is a volume of the image,
+// and one of the composition, whose file system is read-only elsewhere.
+func TestTheKeyOfWhatIsSealedOutlivesTheContainer(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := regexp.MustCompile(`(?m)^ENV .*XDG_CONFIG_HOME=(\S+)`).FindStringSubmatch(string(text))
+	volumes := regexp.MustCompile(`(?m)^VOLUME (.*)$`).FindStringSubmatch(string(text))
+	if kept == nil || volumes == nil || !slices.Contains(strings.Fields(volumes[1]), kept[1]) {
+		t.Fatalf("the image keeps the key in %v, its volumes are %v", kept, volumes)
+	}
+	sally := readCompose(t).Services["sally"]
+	if !sally.ReadOnly || !slices.ContainsFunc(sally.Volumes, func(v string) bool { return strings.HasSuffix(v, ":"+kept[1]) }) {
+		t.Errorf("the composition mounts %v, and nothing at %s", sally.Volumes, kept[1])
 	}
 }

@@ -12,7 +12,7 @@ import (
 func tryLock(file *os.File) error {
 	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
-		return errLocked
+		return ErrInUse
 	}
 	return err
 }

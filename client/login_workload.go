@@ -38,7 +38,7 @@ func (s SignIn) WithWorkload(ctx context.Context, token, user string) (*Profile,
 // (https://docs.github.com/actions/reference/openid-connect-reference).
 func GitHubToken(ctx context.Context, requestURL, requestToken, audience string) (string, error) {
 	u, err := url.Parse(requestURL)
-	if err != nil || u.Scheme != "https" && !isLoopback(u.Hostname()) {
+	if err != nil || u.Scheme != "https" && !IsLoopback(u.Hostname()) {
 		return "", errors.New("ACTIONS_ID_TOKEN_REQUEST_URL is no https address")
 	}
 	q := u.Query()

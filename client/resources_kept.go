@@ -20,7 +20,7 @@ func (s *Store) KeepResources(profile string, resources []Resource) error {
 	if err := privateDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("keep list of resources: %w", err)
 	}
-	if err := replaceFile(path, content); err != nil {
+	if err := ReplaceFile(path, content); err != nil {
 		return fmt.Errorf("keep list of resources: %w", err)
 	}
 	return nil

@@ -129,7 +129,7 @@ func (s *Store) Save(p *Profile) error {
 	if err := s.put(p); err != nil {
 		return err
 	}
-	if err := replaceFile(filepath.Join(s.dir, "active"), []byte(p.Name+"\n")); err != nil {
+	if err := ReplaceFile(filepath.Join(s.dir, "active"), []byte(p.Name+"\n")); err != nil {
 		return fmt.Errorf("activate profile %s: %w", p.Name, err)
 	}
 	return nil
@@ -151,7 +151,7 @@ func (s *Store) put(p *Profile) error {
 	if err != nil {
 		return fmt.Errorf("save profile %s: %w", p.Name, err)
 	}
-	if err := replaceFile(path, append(content, '\n')); err != nil {
+	if err := ReplaceFile(path, append(content, '\n')); err != nil {
 		return fmt.Errorf("save profile %s: %w", p.Name, err)
 	}
 	return nil
@@ -215,8 +215,8 @@ func privateDir(dir string) error {
 	return os.Chmod(dir, 0o700)
 }
 
-// replaceFile puts content at path with mode 0600: readers see the old file or the new one, also after a power cut.
-func replaceFile(path string, content []byte) error {
+// ReplaceFile puts content at path with mode 0600: readers see the old file or the new one, also after a power cut.
+func ReplaceFile(path string, content []byte) error {
 	// CreateTemp makes files of mode 0600; the name begins with a dot so that it is never listed as a profile.
 	file, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {

@@ -32,7 +32,7 @@ func parseServer(server string) (*url.URL, error) {
 	if err != nil || u.Hostname() == "" {
 		return nil, fmt.Errorf("server %q is not a URL such as https://sally.acme.com", server)
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !IsLoopback(u.Hostname())) {
 		return nil, fmt.Errorf("server %s://%s: only https is safe; plain http is for 127.0.0.1, ::1 and localhost",
 			u.Scheme, u.Host)
 	}
@@ -43,7 +43,8 @@ func parseServer(server string) (*url.URL, error) {
 	return u, nil
 }
 
-func isLoopback(host string) bool {
+// IsLoopback says whether a host, as it stands in a URL, is this machine itself.
+func IsLoopback(host string) bool {
 	if host == "localhost" {
 		return true
 	}

@@ -81,13 +81,13 @@ func (p Place) socket() (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make directory for the agent's socket: %w", err)
 	}
-	// It may have been made by somebody else, who would then own what is in it.
+	// It may have been made by somebody else, who would then own what is in it, or be a link to elsewhere.
+	info, err := os.Lstat(dir)
+	if err != nil || !info.IsDir() || !ownedByUs(info) {
+		return "", fmt.Errorf("use %s for the agent's socket: it is no directory of yours", dir)
+	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make the directory of the agent's socket private: %w", err)
-	}
-	info, err := os.Lstat(dir)
-	if err != nil || !info.IsDir() {
-		return "", fmt.Errorf("use %s for the agent's socket: it is no directory", dir)
 	}
 	return filepath.Join(dir, "agent.sock"), nil
 }

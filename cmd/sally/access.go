@@ -45,10 +45,7 @@ What you may open already, sally ls shows.`,
 	}
 	cmd.PersistentFlags().StringVarP(&f.output, "output", "o", "table", "table or json")
 	cmd.PersistentPreRunE = func(*cobra.Command, []string) error {
-		if f.output != "table" && f.output != "json" {
-			return fmt.Errorf("--output is table or json, not %q", f.output)
-		}
-		return nil
+		return checkOutput(f.output)
 	}
 	cmd.AddCommand(newAccessRequest(&f), newAccessList(&f), newAccessShow(&f),
 		newAccessDecision(&f, "approve", "Approve somebody's request", "approved"), newAccessDecision(&f, "deny", "Deny somebody's request", "denied"),
@@ -56,16 +53,11 @@ What you may open already, sally ls shows.`,
 	return cmd
 }
 
-// asPerson gives the API as the person who is signed in on this machine, with a proof that is good for a while.
-func asPerson(ctx context.Context) (*client.API, error) {
+// asPerson gives the API as the person who is signed in on this machine. It renews their sign-in when that is due.
+func asPerson() (*client.API, error) {
 	p, err := client.LoadProfile()
 	if err != nil {
 		return nil, err
-	}
-	if p.RenewalDue(time.Now()) {
-		if p, err = p.Renew(ctx); err != nil {
-			return nil, err
-		}
 	}
 	return p.API()
 }
@@ -112,7 +104,7 @@ when it lapsed or was withdrawn.`,
 				return errors.New("say why you need it, with --reason; who approves reads it")
 			}
 			in.Duration = access.Duration(period)
-			api, err := asPerson(cmd.Context())
+			api, err := asPerson()
 			if err != nil {
 				return err
 			}
@@ -209,7 +201,7 @@ whose grant still runs; auditors and admins see everybody's.`,
 			if scope != "" {
 				query.Set("scope", scope)
 			}
-			api, err := asPerson(cmd.Context())
+			api, err := asPerson()
 			if err != nil {
 				return err
 			}
@@ -313,7 +305,7 @@ func newAccessWithdraw(f *accessFlags) *cobra.Command {
 
 // call makes one call about one request and prints what came of it.
 func (f *accessFlags) call(cmd *cobra.Command, method, path string, in any, print func(io.Writer, *accessRequest) error) error {
-	api, err := asPerson(cmd.Context())
+	api, err := asPerson()
 	if err != nil {
 		return err
 	}

@@ -34,10 +34,7 @@ no sign-in: the right to read the data directory is enough. Every change is in t
 	f.api.register(cmd.PersistentFlags())
 	cmd.PersistentFlags().StringVarP(&f.output, "output", "o", "table", "table or json")
 	cmd.PersistentPreRunE = func(*cobra.Command, []string) error {
-		if f.output != "table" && f.output != "json" {
-			return fmt.Errorf("--output is table or json, not %q", f.output)
-		}
-		return nil
+		return checkOutput(f.output)
 	}
 	cmd.AddCommand(newAdminUsers(&f), newAdminResources(&f), newAdminRoles(&f), newAdminCredentials(&f), newAdminTokens(&f),
 		newAdminGroups(&f), newAdminPolicies(&f), newAdminGrants(&f), newAdminRequests(&f), newAdminAccess(&f),

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"github.com/sallyport/sallyport/access"
 )
@@ -123,13 +122,7 @@ func (s *secretFlags) password(cmd *cobra.Command) (string, error) {
 		}
 		return password, nil
 	case s.prompt:
-		fmt.Fprint(cmd.ErrOrStderr(), "Password: ")
-		b, err := term.ReadPassword(int(os.Stdin.Fd()))
-		fmt.Fprintln(cmd.ErrOrStderr())
-		if err != nil {
-			return "", fmt.Errorf("read password: %w", err)
-		}
-		return string(b), nil
+		return askSecret(cmd, os.Stdin, "Password: ")
 	}
 	return "", nil
 }

@@ -147,7 +147,7 @@ func newAgentStatusCommand() *cobra.Command {
 				return err
 			}
 			if output == "json" {
-				return printIndented(cmd.OutOrStdout(), status)
+				return printJSON(cmd.OutOrStdout(), status)
 			}
 			return printAgent(cmd.OutOrStdout(), status)
 		},

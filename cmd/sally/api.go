@@ -37,7 +37,7 @@ type apiFlags struct {
 func (a *apiFlags) register(fs *pflag.FlagSet) {
 	a.given = fs.Changed
 	fs.StringVar(&a.server, "server", os.Getenv("SALLY_SERVER"),
-		"address of the server's API, such as https://sally.acme.com:8443 (env SALLY_SERVER; the token is in SALLY_TOKEN)")
+		"address of the server's API, such as https://sally.acme.com:7480 (env SALLY_SERVER; the token is in SALLY_TOKEN)")
 	fs.StringVar(&a.dataDir, "data-dir", os.Getenv("SALLY_DATA_DIR"),
 		"data directory of a server on this machine, reached by its local socket (env SALLY_DATA_DIR)")
 }
@@ -72,69 +72,43 @@ func (a *apiFlags) client() (*apiClient, error) {
 	if _, err := os.Stat(path); err == nil {
 		return socketClient(path), nil
 	}
-	p, err := a.loadProfile()
+	p, err := client.LoadProfile()
+	if errors.Is(err, client.ErrSignedOut) {
+		return nil, errors.New("no server to talk to; log in with: sally login https://SERVER, or name one with --server or --data-dir")
+	}
+	if err == nil {
+		p, err = renewed(context.Background(), p)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if p == nil {
-		return nil, errors.New("no server to talk to; log in with: sally login https://SERVER, or name one with --server or --data-dir")
-	}
-	return newRemoteClient(p.Server, bearerOf(p), p.ServerCA)
+	return newRemoteClient(p.Server, p.Bearer(), p.ServerCA)
 }
 
 // remoteClient talks to --server. The saved profile lends its proof and CA only when it is for that same server.
 func (a *apiFlags) remoteClient() (*apiClient, error) {
-	who := bearer{token: os.Getenv("SALLY_TOKEN")}
-	ca := ""
-	p, err := a.loadProfile()
-	if err != nil && who.token == "" {
+	token, ca := os.Getenv("SALLY_TOKEN"), ""
+	p, err := client.LoadProfile()
+	switch {
+	case err == nil && strings.TrimSuffix(p.Server, "/") == strings.TrimSuffix(a.server, "/"):
+		ca = p.ServerCA
+		if token == "" {
+			if p, err = renewed(context.Background(), p); err != nil {
+				return nil, err
+			}
+			token = p.Bearer()
+		}
+	case err != nil && token == "" && !errors.Is(err, client.ErrSignedOut):
 		return nil, err
 	}
-	if p != nil && strings.TrimSuffix(p.Server, "/") == strings.TrimSuffix(a.server, "/") {
-		ca = p.ServerCA
-		if who.token == "" {
-			who = bearerOf(p)
-		}
-	}
-	return newRemoteClient(a.server, who, ca)
-}
-
-// loadProfile gives what `sally login` saved; nil when there is nothing.
-func (a *apiFlags) loadProfile() (*client.Profile, error) {
-	p, err := client.LoadProfile()
-	if errors.Is(err, client.ErrSignedOut) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("load login profile: %w", err)
-	}
-	if p.Refresh == "" || !p.RenewalDue(time.Now()) {
-		return p, nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
-	defer cancel()
-	renewed, err := p.Renew(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("renew your sign-in: %w", err)
-	}
-	return renewed, nil
-}
-
-// bearer is what a request carries to say who makes it: at most one of the two.
-type bearer struct {
-	token  string // access token
-	cookie string // session cookie, "name=value"
-}
-
-func bearerOf(p *client.Profile) bearer {
-	return bearer{token: p.Bearer()}
+	return newRemoteClient(a.server, token, ca)
 }
 
 // apiClient speaks to /api/v1 of one server.
 type apiClient struct {
-	base string // without a slash at its end
-	who  bearer
-	http *http.Client
+	base  string // without a slash at its end
+	token string // says who makes the request; empty: the connection does
+	http  *http.Client
 }
 
 // localBase stands in URLs for the server behind a local socket.
@@ -149,12 +123,12 @@ func socketClient(path string) *apiClient {
 }
 
 // newRemoteClient refuses to send a proof in the clear to anywhere but this machine.
-func newRemoteClient(server string, who bearer, ca string) (*apiClient, error) {
+func newRemoteClient(server, token, ca string) (*apiClient, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, fmt.Errorf("server %q is no address; it looks like https://sally.acme.com:8443", server)
+		return nil, fmt.Errorf("server %q is no address; it looks like https://sally.acme.com:7480", server)
 	}
-	if u.Scheme == "http" && who != (bearer{}) && !isLoopback(u.Hostname()) {
+	if u.Scheme == "http" && token != "" && !client.IsLoopback(u.Hostname()) {
 		return nil, fmt.Errorf("refusing to send a proof of who you are to %s in the clear; use https", server)
 	}
 	tr := &http.Transport{
@@ -168,15 +142,7 @@ func newRemoteClient(server string, who bearer, ca string) (*apiClient, error) {
 			return nil, fmt.Errorf("the saved CA of %s holds no certificate; log in again with: sally login %s", server, server)
 		}
 	}
-	return &apiClient{base: strings.TrimSuffix(server, "/"), who: who, http: &http.Client{Transport: tr}}, nil
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	return &apiClient{base: strings.TrimSuffix(server, "/"), token: token, http: &http.Client{Transport: tr}}, nil
 }
 
 // do calls method on path, which is below /api/v1 and begins with a slash ("/users?limit=5"). in, unless nil, is
@@ -245,11 +211,8 @@ func (c *apiClient) send(ctx context.Context, method, path string, body io.Reade
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	switch {
-	case c.who.token != "":
-		req.Header.Set("Authorization", "Bearer "+c.who.token)
-	case c.who.cookie != "":
-		req.Header.Set("Cookie", c.who.cookie)
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
@@ -286,13 +249,14 @@ func readAPIError(res *http.Response) error {
 	return e
 }
 
+// Error is the server's own words, without what could steer a terminal.
 func (e *apiError) Error() string {
 	var b strings.Builder
 	switch {
 	case e.Detail != "":
-		b.WriteString(e.Detail)
+		b.WriteString(plainCell(e.Detail))
 	case e.Title != "":
-		b.WriteString(e.Title)
+		b.WriteString(plainCell(e.Title))
 	default:
 		fmt.Fprintf(&b, "the server answered %d", e.Status)
 	}
@@ -300,7 +264,7 @@ func (e *apiError) Error() string {
 		if d.Message == e.Detail {
 			continue
 		}
-		fmt.Fprintf(&b, "\n  %s: %s", strings.TrimPrefix(d.Location, "body."), d.Message)
+		fmt.Fprintf(&b, "\n  %s: %s", plainCell(strings.TrimPrefix(d.Location, "body.")), plainCell(d.Message))
 	}
 	return b.String()
 }

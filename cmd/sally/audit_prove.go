@@ -115,8 +115,8 @@ log's public key, which should have come to you another way than the proof.`,
 }
 
 func checkProof(name, key, output string, out io.Writer) error {
-	if output != "table" && output != "json" {
-		return fmt.Errorf("-o %s is not known here; write table or json", output)
+	if err := checkOutput(output); err != nil {
+		return err
 	}
 	trusted, err := verifierKey(key)
 	if err != nil {

@@ -150,8 +150,8 @@ func newAuditShowCommand() *cobra.Command {
 }
 
 func (f *auditFlags) show(ctx context.Context, id string, out io.Writer) error {
-	if f.output != "table" && f.output != "json" {
-		return fmt.Errorf("-o %s is not known here; write table or json", f.output)
+	if err := checkOutput(f.output); err != nil {
+		return err
 	}
 	record, err := f.searcher()
 	if err != nil {

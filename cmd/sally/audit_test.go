@@ -147,7 +147,7 @@ func TestAuditRefusals(t *testing.T) {
 		{[]string{"search", "--journal", j.Dir(), "-o", "xml"}, "write table, wide or json"},
 		{[]string{"search", "--journal", j.Dir(), "--limit", "0"}, "at least 1"},
 		{[]string{"search", "--journal", j.Dir(), "--from", "noon"}, "--since: \"noon\" is no time"},
-		{[]string{"show", "x", "--journal", j.Dir(), "-o", "wide"}, "write table or json"},
+		{[]string{"show", "x", "--journal", j.Dir(), "-o", "wide"}, "--output is table or json"},
 	} {
 		if _, _, err := runAudit(t, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: got %v, want %q", c.args, err, c.want)

@@ -50,8 +50,8 @@ the record could also change the key that lies beside it.`,
 }
 
 func (v *auditVerify) run(ctx context.Context, args []string, out io.Writer) error {
-	if v.output != "table" && v.output != "json" {
-		return fmt.Errorf("-o %s is not known here; write table or json", v.output)
+	if err := checkOutput(v.output); err != nil {
+		return err
 	}
 	o := auditproof.VerifyOptions{}
 	var err error

@@ -155,7 +155,7 @@ func (c *config) validate() error {
 		return err
 	}
 	if err := c.Audit.validate(); err != nil {
-		return err
+		return fmt.Errorf("audit.%w", err)
 	}
 	if _, err := redact.New(c.Redact); err != nil {
 		return fmt.Errorf("redact: %w", err)

@@ -52,20 +52,20 @@ const minSegmentBytes = 64 << 10
 
 func (c auditConfig) validate() error {
 	if c.SegmentBytes != 0 && c.SegmentBytes < minSegmentBytes {
-		return fmt.Errorf("audit.segment_bytes: must be at least %d", minSegmentBytes)
+		return fmt.Errorf("segment_bytes: must be at least %d", minSegmentBytes)
 	}
 	if err := c.Index.validate(); err != nil {
-		return fmt.Errorf("audit.index.%w", err)
+		return fmt.Errorf("index.%w", err)
 	}
 	if err := c.Retention.Validate(); err != nil {
-		return fmt.Errorf("audit.retention.%w", err)
+		return fmt.Errorf("retention.%w", err)
 	}
 	for i, w := range c.Witnesses {
 		switch {
 		case (w.File == "") == (w.Webhook == ""):
-			return fmt.Errorf("audit.witnesses[%d]: give either file or webhook", i)
+			return fmt.Errorf("witnesses[%d]: give either file or webhook", i)
 		case w.Append && w.File == "":
-			return fmt.Errorf("audit.witnesses[%d].append: is for a file", i)
+			return fmt.Errorf("witnesses[%d].append: is for a file", i)
 		}
 	}
 	return nil

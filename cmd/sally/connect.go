@@ -90,7 +90,7 @@ func (f connectFlags) connect(cmd *cobra.Command, names []string) error {
 		return err
 	}
 	if f.output == "json" {
-		err = printIndented(cmd.OutOrStdout(), lines)
+		err = printJSON(cmd.OutOrStdout(), lines)
 	} else {
 		printAddresses(cmd.OutOrStdout(), cmd.ErrOrStderr(), lines)
 	}

@@ -42,22 +42,30 @@ func newConnecting(cmd *cobra.Command) (*connecting, error) {
 	}, nil
 }
 
-// presentProfile gives the profile with a certificate that lasts a while, if one can be had.
+// presentProfile gives the profile with a proof that lasts a while, if one can be had.
 func presentProfile(ctx context.Context) (*client.Profile, error) {
 	p, err := client.LoadProfile()
-	if err != nil || !p.RenewalDue(time.Now()) {
-		return p, err
+	if err != nil {
+		return nil, err
+	}
+	return renewed(ctx, p)
+}
+
+// renewed renews the profile if that is due. What is left of the present proof will do where it cannot be renewed.
+func renewed(ctx context.Context, p *client.Profile) (*client.Profile, error) {
+	if !p.RenewalDue(time.Now()) {
+		return p, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	renewed, err := p.Renew(ctx)
+	next, err := p.Renew(ctx)
 	switch {
 	case err == nil:
-		return renewed, nil
-	case time.Now().Before(p.Expires): // what is left of it will do
+		return next, nil
+	case time.Now().Before(p.Expires):
 		return p, nil
 	}
-	return nil, fmt.Errorf("your certificate has ended and could not be renewed: %w", err)
+	return nil, fmt.Errorf("your sign-in has ended and could not be renewed: %w", err)
 }
 
 // resources gives those that were named, or all. Gateways work for a while without the server, so a named resource is

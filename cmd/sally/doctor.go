@@ -36,7 +36,7 @@ The exit status is 1 when something is wrong; a note is nothing that keeps you f
 			patient := doctor.Patient{Store: store, Keyring: client.SystemKeyring(), Version: version, Now: time.Now}
 			findings := patient.Examine(cmd.Context())
 			if output == "json" {
-				err = printIndented(cmd.OutOrStdout(), findings)
+				err = printJSON(cmd.OutOrStdout(), findings)
 			} else {
 				err = printFindings(cmd, findings)
 			}

@@ -112,6 +112,9 @@ func (c *gatewayConfig) validate() error {
 	if err != nil {
 		return err
 	}
+	if err := own.Audit.validate(); err != nil {
+		return fmt.Errorf("journal.%w", err)
+	}
 	return own.validate()
 }
 

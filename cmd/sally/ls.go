@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -47,7 +45,7 @@ label as key=value.`,
 			}
 			listed := listResources(resources, filters, agentLines(cmd.Context(), p.Name))
 			if output == "json" {
-				return printIndented(cmd.OutOrStdout(), listed)
+				return printJSON(cmd.OutOrStdout(), listed)
 			}
 			return printResources(cmd.OutOrStdout(), listed)
 		},
@@ -95,11 +93,7 @@ func printResources(out io.Writer, resources []listedResource) error {
 		if r.Connected {
 			port += " connected"
 		}
-		var labels []string
-		for _, key := range slices.Sorted(maps.Keys(r.Labels)) {
-			labels = append(labels, key+"="+r.Labels[key])
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Protocol, r.Database, strings.Join(r.Accounts, ", "), port, strings.Join(labels, ","))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Protocol, r.Database, joinList(r.Accounts), port, joinMap(r.Labels))
 	}
 	return w.Flush()
 }

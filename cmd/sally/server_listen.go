@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/sallyport/sallyport/admin"
 )
@@ -117,10 +118,18 @@ func (l listeners) keep() (kept, error) {
 	return k, nil
 }
 
+// webURL is where people find the web: at the configured address, else where it listens, as it is reached.
 func (s *server) webURL(l listeners) string {
+	if s.config.URL != "" {
+		return strings.TrimSuffix(s.config.URL, "/")
+	}
 	scheme := "http"
 	if s.webTLS != nil {
 		scheme = "https"
 	}
-	return scheme + "://" + l.web.Addr().String()
+	address := s.reachable(l.web.Addr())
+	if strings.HasPrefix(address, ":") {
+		address = "localhost" + address
+	}
+	return scheme + "://" + address
 }

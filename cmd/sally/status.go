@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -138,7 +137,7 @@ func askAgent(ctx context.Context, place agent.Place, profile string) *agent.Pro
 
 func (s clientStatus) print(out io.Writer, output string) error {
 	if output == "json" {
-		return printIndented(out, s)
+		return printJSON(out, s)
 	}
 	reachable := func(trouble string) string {
 		if trouble == "" {
@@ -180,13 +179,7 @@ func (s clientStatus) verdict() error {
 
 func checkOutput(output string) error {
 	if output != "table" && output != "json" {
-		return fmt.Errorf("--output %s: it is table or json", output)
+		return fmt.Errorf("--output is table or json, not %q", output)
 	}
 	return nil
-}
-
-func printIndented(out io.Writer, v any) error {
-	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
 }

@@ -37,7 +37,7 @@ test: ## every test, from nothing
 	@scripts/test.sh
 
 .PHONY: test-suites
-test-suites: setup-test build ## PostgreSQL's and drivers' own suites, direct and by each entrance; SUITES=regress,pgx,... chooses
+test-suites: setup-suites build ## PostgreSQL's and drivers' own suites, direct and by each entrance; SUITES=regress,pgx,... chooses
 	@scripts/suites.sh && go run ./test/suites $(if $(SUITES),-suites '$(SUITES)')
 
 .PHONY: bench
@@ -73,8 +73,8 @@ web/node_modules/.package-lock.json: web/package-lock.json
 generate: web/node_modules/.package-lock.json ## what is generated: the API's description, and the web's types from it
 	@scripts/generate.sh
 
-.PHONY: setup-run setup-test setup-bench
-setup-run setup-test setup-bench:
+.PHONY: setup-run setup-test setup-bench setup-suites
+setup-run setup-test setup-bench setup-suites:
 	@scripts/setup.sh $(@:setup-%=%)
 
 .PHONY: servers
@@ -83,6 +83,8 @@ servers: setup-test ## all servers that the tests and benchmarks use
 	@scripts/opensearch.sh opensearch
 	@scripts/opensearch.sh elasticsearch
 	@for version in 16 17 18; do scripts/postgres.sh $$version; done
+	@scripts/build-dex.sh
+	@scripts/oidc-provider.sh
 
 .PHONY: clean
 clean: ## remove what was built, and the demo's data

@@ -18,6 +18,10 @@ go vet ./...
 echo "check: golangci-lint"
 go run "$golangci" run ./...
 echo "check: govulncheck"
+if ! command -v curl >/dev/null; then
+    echo "check: curl is missing, by which it is found out whether the vulnerability database can be reached" >&2
+    exit 1
+fi
 if curl --silent --fail --max-time 5 --output /dev/null https://vuln.go.dev/index/modules.json; then
     go run "$govulncheck" ./...
 else

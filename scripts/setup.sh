@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian machine that has Go and Node. Quick when nothing is missing; never starts a
-# service. usage: setup.sh run|bench|test
+# service. usage: setup.sh run|bench|test|suites
 #   run    what `make run` needs: PostgreSQL and its client, the web's packages
 #   bench  what `make bench` needs: that, pgbouncer and haproxy
 #   test   what `make test` needs: that, a C compiler for the race detector, a browser, MariaDB, pgaudit, Java and Maven
 #          for OpenSearch, strace, iproute2 for tests with several hosts
+#   suites what `make test-suites` needs: what tests need, Python that can make environments, bzip2
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -72,9 +73,9 @@ for tool in go node npm; do
 done
 
 case $group in
-run | test | bench) ;;
+run | test | bench | suites) ;;
 *)
-    echo "usage: setup.sh run|bench|test" >&2
+    echo "usage: setup.sh run|bench|test|suites" >&2
     exit 2
     ;;
 esac
@@ -86,7 +87,11 @@ if [ "$group" != run ]; then
     want pgbouncer /usr/sbin/pgbouncer pgbouncer
     want haproxy /usr/sbin/haproxy haproxy
 fi
-if [ "$group" = test ]; then
+if [ "$group" = suites ]; then
+    want python3-venv '/usr/lib/python3*/ensurepip' '/usr/lib/python3.*/ensurepip/__init__.py'
+    want bzip2 bzip2
+fi
+if [ "$group" = test ] || [ "$group" = suites ]; then
     want gcc gcc cc
     want libc6-dev /usr/include/stdlib.h
     want chromium chromium

@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 import react from '@vitejs/plugin-react';
 
 // SALLY_API is where `npm run dev` finds a running `sally server`.
-const api = process.env.SALLY_API ?? 'http://127.0.0.1:8443';
+const api = process.env.SALLY_API ?? 'http://127.0.0.1:7480';
 
 export default defineConfig({
   plugins: [react()],

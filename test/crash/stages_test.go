@@ -31,12 +31,12 @@ audit:
 `
 
 // stages are the places where the gateway is killed: when a thread enters a system call for the n-th time, if the call
-// is about the path in the data directory, or about any when that is empty.
+// is about a file in the data directory that paths matches, or about any when that is empty.
 var stages = []struct {
-	name string
-	call string
-	path string
-	file *regexp.Regexp // of the call that ended it
+	name  string
+	call  string
+	paths string
+	file  *regexp.Regexp // of the call that ended it
 }{
 	{"append", "pwrite64", "", regexp.MustCompile(`/journal/\d+\.journal`)},
 	{"sync", "fdatasync", "", regexp.MustCompile(`/journal/\d+\.journal`)},
@@ -44,7 +44,7 @@ var stages = []struct {
 	{"checkpoint", "renameat", "journal/proof/checkpoint", regexp.MustCompile(`/proof/checkpoint`)},
 	{"index cut", "renameat", "index/manifest", regexp.MustCompile(`/index/manifest`)},
 	{"index sync", "fsync", "index", regexp.MustCompile(`/index>`)},
-	{"retention", "unlinkat", "", regexp.MustCompile(`/journal/`)},
+	{"retention", "unlinkat", "journal/*.journal", regexp.MustCompile(`/journal/`)},
 	{"compaction", "unlinkat", "", regexp.MustCompile(`/index/`)},
 }
 
@@ -76,8 +76,10 @@ func TestKilledInEveryStage(t *testing.T) {
 			trace := filepath.Join(t.TempDir(), "trace")
 			wrapper := []string{strace, "-f", "-qq", "-y", "-o", trace, "-e", "trace=" + stage.call}
 			when := 10 + 7*attempt
-			if stage.path != "" {
-				wrapper = append(wrapper, "-P", filepath.Join(dir, stage.path))
+			if stage.paths != "" {
+				for _, path := range matching(t, dir, stage.paths) {
+					wrapper = append(wrapper, "-P", path)
+				}
 				when = 1 + attempt
 			}
 			wrapper = append(wrapper, "-e", fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", stage.call, when))
@@ -98,6 +100,16 @@ func TestKilledInEveryStage(t *testing.T) {
 		}
 		t.Logf("%s: killed at %s", stage.name, hit)
 	}
+}
+
+// matching are the files in the directory that the pattern of filepath.Match fits; there must be one.
+func matching(t *testing.T, dir, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no file is %s: %v", pattern, err)
+	}
+	return files
 }
 
 func startUnder(ctx context.Context, t *testing.T, wrapper []string, bin, dir, config string) *servers.Sally {

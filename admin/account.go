@@ -140,10 +140,7 @@ func (s *Service) endMySignIn(ctx context.Context, in *byID) (*struct{}, error) 
 	}
 	for _, ws := range all {
 		if shown := describeSignIn(ws); shown.ID == in.ID {
-			if err := s.record(ctx, act{action: "sign_out", target: c.name, before: shown}); err != nil {
-				return nil, err
-			}
-			return nil, s.endWebSession(context.WithoutCancel(ctx), ws.Hash)
+			return nil, s.signOutOf(ctx, act{action: "sign_out", target: c.name, before: shown}, ws.Hash)
 		}
 	}
 	return nil, notFound("sign-in", in.ID)

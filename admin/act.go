@@ -91,6 +91,11 @@ func (s *Service) scopeOf(c *caller) audit.Scope {
 // changeLimit bounds a change: waiting for another control plane's, recording, applying, reloading.
 const changeLimit = 20 * time.Second
 
+// carriedThrough is for what is done even if the caller goes away, but not for ever: s.mu is held over most of it.
+func carriedThrough(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), changeLimit)
+}
+
 // change records the act, applies it and reloads, which cuts the sessions that it returns. Its callers hold s.mu and have
 // decided by what snapshotLocked gave them. If the state is no longer that one, nothing is recorded and nothing is done,
 // and the error is store.ErrConflict: decide anew, as again does. All that apply writes to the store with its context is
@@ -101,7 +106,7 @@ func (s *Service) change(ctx context.Context, a act, apply func(context.Context)
 	if snap == nil {
 		return nil, errStateUnavailable
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeLimit)
+	ctx, cancel := carriedThrough(ctx)
 	defer cancel()
 	recorded := false
 	err := s.store.Change(ctx, snap.Generation, func(ctx context.Context) error {
@@ -142,7 +147,8 @@ func (s *Service) carryOut(ctx context.Context, a act, apply func(context.Contex
 	if err := s.record(ctx, a); err != nil {
 		return err
 	}
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := carriedThrough(ctx)
+	defer cancel()
 	if err := apply(ctx); err != nil {
 		return s.recordFailure(ctx, a, err)
 	}

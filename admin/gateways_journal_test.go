@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/audit/copies"
 	"github.com/sallyport/sallyport/audit/journal"
+	"github.com/sallyport/sallyport/audit/proof"
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/link"
 )
@@ -149,11 +150,22 @@ func TestStolenGatewayWritesItsOwnRecordAlone(t *testing.T) {
 	}
 }
 
+// unsealed seals nothing: the keys of these tests protect nothing.
+type unsealed struct{}
+
+func (unsealed) Seal(b []byte) ([]byte, error) { return b, nil }
+func (unsealed) Open(b []byte) ([]byte, error) { return b, nil }
+
 // TestRecordIsShipped: a gateway's link ships what its journal has, and tells how far it is.
 func TestRecordIsShipped(t *testing.T) {
 	l, store := newRecordingPlane(t)
 	id := l.join("gw-1")
 	j, _ := journalOf(t, "gw-1", 50)
+	signed, err := proof.Open(proof.Options{Journal: j, Gateway: "gw-1", KeyFile: filepath.Join(t.TempDir(), "key"), Sealer: unsealed{}, Every: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = signed.Close(context.Background()) })
 	directory := gateway.NewDirectory(gateway.Options{Gateway: "gw-1"})
 	g := gateway.OpenLink(gateway.LinkOptions{Identity: id, Dir: t.TempDir(), Servers: []string{l.url}, Directory: directory, Version: "v1",
 		Record: j, Log: slog.New(slog.DiscardHandler)})

@@ -16,7 +16,7 @@ type noun[T any] struct {
 	// prepare checks the new object and completes it; old is nil when there is none yet.
 	prepare func(snap *snapshot, object, old *T) error
 	put     func(context.Context, T) error
-	remove  func(context.Context, string) error
+	remove  func(context.Context, string) error // nil where dismiss is not
 	// dismiss takes the place of drop; nil: there is nothing to do beside it.
 	dismiss func(ctx context.Context, name string) error
 	// inUse refuses a removal that would leave others pointing nowhere; nil: nothing points here.

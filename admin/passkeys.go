@@ -154,10 +154,10 @@ func (s *Service) addPasskey(ctx context.Context, in *newPasskeyInput) (*answer[
 	if err != nil {
 		return nil, err
 	}
-	if err := s.record(ctx, act{action: "passkeys.create", target: k.User, after: shown}); err != nil {
-		return nil, err
-	}
-	return &answer[passkey]{Body: shown}, s.store.AddPasskey(context.WithoutCancel(ctx), k)
+	err = s.carryOut(ctx, act{action: "passkeys.create", target: k.User, after: shown}, func(ctx context.Context) error {
+		return s.store.AddPasskey(ctx, k)
+	})
+	return &answer[passkey]{Body: shown}, err
 }
 
 // newCredential verifies what an authenticator made.
@@ -204,10 +204,10 @@ func (s *Service) renamePasskey(ctx context.Context, in *passkeyRenaming) (*answ
 	if after == before {
 		return &answer[passkey]{Body: after}, nil
 	}
-	if err := s.record(ctx, act{action: "passkeys.update", target: user, before: before, after: after}); err != nil {
-		return nil, err
-	}
-	return &answer[passkey]{Body: after}, s.store.RenamePasskey(context.WithoutCancel(ctx), user, in.ID, after.Label)
+	err = s.carryOut(ctx, act{action: "passkeys.update", target: user, before: before, after: after}, func(ctx context.Context) error {
+		return s.store.RenamePasskey(ctx, user, in.ID, after.Label)
+	})
+	return &answer[passkey]{Body: after}, err
 }
 
 // removePasskey reloads as well, so that the open streams of sessions that were stepped up look again whether they may

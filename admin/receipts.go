@@ -122,7 +122,8 @@ func (s *Service) evict(ctx context.Context, a act, e *eviction, apply func(cont
 // issueReceipt waits for the gateways, and then signs, keeps and records what was cut. The act is done by now: whoever
 // asked for it may leave, and an error here undoes nothing.
 func (s *Service) issueReceipt(ctx context.Context, e eviction) (receipt, error) {
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := carriedThrough(ctx)
+	defer cancel()
 	gateways, err := s.awaitGateways(ctx, e)
 	if err != nil {
 		return receipt{}, fmt.Errorf("await gateways: %w", err)
@@ -154,12 +155,11 @@ func (s *Service) keepReceipt(ctx context.Context, r receipt) error {
 		return fmt.Errorf("encode receipt: %w", err)
 	}
 	sum := sha256.Sum256(signed.Payload)
-	err = s.record(ctx, act{action: "receipts.create", target: r.ID,
-		after: map[string]any{"user": r.User, "recorded": r.Recorded, "complete": r.Complete, "payload_sha256": hex.EncodeToString(sum[:])}})
-	if err != nil {
-		return err
-	}
-	return s.store.PutReceipt(ctx, store.Receipt{ID: r.ID, User: r.User, Created: r.Issued, Document: string(document)})
+	a := act{action: "receipts.create", target: r.ID,
+		after: map[string]any{"user": r.User, "recorded": r.Recorded, "complete": r.Complete, "payload_sha256": hex.EncodeToString(sum[:])}}
+	return s.carryOut(ctx, a, func(ctx context.Context) error {
+		return s.store.PutReceipt(ctx, store.Receipt{ID: r.ID, User: r.User, Created: r.Issued, Document: string(document)})
+	})
 }
 
 // awaitGateways waits until every gateway that is connected decides by the eviction's generation, or patience ends.

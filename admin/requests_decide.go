@@ -74,10 +74,7 @@ func (s *Service) ask(ctx context.Context, in requestInput) (access.Request, err
 // grantBy carries out the act by which a request leads to its grant. Both are recorded before either is kept.
 func (s *Service) grantBy(ctx context.Context, a act, r *access.Request, g access.Grant, keep func(context.Context) error) error {
 	_, err := s.change(ctx, a, func(ctx context.Context) error {
-		if err := s.record(ctx, act{action: "grants.create", target: g.ID, after: g}); err != nil {
-			return err
-		}
-		return keep(ctx)
+		return s.carryOut(ctx, act{action: "grants.create", target: g.ID, after: g}, keep)
 	})
 	if err == nil {
 		s.announceRequest(ctx, r)

@@ -19,7 +19,9 @@ func (s *Service) announceRequest(ctx context.Context, r *access.Request) {
 	link := ""
 	if r.Status == access.Pending && s.notices.url != "" {
 		token := newSecret(32)
-		err := s.store.PutOneTime(context.WithoutCancel(ctx), store.OneTime{Hash: access.HashSecret(token), Purpose: store.ApprovalLink,
+		kept, cancel := carriedThrough(ctx)
+		defer cancel()
+		err := s.store.PutOneTime(kept, store.OneTime{Hash: access.HashSecret(token), Purpose: store.ApprovalLink,
 			Data: r.ID, Expires: r.Expires}, s.now())
 		if err != nil {
 			s.log.Error("no link for the notice of an access request", "request", r.ID, "error", err)

@@ -47,20 +47,19 @@ func (s *Service) killSession(ctx context.Context, id, reason string) error {
 	if reason == "" {
 		reason = "an admin ended this session"
 	}
-	err = s.record(ctx, act{action: "sessions.kill", target: id, before: open[i], after: map[string]string{"reason": reason}})
-	if err != nil {
-		return err
-	}
-	if _, here := s.sessions.Kill(id, reason); here {
-		return nil
-	}
-	// A gateway that was stolen may claim another's session, so that the order goes astray: so all that claim it get one.
-	for _, l := range open[i:] {
-		if l.ID == id {
-			if err := s.orderKill(ctx, l, reason); err != nil {
-				return err
+	a := act{action: "sessions.kill", target: id, before: open[i], after: map[string]string{"reason": reason}}
+	return s.carryOut(ctx, a, func(ctx context.Context) error {
+		if _, here := s.sessions.Kill(id, reason); here {
+			return nil
+		}
+		// A gateway that was stolen may claim another's session, so that the order goes astray: so all that claim it get one.
+		for _, l := range open[i:] {
+			if l.ID == id {
+				if err := s.orderKill(ctx, l, reason); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }

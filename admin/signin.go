@@ -78,11 +78,11 @@ func (s *Service) SignInLink(ctx context.Context, user string) (path string, exp
 	token := newSecret(32)
 	now := s.now()
 	expires = now.Add(linkLifetime).UTC()
-	if err := s.record(ctx, act{action: "sign_in_links.create", target: user, after: map[string]time.Time{"expires": expires}}); err != nil {
-		return "", time.Time{}, err
-	}
-	if err := s.store.PutOneTime(context.WithoutCancel(ctx),
-		store.OneTime{Hash: access.HashSecret(token), Purpose: store.SignInLink, User: user, Expires: expires}, now); err != nil {
+	a := act{action: "sign_in_links.create", target: user, after: map[string]time.Time{"expires": expires}}
+	err = s.carryOut(ctx, a, func(ctx context.Context) error {
+		return s.store.PutOneTime(ctx, store.OneTime{Hash: access.HashSecret(token), Purpose: store.SignInLink, User: user, Expires: expires}, now)
+	})
+	if err != nil {
 		return "", time.Time{}, err
 	}
 	return "/sign-in#" + token, expires, nil
@@ -229,23 +229,30 @@ type signOutAnswer struct {
 func (s *Service) signOut(ctx context.Context, in *signOutRequest) (*signOutAnswer, error) {
 	c := callerOf(ctx)
 	if c.cookie != "" {
-		if err := s.record(ctx, act{action: "sign_out", target: c.name}); err != nil {
-			return nil, err
-		}
-		if err := s.endWebSession(context.WithoutCancel(ctx), c.cookie); err != nil {
+		if err := s.signOutOf(ctx, act{action: "sign_out", target: c.name}, c.cookie); err != nil {
 			return nil, err
 		}
 	}
 	return &signOutAnswer{SetCookie: in.Terms.cookie("", time.Time{})}, nil
 }
 
-// endWebSession reloads as well, so that the session's open streams look again whether they may go on.
-func (s *Service) endWebSession(ctx context.Context, hash string) error {
+// signOutOf carries out the act by which the session ends.
+func (s *Service) signOutOf(ctx context.Context, a act, hash string) error {
+	return s.endWebSession(ctx, func(ctx context.Context) error {
+		return s.carryOut(ctx, a, func(ctx context.Context) error { return s.store.DeleteWebSession(ctx, hash) })
+	})
+}
+
+// endWebSession lets end drop a session, and reloads as well, so that the session's open streams look again whether they
+// may go on.
+func (s *Service) endWebSession(ctx context.Context, end func(context.Context) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.store.DeleteWebSession(ctx, hash); err != nil {
+	if err := end(ctx); err != nil {
 		return err
 	}
+	ctx, cancel := carriedThrough(ctx)
+	defer cancel()
 	_, err := s.reload(ctx)
 	return err
 }

@@ -138,13 +138,10 @@ func (s *Service) approveTerminal(ctx context.Context, in *answer[terminal]) (*a
 	if err != nil {
 		return nil, fmt.Errorf("encode terminal: %w", err)
 	}
-	err = s.record(ctx, act{action: "sign_in.approve_terminal", target: c.name, after: map[string]string{"terminal": in.Body.shownName()}})
-	if err != nil {
-		return nil, err
-	}
 	code := newSecret(32)
 	o := store.OneTime{Hash: access.HashSecret(code), Purpose: store.ClientCode, User: c.name, Data: string(data), Expires: now.Add(codeLifetime)}
-	if err := s.store.PutOneTime(context.WithoutCancel(ctx), o, now); err != nil {
+	a := act{action: "sign_in.approve_terminal", target: c.name, after: map[string]string{"terminal": in.Body.shownName()}}
+	if err := s.carryOut(ctx, a, func(ctx context.Context) error { return s.store.PutOneTime(ctx, o, now) }); err != nil {
 		return nil, err
 	}
 	to := url.URL{Scheme: "http", Host: fmt.Sprintf("127.0.0.1:%d", in.Body.Port), Path: "/callback",
@@ -232,21 +229,19 @@ func (s *Service) clientSession(ctx context.Context, in clientSignIn) (clientSes
 	if err != nil {
 		return clientSession{}, err
 	}
-	id, err := knownPerson(snap, in.user)
+	a := act{action: "sign_in", target: in.user, after: map[string]string{"by": in.how, "kind": "client"}}
+	id, err := s.admitProven(ctx, snap, a)
 	if err != nil {
 		return clientSession{}, err
 	}
 	now := s.now()
 	c := &caller{name: in.user, identity: id, addr: callerOf(ctx).addr}
-	if err := s.record(withCaller(ctx, c), act{action: "sign_in", target: in.user, after: map[string]string{"by": in.how, "kind": "client"}}); err != nil {
-		return clientSession{}, err
-	}
 	ws := store.WebSession{Hash: in.next, ID: in.next, Kind: store.ClientSession, User: in.user, Created: now,
 		Expires: now.Add(clientLifetime), LastUsed: now, MFA: in.mfa, Provider: in.provider}
 	if in.spend == nil {
 		in.spend = s.store.PutWebSession
 	}
-	if err := in.spend(context.WithoutCancel(ctx), ws); err != nil {
+	if err := s.carryOut(withCaller(ctx, c), a, func(ctx context.Context) error { return in.spend(ctx, ws) }); err != nil {
 		return clientSession{}, err
 	}
 	return s.certifySession(ctx, snap, ws, in.publicKey)
@@ -340,8 +335,5 @@ func (s *Service) endClientSession(ctx context.Context, in *answer[clientEnd]) (
 	if hash := access.HashSecret(sessionBearer(in.Body.Refresh)); !same(hash, ws.Hash) && !same(hash, ws.HashBefore) {
 		return nil, s.endStolen(withCaller(ctx, c), ws)
 	}
-	if err := s.record(withCaller(ctx, c), act{action: "sign_out", target: ws.User, before: map[string]string{"kind": "client"}}); err != nil {
-		return nil, err
-	}
-	return nil, s.endWebSession(context.WithoutCancel(ctx), ws.Hash)
+	return nil, s.signOutOf(withCaller(ctx, c), act{action: "sign_out", target: ws.User, before: map[string]string{"kind": "client"}}, ws.Hash)
 }

@@ -72,30 +72,27 @@ func (s *Service) browserSession(ctx context.Context, terms *cookieTerms, b brow
 	if err != nil {
 		return nil, http.Cookie{}, err
 	}
-	id, err := knownPerson(snap, b.user)
+	a := act{action: "sign_in", target: b.user, after: map[string]string{"by": b.how}}
+	if b.how == byPassword { // break-glass is searched for by a name of its own
+		a.action = passwordSignInAction
+	}
+	id, err := s.admitProven(ctx, snap, a)
 	if err != nil {
 		return nil, http.Cookie{}, err
 	}
 	secret, now := newSecret(32), s.now()
 	c := snap.caller(id, callerOf(ctx).addr, now)
-	action := "sign_in"
-	if b.how == byPassword { // break-glass is searched for by a name of its own
-		action = passwordSignInAction
-	}
-	if err := s.record(withCaller(ctx, c), act{action: action, target: b.user, after: map[string]string{"by": b.how}}); err != nil {
-		return nil, http.Cookie{}, err
-	}
 	hash := access.HashSecret(secret)
 	ws := store.WebSession{Hash: hash, ID: hash, Kind: store.BrowserSession, User: b.user, Created: now,
 		Expires: now.Add(browserLifetime), LastUsed: now, MFA: b.mfa, Provider: b.provider}
 	if b.spend == nil {
 		b.spend = s.store.PutWebSession
 	}
-	if err := b.spend(context.WithoutCancel(ctx), ws); err != nil {
+	if err := s.carryOut(withCaller(ctx, c), a, func(ctx context.Context) error { return b.spend(ctx, ws) }); err != nil {
 		return nil, http.Cookie{}, err
 	}
 	if terms.former != "" {
-		if err := s.endFormer(context.WithoutCancel(ctx), terms.former); err != nil {
+		if err := s.endFormer(ctx, terms.former); err != nil {
 			return nil, http.Cookie{}, err
 		}
 	}
@@ -105,6 +102,8 @@ func (s *Service) browserSession(ctx context.Context, terms *cookieTerms, b brow
 
 // endFormer ends the session that a browser had before it signed in again.
 func (s *Service) endFormer(ctx context.Context, hash string) error {
+	ctx, cancel := carriedThrough(ctx)
+	defer cancel()
 	ws, err := s.store.WebSession(ctx, hash)
 	if errors.Is(err, store.ErrNotFound) || err == nil && ws.Kind != store.BrowserSession {
 		return nil
@@ -112,7 +111,21 @@ func (s *Service) endFormer(ctx context.Context, hash string) error {
 	if err != nil {
 		return err
 	}
-	return s.endWebSession(ctx, hash)
+	return s.endWebSession(ctx, func(ctx context.Context) error { return s.store.DeleteWebSession(ctx, hash) })
+}
+
+// admitProven is knownPerson for the target of a sign-in whose proof holds: the record tells of a right one that opens
+// nothing as well.
+func (s *Service) admitProven(ctx context.Context, snap *snapshot, a act) (access.Identity, error) {
+	id, err := knownPerson(snap, a.target)
+	if err == nil {
+		return id, nil
+	}
+	a.denied = "the proof is right, but " + err.Error()
+	if rerr := s.record(ctx, a); rerr != nil {
+		return id, rerr
+	}
+	return id, err
 }
 
 // knownPerson is Known for people alone: service accounts have tokens.

@@ -83,12 +83,16 @@ func (s *Service) snapshotNow(ctx context.Context) (*snapshot, error) {
 	return s.snapshotLocked(ctx)
 }
 
-// snapshotLocked is the newest state, for those who decide a change by it. They hold s.mu.
+// snapshotLocked is the newest state, for those who decide a change by it. They hold s.mu. It ends the present one when
+// that was not confirmed for too long, because the tracker has to wait for s.mu before it can.
 func (s *Service) snapshotLocked(ctx context.Context) (*snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	generation, err := s.store.Generation(ctx)
 	if err != nil {
+		if s.tracker.unconfirmed() > s.tracker.blindLimit {
+			s.forget()
+		}
 		return nil, fmt.Errorf("%w: %w", errStateUnavailable, err)
 	}
 	if snap := s.current.Load(); snap != nil && snap.Generation == generation {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-webauthn/webauthn/webauthn"
 
-	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin/store"
 )
 
 // freshFor is how long after a sign-in or a step-up the account's own proofs may be changed.
@@ -106,12 +106,15 @@ func (s *Service) stepUp(ctx context.Context, in *stepUpInput) (*answer[me], err
 	if err != nil {
 		return nil, err
 	}
-	if err := s.record(ctx, act{action: "step_up", target: c.name}); err != nil {
-		return nil, err
-	}
 	now := s.now().UTC()
-	if err := s.store.StepUp(context.WithoutCancel(ctx), c.cookie, now); err != nil {
-		return nil, &access.Denial{Cause: access.Expired, Sentence: "your session is over; sign in again"}
+	err = s.carryOut(ctx, act{action: "step_up", target: c.name}, func(ctx context.Context) error {
+		return s.store.StepUp(ctx, c.cookie, now)
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, errSessionOver()
+	}
+	if err != nil {
+		return nil, err
 	}
 	stepped := *c
 	stepped.identity.MFA = now.Truncate(time.Microsecond)

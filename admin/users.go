@@ -17,7 +17,6 @@ func (s *Service) userNoun() noun[access.User] {
 		name:    func(u *access.User) *string { return &u.Name },
 		prepare: s.prepareUser,
 		put:     s.store.PutUser,
-		remove:  s.store.DeleteUser,
 		dismiss: s.removeUser,
 	}
 }
@@ -84,7 +83,7 @@ func (s *Service) suspend(ctx context.Context, name string) (access.User, receip
 	if err != nil {
 		return u, receipt{}, err
 	}
-	r, err := s.issueReceipt(ctx, e)
+	r, err := s.receiptFor(ctx, e)
 	return u, r, err
 }
 
@@ -94,8 +93,19 @@ func (s *Service) removeUser(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.issueReceipt(ctx, e)
+	_, err = s.receiptFor(ctx, e)
 	return err
+}
+
+// receiptFor issues the receipt of an eviction that is done. When it cannot, what is answered says that it is done.
+func (s *Service) receiptFor(ctx context.Context, e eviction) (receipt, error) {
+	r, err := s.issueReceipt(ctx, e)
+	if err == nil {
+		return r, nil
+	}
+	s.log.Error("a user was put out, but no receipt could be made", "user", e.user, "action", e.action, "error", err)
+	return receipt{}, &refusal{status: http.StatusServiceUnavailable,
+		sentence: e.user + " was put out, but no receipt could be made; see the server's log"}
 }
 
 // putOutForGood does the act of a removal.

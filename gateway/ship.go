@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -47,18 +48,20 @@ type shipper struct {
 
 	mu      sync.Mutex
 	shipped uint64    // records before this one are known to be at a control plane
+	proven  uint64    // so many of them are covered by checkpoints that are known to be there
 	oldest  time.Time // of the records that are not; zero when there is none
 	trouble string
 }
 
-// Shipped is the number of records that are known to be at a control plane: others must be kept.
+// Shipped is the number of records that are known to be at a control plane, with the checkpoints that cover them: others
+// must be kept.
 func (l *Link) Shipped() uint64 {
 	if l.shipper == nil {
 		return 0
 	}
 	l.shipper.mu.Lock()
 	defer l.shipper.mu.Unlock()
-	return l.shipper.shipped
+	return min(l.shipper.shipped, l.shipper.proven)
 }
 
 // state is what the next report tells; nil when nothing is shipped.
@@ -79,7 +82,7 @@ func (s *shipper) state() *link.Journal {
 func (s *shipper) noteShipped(end copies.End) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.shipped, s.trouble = end.Journal.Next, ""
+	s.shipped, s.proven, s.trouble = end.Journal.Next, end.Proof.Size, ""
 	if s.shipped >= s.record.Durable() {
 		s.oldest = time.Time{}
 	}
@@ -227,6 +230,9 @@ func (p *shipment) lines(ctx context.Context) (sent bool, err error) {
 // checkpoints sends the checkpoints that are new and that the copy holds the records of.
 func (p *shipment) checkpoints(ctx context.Context) error {
 	b, err := proof.BundleSince(p.record.Dir(), p.end.Proof, proofBytes)
+	if errors.Is(err, proof.ErrNotesRemoved) { // as it is when the control plane was set back to an older copy
+		return p.beginAnew(ctx, fmt.Errorf("retention on the gateway has removed checkpoints that the copy lacks: %w", err))
+	}
 	if err != nil {
 		return err
 	}
@@ -239,6 +245,9 @@ func (p *shipment) checkpoints(ctx context.Context) error {
 	if errors.As(err, &said) && said.status == http.StatusPreconditionFailed {
 		// Signed since the lines were read: with the next ones the copy has what these cover.
 		return p.ask(ctx, http.MethodGet, link.JournalPath, nil, nil, &p.end)
+	}
+	if err == nil {
+		p.noteShipped(p.end)
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -117,6 +118,15 @@ func (c *chain) follow(r Rotation) error {
 	c.keys, c.verifiers = append(c.keys, e.After), append(c.verifiers, next)
 	c.at, c.changes = append(c.at, e.Seq), append(c.changes, signed)
 	return nil
+}
+
+// extends says whether c is before, which may be nil, or goes on from it: a change of the key is never undone.
+func (c *chain) extends(before *chain) bool {
+	if before == nil {
+		return true
+	}
+	n := len(before.keys)
+	return len(c.keys) >= n && slices.Equal(c.keys[:n], before.keys) && slices.Equal(c.at[:n-1], before.at)
 }
 
 func (c *chain) current() string { return c.keys[len(c.keys)-1] }

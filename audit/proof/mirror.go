@@ -203,6 +203,9 @@ func (m *Mirror) Take(ctx context.Context, b Bundle) error {
 	if err != nil {
 		return err
 	}
+	if !keys.extends(m.chain) {
+		return &Fault{Kind: KeyFault, Path: keysFile, Detail: "changes of the key that the copy knows of are missing, or are others"}
+	}
 	newest := checkpoints[len(checkpoints)-1]
 	if newest.Size > m.journal.Written() {
 		return ErrRecordsFirst

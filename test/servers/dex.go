@@ -40,8 +40,8 @@ func StartDex(t testing.TB, redirects ...string) *Dex {
 		t.Logf("build dex: %v", err)
 		Missing(t, "dex "+dexVersion, dexScript)
 	}
-	d, err := runDex(filepath.Join(dir, "dex"), t.TempDir(), redirects)
-	if err != nil {
+	d := &Dex{ClientID: "sallyport", Email: "alice@example.com", Password: dexPassword, LogFile: filepath.Join(t.TempDir(), "dex.log")}
+	if err := onFreePort(func() error { return d.run(filepath.Join(dir, "dex"), redirects) }); err != nil {
 		t.Fatalf("start dex: %v", err)
 	}
 	t.Cleanup(func() {
@@ -55,16 +55,14 @@ func StartDex(t testing.TB, redirects ...string) *Dex {
 	return d
 }
 
-func runDex(binary, dir string, redirects []string) (*Dex, error) {
+// run starts dex's process on a free port and returns when it answers.
+func (d *Dex) run(binary string, redirects []string) error {
 	port, err := FreePort()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	address := "127.0.0.1:" + strconv.Itoa(port)
-	d := &Dex{
-		Issuer: "http://" + address + "/dex", ClientID: "sallyport", Email: "alice@example.com", Password: dexPassword,
-		LogFile: filepath.Join(dir, "dex.log"),
-	}
+	address, dir := "127.0.0.1:"+strconv.Itoa(port), filepath.Dir(d.LogFile)
+	d.Issuer = "http://" + address + "/dex"
 	config := fmt.Sprintf("issuer: %s\nstorage: {type: memory}\nweb: {http: %q}\noauth2: {skipApprovalScreen: true}\n"+
 		"enablePasswordDB: true\nstaticPasswords:\n- {email: %q, hash: %q, username: alice, userID: u-1}\n"+
 		"staticClients:\n- {id: %s, name: Sallyport, public: true, redirectURIs: [/device/callback", d.Issuer, address, d.Email, dexPasswordHash, d.ClientID)
@@ -73,16 +71,16 @@ func runDex(binary, dir string, redirects []string) (*Dex, error) {
 	}
 	file := filepath.Join(dir, "dex.yaml")
 	if err := os.WriteFile(file, []byte(config+"]}\n"), 0o600); err != nil {
-		return nil, fmt.Errorf("write configuration of dex: %w", err)
+		return fmt.Errorf("write configuration of dex: %w", err)
 	}
 	d.process, err = Start(Command{
 		Path: binary, Args: []string{"serve", file}, Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, Dir: dir, LogFile: d.LogFile,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := d.process.waitUntil(func() bool { return answersHTTP(d.Issuer + "/.well-known/openid-configuration") }, dexStart); err != nil {
-		return nil, errors.Join(err, d.process.Kill())
+		return errors.Join(err, d.process.Kill())
 	}
-	return d, nil
+	return nil
 }

@@ -77,32 +77,38 @@ func runOIDCProvider(install, dir string) (*OIDCProvider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find node: %w (%w)", ErrMissing, err)
 	}
+	p := &OIDCProvider{ClientID: "sallyport", ClientSecret: "a secret + of % the client", LogFile: filepath.Join(dir, "provider.log")}
+	if err := onFreePort(func() error { return p.run(node, dir) }); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// run starts the provider's process on free ports and returns when it answers.
+func (p *OIDCProvider) run(node, dir string) error {
 	port, err := FreePort()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	control, err := FreePort()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p := &OIDCProvider{
-		Issuer: "http://127.0.0.1:" + strconv.Itoa(port), ClientID: "sallyport", ClientSecret: "a secret + of % the client",
-		LogFile: filepath.Join(dir, "provider.log"), control: "http://127.0.0.1:" + strconv.Itoa(control),
-	}
+	p.Issuer, p.control = "http://127.0.0.1:"+strconv.Itoa(port), "http://127.0.0.1:"+strconv.Itoa(control)
 	p.process, err = Start(Command{
 		Path: node, Args: []string{"provider.mjs", strconv.Itoa(port), strconv.Itoa(control), p.ClientID, p.ClientSecret},
 		Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, Dir: dir, LogFile: p.LogFile,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	ready := func() bool {
 		return answersHTTP(p.Issuer+"/.well-known/openid-configuration") && p.command("/rotate", struct{}{}) == nil
 	}
 	if err := p.process.waitUntil(ready, oidcStart); err != nil {
-		return nil, errors.Join(err, p.process.Kill())
+		return errors.Join(err, p.process.Kill())
 	}
-	return p, nil
+	return nil
 }
 
 // answersHTTP says whether GET of the address succeeds.

@@ -142,21 +142,18 @@ func (pg *Postgres) start(ctx context.Context, fixed int) error {
 	if err := giveTo(postgresOwner(), pg.SocketDir); err != nil {
 		return err
 	}
-	const tries = 5
-	for try := 1; ; try++ {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("start PostgreSQL: %w", err)
-		}
-		if fixed == 0 {
-			if pg.Port, err = FreePort(); err != nil {
-				return err
-			}
-		}
-		err = pg.run()
-		if err == nil || fixed != 0 || try == tries || !strings.Contains(err.Error(), "Address already in use") {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	if fixed != 0 {
+		return pg.run()
+	}
+	return onFreePort(func() (err error) {
+		if pg.Port, err = FreePort(); err != nil {
 			return err
 		}
-	}
+		return pg.run()
+	})
 }
 
 // run starts the server's process and returns when it takes connections.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -223,6 +224,17 @@ func FreePort() (int, error) {
 		return 0, fmt.Errorf("release free port: %w", err)
 	}
 	return port, nil
+}
+
+// onFreePort calls start, which listens where FreePort says, again when that port was taken meanwhile.
+func onFreePort(start func() error) error {
+	const tries = 5
+	for try := 1; ; try++ {
+		err := start()
+		if err == nil || try == tries || !strings.Contains(strings.ToLower(err.Error()), "address already in use") {
+			return err
+		}
+	}
 }
 
 // CacheDir is where servers that are built or prepared once a machine are kept: $XDG_CACHE_HOME/sallyport/servers.

@@ -27,10 +27,11 @@ type Sally struct {
 	Bin     string
 	DataDir string
 	LogFile string
-	// Web, Tunnel and Postgres are the addresses of its listeners, host:port.
+	// Web, Tunnel, Postgres and Gateways are the addresses of its listeners, host:port.
 	Web      string `json:"web"`
 	Tunnel   string `json:"tunnel"`
 	Postgres string `json:"postgres"`
+	Gateways string `json:"gateways"` // empty without --listen-gateways
 
 	process *Process
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -103,14 +102,16 @@ func RunVault(ctx context.Context, dir string, o VaultOptions) (*Vault, error) {
 		PluginDir: filepath.Join(install, "plugins"), LogFile: filepath.Join(dir, "vault.log"),
 		binary: binary, config: filepath.Join(dir, "vault.hcl"),
 	}
-	const tries = 5
-	for try := 1; ; try++ {
-		if err = v.configure(dir, o); err == nil {
-			err = v.Start()
+	start := func() error {
+		if err := v.configure(dir, o); err != nil {
+			return err
 		}
-		if err == nil || o.Port != 0 || try == tries || !strings.Contains(err.Error(), "address already in use") {
-			break
-		}
+		return v.Start()
+	}
+	if o.Port == 0 {
+		err = onFreePort(start)
+	} else {
+		err = start()
 	}
 	if err != nil {
 		return nil, err

@@ -214,6 +214,14 @@ test('a policy that is wrong is refused at its line; a right one decides, and ex
   await runSql(world, 'bob@acme.com', 'select 1');
   await admin.goto(`${world.web}/explain?user=bob@acme.com&resource=orders`);
   await expect(decision.getByRole('status')).toContainText('allowed');
+
+  // What is asked again is decided again, also where a field was typed and cleared.
+  await admin.getByRole('textbox', { name: 'From the address' }).fill('10.1.2.3');
+  await admin.getByRole('textbox', { name: 'From the address' }).fill('');
+  const again = admin.waitForRequest('**/access/explain');
+  await admin.getByRole('button', { name: 'Explain' }).click();
+  expect((await again).postDataJSON()).toEqual({ user: 'bob@acme.com', resource: 'orders' });
+  await expect(decision.getByRole('status')).toContainText('allowed');
 });
 
 test('a grant is given directly, and opens', async ({ admin, world }) => {

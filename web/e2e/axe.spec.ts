@@ -75,6 +75,7 @@ for (const scheme of ['light', 'dark'] as const) {
         await admin.goto(`${world.web}/${name}`);
         await expect(admin.getByRole('heading', { level: 1 })).toBeVisible();
         await expect(admin.getByRole('status', { name: 'Loading' })).toHaveCount(0);
+        if (name.startsWith('explain')) await expect(admin.getByRole('region', { name: 'Decision' })).toBeVisible();
         expect(await findings(admin)).toEqual([]);
       });
     }

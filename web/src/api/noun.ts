@@ -41,10 +41,12 @@ export function useSave<T extends { name: string }>(noun: Noun) {
   });
 }
 
+// useRemove removes an object. All of its kind is read again but what is about itself, which is no more.
 export function useRemove(noun: Noun) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (name: string) => request<void>('DELETE', objectPath(noun, name)),
-    onSuccess: () => client.invalidateQueries({ queryKey: [noun.key], exact: true }),
+    onSuccess: (_, name) =>
+      client.invalidateQueries({ queryKey: [noun.key], predicate: ({ queryKey }) => queryKey[1] !== name }),
   });
 }

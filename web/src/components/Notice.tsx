@@ -23,6 +23,17 @@ export function Command({ children }: { children: string }) {
   );
 }
 
+// Unread says why something that a page or a form needs beside its own is not there: the first that could not be read.
+export function Unread({ what, queries }: { what: string; queries: { error: Error | null }[] }) {
+  const failed = queries.find(({ error }) => error);
+  if (!failed?.error) return null;
+  return (
+    <p role="alert" className="bad">
+      {what}: {failed.error.message}
+    </p>
+  );
+}
+
 // Failure says what went wrong, in the server's own words, and offers another try.
 export function Failure({ what, error, retry }: { what: string; error: Error; retry: () => void }) {
   return (

@@ -1,5 +1,5 @@
-import { Group, Select, Textarea, TextInput } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { Group, Select, Skeleton, Textarea, TextInput } from '@mantine/core';
+import { useQuery, type UseQueryResult } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { explanation } from '../../api/explain';
@@ -7,10 +7,11 @@ import { resources } from '../../api/resources';
 import type { ExplainInput } from '../../api/types';
 import { users } from '../../api/users';
 import { Form } from '../../components/Form';
+import { Unread } from '../../components/Notice';
 import { ObjectPage } from '../../components/ObjectPage';
 import { durationFault } from '../../format/time';
 import { Decision } from './Decision';
-import { askedBy, type ExplainSearch } from './search';
+import { askedBy, type ExplainSearch, validateExplainSearch } from './search';
 
 // ExplainPage says who could do what, and which rule decides. What is asked stands in the address.
 export function ExplainPage() {
@@ -28,8 +29,8 @@ const FIELDS = ['user', 'resource', 'account', 'statement', 'from', 'mfa_ago'] a
 
 function Question({ search, asked }: { search: ExplainSearch; asked: ExplainInput | undefined }) {
   const navigate = useNavigate();
-  const people = useQuery(users).data?.items ?? [];
-  const stores = useQuery(resources).data?.items ?? [];
+  const people = useQuery(users);
+  const stores = useQuery(resources);
   const [draft, setDraft] = useState(search);
   const change = (part: ExplainSearch) => setDraft((before) => ({ ...before, ...part }));
   const answer = useQuery({
@@ -37,23 +38,26 @@ function Question({ search, asked }: { search: ExplainSearch; asked: ExplainInpu
     enabled: asked !== undefined,
   });
   const submit = () => {
-    const same = JSON.stringify(askedBy(draft)) === JSON.stringify(asked);
+    // As the address will say it: a field that was cleared is not there.
+    const wanted = validateExplainSearch({ ...draft });
+    const same = JSON.stringify(askedBy(wanted)) === JSON.stringify(asked);
     if (same) void answer.refetch();
-    else void navigate({ to: '/explain', search: draft });
+    else void navigate({ to: '/explain', search: wanted });
   };
-  const accounts = Object.keys(stores.find(({ name }) => name === draft.resource)?.accounts ?? {});
+  const accounts = Object.keys(stores.data?.items.find(({ name }) => name === draft.resource)?.accounts ?? {});
   return (
     <>
       <Form fields={FIELDS} error={answer.error} pending={answer.isFetching} submit="Explain" onSubmit={submit} disabled={!askedBy(draft) || Boolean(durationFault(draft.mfa ?? ''))}>
         {(at) => (
           <>
+            <Unread what="Some choices cannot be shown" queries={[people, stores]} />
             <Group align="flex-start" grow>
               <Select
-                label="User" size="xs" required searchable allowDeselect={false} data={withOwn(people.map(({ name }) => name), draft.user)}
+                label="User" size="xs" required searchable allowDeselect={false} data={withOwn(namesOf(people), draft.user)}
                 value={draft.user ?? null} error={at('user')} onChange={(user) => change({ user: user ?? undefined })}
               />
               <Select
-                label="Resource" size="xs" required searchable allowDeselect={false} data={withOwn(stores.map(({ name }) => name), draft.resource)}
+                label="Resource" size="xs" required searchable allowDeselect={false} data={withOwn(namesOf(stores), draft.resource)}
                 value={draft.resource ?? null} error={at('resource')}
                 onChange={(resource) => change({ resource: resource ?? undefined, account: undefined })}
               />
@@ -81,10 +85,13 @@ function Question({ search, asked }: { search: ExplainSearch; asked: ExplainInpu
           </>
         )}
       </Form>
+      {answer.isLoading && <Skeleton height={120} mt="lg" role="status" aria-label="Loading" />}
       {answer.data && !answer.isError && <Decision answer={answer.data} />}
     </>
   );
 }
+
+const namesOf = (query: UseQueryResult<{ items: { name: string }[] }>): string[] => query.data?.items.map(({ name }) => name) ?? [];
 
 // withOwn keeps what the address says among the choices, so that it is shown even if there is no such thing.
 const withOwn = (names: string[], own: string | undefined): string[] => (own && !names.includes(own) ? [...names, own] : names);

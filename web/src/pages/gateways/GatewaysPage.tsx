@@ -6,7 +6,7 @@ import type { Gateway, GatewayStatus } from '../../api/types';
 import { ConfirmButton } from '../../components/ConfirmButton';
 import { FormDialog } from '../../components/FormDialog';
 import { ListPage } from '../../components/ListPage';
-import { Command, Notice } from '../../components/Notice';
+import { Command, Notice, Unread } from '../../components/Notice';
 import { RemoveButton } from '../../components/RemoveButton';
 import { count } from '../../format/amount';
 import { age, localTime } from '../../format/time';
@@ -14,7 +14,7 @@ import { GatewayForm } from './GatewayForm';
 import { JoinToken } from './JoinToken';
 
 export function GatewaysPage() {
-  const known = useQuery(gateways).data?.items ?? [];
+  const known = useQuery(gateways);
   const mayChange = useMayChange();
   return (
     <ListPage
@@ -24,7 +24,7 @@ export function GatewaysPage() {
       filterText={(gateway) => [gateway.name, gateway.state, gateway.tunnel, gateway.version].join(' ')}
       columns={['Name', 'State', 'Last seen', 'Rules', 'Sessions', 'Tunnel', 'Version', 'Action']}
       row={(status) => (
-        <Row key={status.name} status={status} gateway={mayChange ? known.find(({ name }) => name === status.name) : undefined} />
+        <Row key={status.name} status={status} gateway={mayChange ? known.data?.items.find(({ name }) => name === status.name) : undefined} />
       )}
       tools={
         mayChange && (
@@ -33,6 +33,7 @@ export function GatewaysPage() {
           </FormDialog>
         )
       }
+      above={mayChange && <Unread what="The gateways cannot be changed just now" queries={[known]} />}
       empty={
         <Notice title="No further gateways">
           <p>This server lets people through by itself. Gateways stand where the resources are, and follow its rules.</p>

@@ -8,6 +8,7 @@ import { roles } from '../../api/roles';
 import { users } from '../../api/users';
 import { Form } from '../../components/Form';
 import { FormDialog } from '../../components/FormDialog';
+import { Unread } from '../../components/Notice';
 import { untilOf } from './state';
 
 export function GiveGrant() {
@@ -21,9 +22,9 @@ export function GiveGrant() {
 
 function GrantForm({ done }: { done: () => void }) {
   const give = useGiveGrant();
-  const people = useQuery(users).data?.items ?? [];
-  const known = useQuery(roles).data?.items ?? [];
-  const stores = useQuery(resources).data?.items ?? [];
+  const people = useQuery(users);
+  const known = useQuery(roles);
+  const stores = useQuery(resources);
   const [user, setUser] = useState<string | null>(null);
   const [role, setRole] = useState<string | null>(null);
   const [resource, setResource] = useState<string | null>(null);
@@ -51,15 +52,16 @@ function GrantForm({ done }: { done: () => void }) {
     >
       {(at) => (
         <>
-          <Select label="User" size="xs" required searchable data-autofocus openOnFocus={false} data={people.map(({ name }) => name)} value={user} error={at('user')} onChange={setUser} />
-          <Select label="Role" size="xs" required searchable data={known.map(({ name }) => name)} value={role} error={at('role')} onChange={setRole} />
+          <Unread what="Some choices cannot be shown" queries={[people, known, stores]} />
+          <Select label="User" size="xs" required searchable data-autofocus openOnFocus={false} data={people.data?.items.map(({ name }) => name)} value={user} error={at('user')} onChange={setUser} />
+          <Select label="Role" size="xs" required searchable data={known.data?.items.map(({ name }) => name)} value={role} error={at('role')} onChange={setRole} />
           <Select
             label="Resource"
             size="xs"
             placeholder="all that the role covers"
             clearable
             clearButtonProps={{ 'aria-label': 'No resource in particular' }}
-            data={stores.map(({ name }) => name)}
+            data={stores.data?.items.map(({ name }) => name)}
             value={resource}
             error={at('resource')}
             onChange={(name) => {
@@ -74,7 +76,7 @@ function GrantForm({ done }: { done: () => void }) {
               placeholder="all that the role gives there"
               clearable
               clearButtonProps={{ 'aria-label': 'All accounts' }}
-              data={Object.keys(stores.find(({ name }) => name === resource)?.accounts ?? {})}
+              data={Object.keys(stores.data?.items.find(({ name }) => name === resource)?.accounts ?? {})}
               value={account}
               error={at('account')}
               onChange={setAccount}

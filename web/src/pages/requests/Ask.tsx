@@ -43,6 +43,9 @@ function Wish({ all, done }: { all: Offer[]; done: () => void }) {
   const [duration, setDuration] = useState<string | null>(null);
   const fitting = offersFor(all, resource);
   const offer = fitting.find((one) => one.role === role) ?? (fitting.length === 1 ? fitting[0] : undefined);
+  const durations = offer ? durationsUpTo(offer.longest) : [];
+  // What was chosen for another offer counts only if this one has it too.
+  const lasting = durations.find((one) => one === duration);
 
   const submit = () =>
     ask.mutate(
@@ -51,7 +54,7 @@ function Wish({ all, done }: { all: Offer[]; done: () => void }) {
         role: offer?.role,
         account: account ?? undefined,
         reason,
-        duration: duration ?? undefined,
+        duration: lasting,
       },
       { onSuccess: done },
     );
@@ -130,8 +133,8 @@ function Wish({ all, done }: { all: Offer[]; done: () => void }) {
               label="For"
               size="xs"
               placeholder="an hour, or less where the role gives less"
-              data={durationsUpTo(offer.longest)}
-              value={duration}
+              data={durations}
+              value={lasting ?? null}
               error={at('duration')}
               onChange={setDuration}
             />

@@ -8,7 +8,7 @@ import type { NewToken } from '../../api/types';
 import { users } from '../../api/users';
 import { Form } from '../../components/Form';
 import { FormDialog } from '../../components/FormDialog';
-import { Command } from '../../components/Notice';
+import { Command, Unread } from '../../components/Notice';
 import { localTime } from '../../format/time';
 import { expiryOf, opens } from './scope';
 
@@ -33,8 +33,8 @@ function Steps({ done }: { done: () => void }) {
 
 function TokenForm({ done, issued }: { done: () => void; issued: (token: NewToken) => void }) {
   const issue = useIssueToken();
-  const people = useQuery(users).data?.items ?? [];
-  const stores = useQuery(resources).data?.items ?? [];
+  const people = useQuery(users);
+  const stores = useQuery(resources);
   const [user, setUser] = useState<string | null>(null);
   const [label, setLabel] = useState('');
   const [days, setDays] = useState<number | string>(30);
@@ -42,7 +42,7 @@ function TokenForm({ done, issued }: { done: () => void; issued: (token: NewToke
     resources: [], accounts: [], statements: [], from: [],
   });
   const change = (part: Partial<typeof scope>) => setScope((before) => ({ ...before, ...part }));
-  const accounts = stores
+  const accounts = (stores.data?.items ?? [])
     .filter((store) => scope.resources.length === 0 || scope.resources.includes(store.name))
     .flatMap((store) => Object.keys(store.accounts ?? {}));
 
@@ -58,13 +58,14 @@ function TokenForm({ done, issued }: { done: () => void; issued: (token: NewToke
     <Form fields={FIELDS} error={issue.error} pending={issue.isPending} submit="Issue it" onSubmit={submit} disabled={!user} cancel={done}>
       {(at) => (
         <>
+          <Unread what="Some choices cannot be shown" queries={[people, stores]} />
           <Select
             label="User"
             size="xs"
             required
             searchable
             data-autofocus
-            data={people.map((person) => person.name)}
+            data={people.data?.items.map((person) => person.name)}
             value={user}
             error={at('user')}
             onChange={setUser}
@@ -75,7 +76,7 @@ function TokenForm({ done, issued }: { done: () => void; issued: (token: NewToke
             label="Resources"
             size="xs"
             placeholder={scope.resources.length === 0 ? 'all that the user may' : undefined}
-            data={stores.map((store) => store.name)}
+            data={stores.data?.items.map((store) => store.name)}
             value={scope.resources}
             error={at('scope.resources')}
             onChange={(names) => change({ resources: names })}

@@ -33,6 +33,7 @@ type Store struct {
 
 	mu     sync.Mutex
 	copies map[string][]*Copy // by gateway, oldest first; the last is the one that grows
+	broken map[string]int     // the number of a gateway's newest copy, where that could not be opened
 	closed bool
 }
 
@@ -67,7 +68,8 @@ var gatewayNames = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // Open opens the copies below dir, which is made with mode 0700 when it does not exist. opened is called once for each
 // copy that holds a record, also for those that come later; nil calls nothing. A copy that cannot be opened is left as it
-// is, and the log says why. The caller must Close the store.
+// is, and the log says why; when it is a gateway's newest, nothing is taken of its journal before it opens. The caller must
+// Close the store.
 func Open(dir string, log *slog.Logger, opened func(*Copy) error) (*Store, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -82,23 +84,32 @@ func Open(dir string, log *slog.Logger, opened func(*Copy) error) (*Store, error
 	if err != nil {
 		return nil, fmt.Errorf("open copies of journals: %w", err)
 	}
-	s := &Store{dir: dir, log: log, opened: opened, copies: map[string][]*Copy{}}
+	s := &Store{dir: dir, log: log, opened: opened, copies: map[string][]*Copy{}, broken: map[string]int{}}
 	for _, entry := range entries {
-		gateway, number, ok := parseName(entry.Name())
-		if !ok || !entry.IsDir() {
-			continue
+		if gateway, number, ok := parseName(entry.Name()); ok && entry.IsDir() {
+			s.takeUp(gateway, number)
 		}
-		c, err := s.open(gateway, number)
-		if err != nil {
-			log.Error("the copy of a gateway's journal cannot be opened", "gateway", gateway, "dir", filepath.Join(dir, entry.Name()), "err", err)
-			continue
-		}
-		s.copies[gateway] = append(s.copies[gateway], c)
 	}
-	for _, all := range s.copies {
+	for gateway, all := range s.copies {
 		slices.SortFunc(all, func(a, b *Copy) int { return numberOf(a.Name) - numberOf(b.Name) })
+		if s.broken[gateway] < numberOf(all[len(all)-1].Name) {
+			delete(s.broken, gateway)
+		}
 	}
 	return s, nil
+}
+
+// takeUp takes up a copy that is there.
+func (s *Store) takeUp(gateway string, number int) {
+	c, err := s.open(gateway, number)
+	switch {
+	case errors.Is(err, errNotBegun):
+	case err != nil:
+		s.log.Error("the copy of a gateway's journal cannot be opened", "gateway", gateway, "dir", filepath.Join(s.dir, nameOf(gateway, number)), "err", err)
+		s.broken[gateway] = max(s.broken[gateway], number)
+	default:
+		s.copies[gateway] = append(s.copies[gateway], c)
+	}
 }
 
 // nameOf is the name of a gateway's copy of that number, from 1.
@@ -123,19 +134,18 @@ func numberOf(name string) int {
 	return number
 }
 
-// open opens or makes one copy.
+// errNotBegun says that a directory for a copy was made, and nothing else.
+var errNotBegun = errors.New("the copy was not begun")
+
+// open opens one copy.
 func (s *Store) open(gateway string, number int) (c *Copy, err error) {
 	c = &Copy{Gateway: gateway, Name: nameOf(gateway, number), store: s}
 	c.Dir = filepath.Join(s.dir, c.Name)
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+	if err := journal.RemoveTemporaries(c.Dir); err != nil {
 		return nil, err
 	}
-	b, err := os.ReadFile(filepath.Join(c.Dir, stateFile))
-	if err == nil {
-		err = json.Unmarshal(b, &c.state)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read %s: %w", stateFile, err)
+	if c.state, err = readState(c.Dir); err != nil {
+		return nil, err
 	}
 	if c.Journal, err = journal.OpenCopy(filepath.Join(c.Dir, JournalDir), gateway, s.log); err != nil {
 		return nil, err
@@ -147,6 +157,23 @@ func (s *Store) open(gateway string, number int) (c *Copy, err error) {
 		return nil, errors.Join(err, c.close())
 	}
 	return c, nil
+}
+
+func readState(dir string) (state, error) {
+	var kept state
+	b, err := os.ReadFile(filepath.Join(dir, stateFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(dir, JournalDir)); errors.Is(err, fs.ErrNotExist) {
+			return kept, errNotBegun
+		}
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &kept)
+	}
+	if err != nil {
+		return kept, fmt.Errorf("read %s: %w", stateFile, err)
+	}
+	return kept, nil
 }
 
 // index tells of the copy once it holds something.
@@ -161,68 +188,96 @@ func (c *Copy) index() error {
 	return nil
 }
 
-// of is the copy that the gateway's journal goes to. The first is begun when it is asked for.
+// newest is the copy that the gateway's journal goes to; nil when there is none, or it could not be opened. s.mu is held.
+func (s *Store) newest(gateway string) *Copy {
+	all := s.copies[gateway]
+	if _, broken := s.broken[gateway]; broken || len(all) == 0 {
+		return nil
+	}
+	return all[len(all)-1]
+}
+
+// of is the copy that the gateway's journal goes to. The first is begun when it is asked for; one that could not be opened
+// is tried again, and none takes its place.
 func (s *Store) of(ctx context.Context, from Sender) (*Copy, error) {
 	if !gatewayNames.MatchString(from.Gateway) {
 		return nil, fmt.Errorf("%.80q is no gateway's name", from.Gateway)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if all := s.copies[from.Gateway]; len(all) > 0 && !s.closed {
-		return all[len(all)-1], nil
-	}
-	return s.begin(ctx, from, "")
-}
-
-// begin makes the gateway's next copy, after the one of that name. s.mu is held.
-func (s *Store) begin(ctx context.Context, from Sender, after string) (*Copy, error) {
 	if s.closed {
 		return nil, journal.ErrClosed
 	}
-	gateway, number := from.Gateway, 1
-	for ; ; number++ { // directories that could not be opened are not touched
-		if _, err := os.Stat(filepath.Join(s.dir, nameOf(gateway, number))); errors.Is(err, fs.ErrNotExist) {
-			break
-		} else if err != nil {
-			return nil, fmt.Errorf("begin copy of journal: %w", err)
-		}
+	if c := s.newest(from.Gateway); c != nil {
+		return c, nil
 	}
-	if err := from.Recorder.Begun(ctx, gateway, after); err != nil {
+	if number, broken := s.broken[from.Gateway]; broken {
+		return s.add(from.Gateway, number)
+	}
+	return s.begin(ctx, from, nil)
+}
+
+// begin makes the gateway's next copy, after the one before; nil: the first. s.mu is held.
+func (s *Store) begin(ctx context.Context, from Sender, before *Copy) (*Copy, error) {
+	number, after := 1, ""
+	if before != nil {
+		number, after = numberOf(before.Name)+1, before.Name
+	}
+	if err := from.Recorder.Begun(ctx, from.Gateway, after); err != nil {
 		return nil, err
 	}
-	c, err := s.open(gateway, number)
-	if err != nil {
+	dir := filepath.Join(s.dir, nameOf(from.Gateway, number))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("begin copy of journal: %w", err)
 	}
-	c.state = state{Gateway: gateway, Enrolment: from.Enrolment}
-	if err := c.save(); err != nil {
-		return nil, errors.Join(err, c.close())
+	if err := writeState(dir, state{Gateway: from.Gateway, Enrolment: from.Enrolment}); err != nil {
+		return nil, err
 	}
+	return s.add(from.Gateway, number)
+}
+
+// add opens the copy that is the gateway's newest from here on. s.mu is held.
+func (s *Store) add(gateway string, number int) (*Copy, error) {
+	s.broken[gateway] = number // until it opens
+	c, err := s.open(gateway, number)
+	if err != nil {
+		return nil, fmt.Errorf("open the copy %s: %w", nameOf(gateway, number), err)
+	}
+	delete(s.broken, gateway)
 	s.copies[gateway] = append(s.copies[gateway], c)
 	return c, nil
 }
 
-// save writes the state down, on disk.
-func (c *Copy) save() error {
-	b, err := json.Marshal(c.state)
+// keep changes the state once that is on disk.
+func (c *Copy) keep(next state) error {
+	err := writeState(c.Dir, next)
+	if err == nil {
+		c.state = next
+	}
+	return err
+}
+
+func writeState(dir string, s state) error {
+	b, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("encode state of copy: %w", err)
 	}
-	if err := journal.WriteFile(filepath.Join(c.Dir, stateFile), b); err != nil {
+	if err := journal.WriteFile(filepath.Join(dir, stateFile), b); err != nil {
 		return fmt.Errorf("write state of copy: %w", err)
 	}
 	return nil
 }
 
-// Records is the number after the last record that the gateway's newest copy holds; false when there is no copy.
+// Records is the number after the last record that the gateway's newest copy holds; false when there is no copy, or it
+// could not be opened.
 func (s *Store) Records(gateway string) (uint64, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := s.copies[gateway]
-	if len(all) == 0 {
+	c := s.newest(gateway)
+	if c == nil {
 		return 0, false
 	}
-	return all[len(all)-1].Journal.Written(), true
+	return c.Journal.Written(), true
 }
 
 // Close closes all copies. What follows them must have ended.

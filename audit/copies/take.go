@@ -100,8 +100,9 @@ func (c *Copy) diverge(ctx context.Context, cause error, to Recorder) error {
 	if err := to.Diverged(ctx, c.Gateway, d); err != nil {
 		return err
 	}
-	c.state.Diverged = d.Reason
-	if err := c.save(); err != nil {
+	next := c.state
+	next.Diverged = d.Reason
+	if err := c.keep(next); err != nil {
 		return err
 	}
 	c.store.log.Error("a gateway's journal is not what it was; nothing more is taken of it", "gateway", c.Gateway, "copy", c.Dir, "reason", d.Reason)
@@ -134,10 +135,13 @@ func (s *Store) Begin(ctx context.Context, from Sender, reason string) (End, err
 func (s *Store) beginAfter(ctx context.Context, from Sender, before *Copy) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if all := s.copies[from.Gateway]; all[len(all)-1] != before {
+	if s.closed {
+		return journal.ErrClosed
+	}
+	if s.newest(from.Gateway) != before {
 		return nil // another request was faster
 	}
-	_, err := s.begin(ctx, from, before.Name)
+	_, err := s.begin(ctx, from, before)
 	return err
 }
 
@@ -191,8 +195,9 @@ func (c *Copy) trust(ctx context.Context, b proof.Bundle, to Recorder) error {
 	if err := to.Trusted(ctx, c.Gateway, key); err != nil {
 		return err
 	}
-	c.state.Key = key
-	if err := c.save(); err != nil {
+	next := c.state
+	next.Key = key
+	if err := c.keep(next); err != nil {
 		return err
 	}
 	c.Proof.Trust(key)
@@ -202,12 +207,11 @@ func (c *Copy) trust(ctx context.Context, b proof.Bundle, to Recorder) error {
 // Diverged says why nothing is taken of the gateway's journal any more; empty while all is well.
 func (s *Store) Diverged(gateway string) string {
 	s.mu.Lock()
-	all := s.copies[gateway]
+	c := s.newest(gateway)
 	s.mu.Unlock()
-	if len(all) == 0 {
+	if c == nil {
 		return ""
 	}
-	c := all[len(all)-1]
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.state.Diverged

@@ -50,7 +50,7 @@ func OpenCopy(dir, gateway string, log *slog.Logger) (*Copy, error) {
 		return nil, err
 	}
 	c := &Copy{dir: dir, gateway: gateway, log: log, lock: lock, changed: make(chan struct{})}
-	err = removeTemporaries(dir)
+	err = RemoveTemporaries(dir)
 	if err == nil {
 		err = c.recover()
 	}

@@ -125,7 +125,7 @@ func (j *Journal) start() error {
 	if j.ids, err = newIDs(); err != nil {
 		return err
 	}
-	if err := removeTemporaries(j.dir); err != nil {
+	if err := RemoveTemporaries(j.dir); err != nil {
 		return err
 	}
 	if j.seg, j.next, err = j.recover(); err != nil {

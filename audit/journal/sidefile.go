@@ -111,7 +111,7 @@ func (j *Journal) makeBlobDir(dir string) error {
 }
 
 // WriteFile makes path, which lies within a journal's directory, hold exactly b, name and all on disk, or leaves it as it
-// was. What a crash leaves of it is removed when the journal is opened.
+// was. What a crash leaves of it RemoveTemporaries removes, which is called when the journal is opened.
 func WriteFile(path string, b []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), tempPrefix)
 	if err != nil {
@@ -132,8 +132,8 @@ func WriteFile(path string, b []byte) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// removeTemporaries removes what a crash left of files that were being written.
-func removeTemporaries(dir string) error {
+// RemoveTemporaries removes what a crash left in a journal's directory of files that were being written.
+func RemoveTemporaries(dir string) error {
 	blobs := filepath.Join(dir, blobDir)
 	prefixes, err := os.ReadDir(blobs)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -77,6 +77,9 @@ func OpenLink(o LinkOptions) *Link {
 		l.shipper = &shipper{link: l, record: o.Record}
 	}
 	l.setIdentity(o.Identity)
+	if err := removeTemporaries(l.dir); err != nil {
+		l.log.Error("half-written files of a former run are still there", "error", err)
+	}
 	l.directory.refusal.Store(l.waiting())
 	l.recall()
 	l.enforce()

@@ -271,6 +271,26 @@ func TestWhatIsKeptCountsAfterARestart(t *testing.T) {
 	}
 }
 
+// TestHalfWrittenFilesGo: what a crash leaves of a file that was being written, such as a key, does not stay.
+func TestHalfWrittenFilesGo(t *testing.T) {
+	p := newPost(t, newControl(t))
+	p.hear(5)
+	p.link.keepHeartbeat()
+	for _, name := range []string{identityFile, snapshotFile, heartbeatFile} {
+		if err := os.WriteFile(filepath.Join(p.dir, "."+name+"-1234"), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.start()
+	left, err := filepath.Glob(filepath.Join(p.dir, ".*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left: %q, %v", left, err)
+	}
+	if why := p.asks(); why != "" {
+		t.Errorf("what was whole is gone: %s", why)
+	}
+}
+
 // TestRemovedStaysRemoved: a restart while no control plane can be reached lets nobody in through a gateway that was removed.
 func TestRemovedStaysRemoved(t *testing.T) {
 	p := newPost(t, newControl(t))

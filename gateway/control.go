@@ -99,19 +99,30 @@ func (p persistent) DialContext(ctx context.Context, network, address string) (n
 	}
 }
 
-// post sends a document and decodes the answer into out, unless that is nil. An error answer is *refused.
-func post(ctx context.Context, client *http.Client, server, path string, in, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+// call is a request to a control plane.
+type call struct {
+	method, path string
+	query        map[string]string
+	body         *body         // nil: it brings none
+	within       time.Duration // of the whole of it
+}
+
+// body is what a request brings.
+type body struct {
+	content  io.Reader
+	length   int64
+	kind     string // its media type
+	encoding string // gzip, or empty
+}
+
+// do makes the request and decodes its answer into out, unless that is nil. An error answer is *refused.
+func (c call) do(ctx context.Context, client *http.Client, server string, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, c.within)
 	defer cancel()
-	body, err := json.Marshal(in)
-	if err != nil {
-		return fmt.Errorf("encode request: %w", err)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(server, "/")+path, bytes.NewReader(body))
+	req, err := c.request(ctx, server)
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}
-	req.Header.Set("Content-Type", "application/json")
 	res, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("ask control plane: %w", err)
@@ -127,6 +138,40 @@ func post(ctx context.Context, client *http.Client, server, path string, in, out
 		return errors.New("the control plane's answer cannot be read") // the cause may quote a secret
 	}
 	return nil
+}
+
+func (c call) request(ctx context.Context, server string) (*http.Request, error) {
+	target := strings.TrimSuffix(server, "/") + c.path
+	if len(c.query) > 0 {
+		values := url.Values{}
+		for name, value := range c.query {
+			values.Set(name, value)
+		}
+		target += "?" + values.Encode()
+	}
+	if c.body == nil {
+		return http.NewRequestWithContext(ctx, c.method, target, nil)
+	}
+	req, err := http.NewRequestWithContext(ctx, c.method, target, c.body.content)
+	if err != nil {
+		return nil, err
+	}
+	req.ContentLength = c.body.length
+	req.Header.Set("Content-Type", c.body.kind)
+	if c.body.encoding != "" {
+		req.Header.Set("Content-Encoding", c.body.encoding)
+	}
+	return req, nil
+}
+
+// post sends a document and decodes the answer into out, unless that is nil. An error answer is *refused.
+func post(ctx context.Context, client *http.Client, server, path string, in, out any) error {
+	text, err := json.Marshal(in)
+	if err != nil {
+		return errors.New("encode request") // without the cause, which may quote a secret
+	}
+	sent := &body{content: bytes.NewReader(text), length: int64(len(text)), kind: "application/json"}
+	return call{method: http.MethodPost, path: path, body: sent, within: answerTimeout}.do(ctx, client, server, out)
 }
 
 func refusalOf(res *http.Response) *refused {

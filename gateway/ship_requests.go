@@ -9,10 +9,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/audit/journal"
@@ -20,54 +18,16 @@ import (
 	"github.com/sallyport/sallyport/link"
 )
 
-// shipTime bounds one request of a shipment.
-const shipTime = 2 * time.Minute
+const (
+	// shipTime bounds one request of a shipment.
+	shipTime = 2 * time.Minute
+	// binary is the media type of what is shipped.
+	binary = "application/octet-stream"
+)
 
-// body is what a request brings.
-type body struct {
-	content io.Reader
-	length  int64
-	packed  bool // by gzip
-}
-
-// ask makes a request and decodes its answer into out, unless that is nil. An error answer is *refused.
+// ask makes a request of the shipment.
 func (p *shipment) ask(ctx context.Context, method, path string, query map[string]string, in *body, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, shipTime)
-	defer cancel()
-	values := url.Values{}
-	for name, value := range query {
-		values.Set(name, value)
-	}
-	var content io.Reader
-	if in != nil {
-		content = in.content
-	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(p.server, "/")+path+"?"+values.Encode(), content)
-	if err != nil {
-		return fmt.Errorf("make request: %w", err)
-	}
-	if in != nil {
-		req.ContentLength = in.length
-		req.Header.Set("Content-Type", "application/octet-stream")
-		if in.packed {
-			req.Header.Set("Content-Encoding", "gzip")
-		}
-	}
-	res, err := p.link.client.Load().Do(req)
-	if err != nil {
-		return fmt.Errorf("ship the record: %w", err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode >= http.StatusMultipleChoices {
-		return refusalOf(res)
-	}
-	if out == nil {
-		return nil
-	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(out); err != nil {
-		return errors.New("the control plane's answer cannot be read")
-	}
-	return nil
+	return call{method: method, path: path, query: query, body: in, within: shipTime}.do(ctx, p.link.client.Load(), p.server, out)
 }
 
 // pack compresses a body.
@@ -81,7 +41,7 @@ func pack(b []byte) (*body, error) {
 	if err = errors.Join(err, z.Close()); err != nil {
 		return nil, fmt.Errorf("compress: %w", err)
 	}
-	return &body{content: &packed, length: int64(packed.Len()), packed: true}, nil
+	return &body{content: &packed, length: int64(packed.Len()), kind: binary, encoding: "gzip"}, nil
 }
 
 func (p *shipment) sendLines(ctx context.Context, l journal.Lines) error {
@@ -111,7 +71,7 @@ func (p *shipment) sideFile(ctx context.Context, sum string) error {
 	if err != nil {
 		return fmt.Errorf("read side file: %w", err)
 	}
-	if err := p.ask(ctx, http.MethodPut, link.SideFilesPath+"/"+sum, nil, &body{content: io.NopCloser(f), length: info.Size()}, nil); err != nil {
+	if err := p.ask(ctx, http.MethodPut, link.SideFilesPath+"/"+sum, nil, &body{content: io.NopCloser(f), length: info.Size(), kind: binary}, nil); err != nil {
 		return err
 	}
 	const most = 10_000

@@ -123,6 +123,7 @@ type server struct {
 
 	tunnelAddress string
 	webTLS        *tls.Config // nil: plain HTTP
+	linkTLS       *tls.Config // of the port for gateways
 }
 
 // runServer runs until ctx ends, then drains and closes, and is followed by the next program if that was asked for.
@@ -264,6 +265,9 @@ func (s *server) openGateway(context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.linkTLS, err = s.admin.GatewayTLS(); err != nil {
+		return err
+	}
 	redactor, err := redact.New(s.config.Redact)
 	if err != nil {
 		return err
@@ -303,11 +307,7 @@ func (s *server) serve(ctx context.Context, l listeners) (sockets kept, err erro
 		servers = append(servers, s.serveHTTP(run, s.admin.Server(), web))
 	}
 	if l.gateways != nil {
-		gateways, err := s.serveGateways(run, l.gateways)
-		if err != nil {
-			return nil, err
-		}
-		servers = append(servers, gateways)
+		servers = append(servers, s.serveHTTP(run, s.admin.GatewayServer(), tls.NewListener(l.gateways, s.linkTLS)))
 	}
 	governed, release := context.WithCancel(context.WithoutCancel(ctx)) // sessions are while they drain, too
 	run.Go(func() error { return s.access.Run(governed) })

@@ -113,26 +113,23 @@ func (s *Store) Request(ctx context.Context, id string) (r access.Request, versi
 // Requests reads the access requests of one status and one user, or of all where these are empty, newest first. One
 // that nobody decided in time is still kept as pending.
 func (s *Store) Requests(ctx context.Context, status access.RequestStatus, user string) ([]access.Request, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT spec FROM access_requests
+		WHERE (status = $1 OR $1 = '') AND (user_name = $2 OR $2 = '') ORDER BY created DESC, id`, string(status), user)
+	if err != nil {
+		return nil, fmt.Errorf("read access requests: %w", err)
+	}
+	defer rows.Close()
 	var found []access.Request
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, `SELECT spec FROM access_requests
-			WHERE (status = $1 OR $1 = '') AND (user_name = $2 OR $2 = '') ORDER BY created DESC, id`, string(status), user)
-		if err != nil {
-			return err
+	for rows.Next() {
+		var spec string
+		if err := rows.Scan(&spec); err != nil {
+			return nil, fmt.Errorf("read access requests: %w", err)
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var spec string
-			if err := rows.Scan(&spec); err != nil {
-				return err
-			}
-			var r access.Request
-			if err := json.Unmarshal([]byte(spec), &r); err != nil {
-				return err
-			}
-			found = append(found, r)
+		var r access.Request
+		if err := json.Unmarshal([]byte(spec), &r); err != nil {
+			return nil, fmt.Errorf("read access requests: %w", err)
 		}
-		return rows.Err()
-	})
-	return found, wrap("read access requests", err)
+		found = append(found, r)
+	}
+	return found, wrap("read access requests", rows.Err())
 }

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -73,4 +74,14 @@ func testRequests(t *testing.T, config store.Config) {
 	if _, _, err := s.Request(ctx, "a"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("of a user who is gone: %v", err)
 	}
+}
+
+// Reading the list waits for nobody who writes.
+func TestRequestsAreListedDuringAChange(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		must(t, s.Change(t.Context(), load(t, s).Generation, func(context.Context) error {
+			_, err := s.Requests(t.Context(), "", "") // with a context of its own, which is not the change's
+			return err
+		}))
+	})
 }

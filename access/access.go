@@ -65,8 +65,8 @@ const (
 // Resource is a data store or server behind Sallyport.
 type Resource struct {
 	Name     string            `json:"name"`               // unique; a DNS label, because it is used as SNI
-	Protocol string            `json:"protocol"`           // "postgres"
-	Address  string            `json:"address"`            // host:port, or a Unix socket's path
+	Protocol string            `json:"protocol"`           // "postgres", "mysql" or "redis"
+	Address  string            `json:"address"`            // host:port, or a Unix socket's path; with Master, host:port of each Sentinel, with commas between
 	Database string            `json:"database,omitempty"` // opened when the client names none
 	SSLMode  SSLMode           `json:"ssl_mode,omitempty"` // default verify-full; disable for a Unix socket
 	CA       string            `json:"ca,omitempty"`       // PEM; default: the system's roots
@@ -77,6 +77,26 @@ type Resource struct {
 	Accounts map[string]string `json:"accounts"`
 	// Gateways that can reach the store; empty: every one can.
 	Gateways []string `json:"gateways,omitempty"`
+	// Nodes are those of a Redis Cluster, all of them; Address is that of any. Empty: the store is no cluster.
+	Nodes []Node `json:"nodes,omitempty"`
+	// Master is the name under which the Sentinels at Address know the store (Redis); empty: the store itself is at Address.
+	Master string `json:"master,omitempty"`
+}
+
+// Node is one server of a cluster. Clients of a cluster must reach each by itself.
+type Node struct {
+	Name    string `json:"name"`    // unique in its resource; a DNS label, because it is used as SNI: NAME.RESOURCE
+	Address string `json:"address"` // host:port, as the cluster itself announces it
+}
+
+// Node gives the node of that name; nil when there is none.
+func (r *Resource) Node(name string) *Node {
+	for i := range r.Nodes {
+		if r.Nodes[i].Name == name {
+			return &r.Nodes[i]
+		}
+	}
+	return nil
 }
 
 // Credential says where a credential is kept; never its value.

@@ -42,6 +42,9 @@ type judged struct {
 	denied    *Denial
 }
 
+// Selective says whether Judge's answer may depend on the statement.
+func (p *Permit) Selective() bool { return p.statements != nil }
+
 // Judge says whether the statement may run, and what decides, either way: any role or grant that lets the session through
 // lets it run, or a hand-written policy, unless a policy forbids it. It is called for every statement of a session by one
 // goroutine at a time. A *Denial's sentence tells the person why. A verdict is remembered; finding it again allocates nothing.

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"crypto/sha1" //nolint:gosec // what mysql_native_password rests on
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/x509"
@@ -34,9 +35,32 @@ func HashSecret(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// TokenHash is what is kept of an access token: it proves the token and does not tell it. Both are of 256 random bits.
+type TokenHash struct {
+	Secret string `json:"secret"` // SHA-256 of its secret, in hex
+	// Native is SHA-1 of SHA-1 of the whole token, in hex, for MySQL clients that can prove a password in no other way
+	// (mysql_native_password); empty for tokens that are older than this.
+	Native string `json:"native,omitempty"`
+}
+
+// HashToken gives what is kept of the token with this ID and secret.
+func HashToken(id, secret string) TokenHash {
+	once := sha1.Sum([]byte(FormatToken(id, secret))) //nolint:gosec // the protocol's own; a random token cannot be guessed
+	twice := sha1.Sum(once[:])                        //nolint:gosec // as above
+	return TokenHash{Secret: HashSecret(secret), Native: hex.EncodeToString(twice[:])}
+}
+
 // SecretMatches compares in constant time.
 func SecretMatches(secret, hash string) bool {
 	return subtle.ConstantTimeCompare([]byte(HashSecret(secret)), []byte(hash)) == 1
+}
+
+// TokenProof is what a client shows of its access token: the token, or an answer that only who has it can give.
+type TokenProof struct {
+	Token string
+	// Answers says whether the answer to a challenge is that of the token whose SHA-1's SHA-1 this is (MySQL's
+	// mysql_native_password); nil where Token was sent.
+	Answers func(doubleSHA1 []byte) bool
 }
 
 // ProveToken finds the token whose secret this is, in the same time whether it is there or not. It looks at nothing
@@ -44,7 +68,21 @@ func SecretMatches(secret, hash string) bool {
 func (e *Engine) ProveToken(token string) (Token, bool) {
 	id, secret := ParseToken(token)
 	t, known := e.snapshot.Tokens[id]
-	return t, SecretMatches(secret, e.snapshot.TokenHashes[id]) && known
+	return t, SecretMatches(secret, e.snapshot.TokenHashes[id].Secret) && known
+}
+
+// Prove finds the user's token that the proof shows. Of an answer to a challenge, every token of the user's may be meant.
+func (e *Engine) Prove(user string, proof TokenProof) (Token, bool) {
+	if proof.Answers == nil {
+		t, ok := e.ProveToken(proof.Token)
+		return t, ok && t.User == user
+	}
+	for _, id := range e.tokensOf[user] {
+		if native, err := hex.DecodeString(e.snapshot.TokenHashes[id].Native); err == nil && len(native) == sha1.Size && proof.Answers(native) {
+			return e.snapshot.Tokens[id], true
+		}
+	}
+	return Token{}, false
 }
 
 // AdmitToken gives the identity of a token that was proven, unless its time or its user's is over.

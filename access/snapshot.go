@@ -18,8 +18,8 @@ type Snapshot struct {
 	Grants      map[string]Grant      `json:"grants"`   // by ID
 	Tokens      map[string]Token      `json:"tokens"`   // by ID
 	Gateways    map[string]Gateway    `json:"gateways"` // those that were enrolled; a server that does all itself is none
-	// TokenHashes are SHA-256 of tokens' secrets, in hex, by the token's ID.
-	TokenHashes map[string]string `json:"token_hashes"`
+	// TokenHashes are by the token's ID.
+	TokenHashes map[string]TokenHash `json:"token_hashes"`
 }
 
 // User is a person or a service account.

@@ -430,7 +430,7 @@ func (p *plane) addOrders(w who) {
 }
 
 func (p *plane) identify(user, token string) error {
-	_, err := p.directory.IdentifyToken(p.t.Context(), user, token)
+	_, err := p.directory.IdentifyToken(p.t.Context(), user, access.TokenProof{Token: token})
 	return err
 }
 
@@ -450,7 +450,7 @@ func TestFirstStartThenEveryday(t *testing.T) {
 		t.Errorf("a second first start: %v %v", created, err)
 	}
 	alice := p.issue(w, "alice@acme.com")
-	id, err := p.directory.IdentifyToken(t.Context(), "alice@acme.com", alice)
+	id, err := p.directory.IdentifyToken(t.Context(), "alice@acme.com", access.TokenProof{Token: alice})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,12 +52,19 @@ type linkedPlane struct {
 
 func newLinkedPlane(t *testing.T) *linkedPlane {
 	t.Helper()
+	return newLinkedPlaneWith(t, func(*admin.Config) {})
+}
+
+// newLinkedPlaneWith lets the test change what the service is made of.
+func newLinkedPlaneWith(t *testing.T, change func(*admin.Config)) *linkedPlane {
+	t.Helper()
 	secrets := &secrets{values: map[string]creds.Secret{}}
 	l := &linkedPlane{}
 	p := newPlaneWith(t, func(c *admin.Config) {
 		c.Secrets, c.Handout = secrets, handout{secrets}
 		c.Gateway = "control"
 		c.Now = time.Now // certificates are verified by the real time
+		change(c)
 		l.config = *c
 	})
 	l.plane, l.root = p, p.start()
@@ -387,7 +394,7 @@ func (l *linkedPlane) run(id *gateway.Identity, served *sessions) *gateway.Link 
 		}
 	})
 	eventually(l.t, "the gateway decides by rules", func() bool {
-		_, known := directory.ResourceProtocol(ctx, "orders-db")
+		_, known := directory.Resource(ctx, "orders-db")
 		_, err := directory.Authorize(ctx, access.Ask{Identity: access.Identity{User: "alice@acme.com"}, Resource: "orders-db"})
 		return known && err == nil
 	})

@@ -110,7 +110,7 @@ func TestOktaOnboardsAndOffboards(t *testing.T) {
 
 	group := d.must(201, "POST", "/Groups", `{"displayName": "eng", "members": [{"value": "`+id+`", "display": "alice@acme.com"}]}`)
 	token := p.issue(root, "alice@acme.com")
-	identity, err := p.directory.IdentifyToken(t.Context(), "alice@acme.com", token)
+	identity, err := p.directory.IdentifyToken(t.Context(), "alice@acme.com", access.TokenProof{Token: token})
 	if err != nil || !slices.Equal(identity.Groups, []string{"eng"}) {
 		t.Fatalf("%+v, %v", identity, err)
 	}

@@ -129,7 +129,7 @@ func (s *Service) issueToken(ctx context.Context, in tokenInput) (newToken, erro
 	secret := newSecret(32)
 	t := access.Token{ID: newSecret(10), User: in.User, Label: in.Label, Scope: scope, Created: now,
 		Expires: in.Expires.UTC().Truncate(time.Microsecond)}
-	hash := access.HashSecret(secret)
+	hash := access.HashToken(t.ID, secret)
 	_, err = s.change(ctx, act{action: "tokens.create", target: t.ID, after: t}, func(ctx context.Context) error {
 		return s.store.PutToken(ctx, t, hash)
 	})

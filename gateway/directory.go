@@ -178,14 +178,14 @@ func (d *Directory) present() (*access.Engine, error) {
 // IdentifyToken proves the user by an access token. Unknown users, unknown tokens and wrong secrets cost the same and
 // read the same. After too many failures for a user, further wrong tokens are answered with access.RateLimited; the
 // right one still opens, so that nobody can lock another out (its 256 bits cannot be guessed).
-func (d *Directory) IdentifyToken(_ context.Context, user, token string) (access.Identity, error) {
+func (d *Directory) IdentifyToken(_ context.Context, user string, token access.TokenProof) (access.Identity, error) {
 	e, err := d.present()
 	if err != nil {
 		return access.Identity{}, err
 	}
 	now := d.now()
-	t, ok := e.ProveToken(token)
-	if !ok || t.User != user {
+	t, ok := e.Prove(user, token)
+	if !ok {
 		sum := sha256.Sum256([]byte(user)) // of whatever name is claimed, so that the limit does not tell who is known
 		key := string(sum[:])
 		if wait := d.failures.Blocked(key, now); wait > 0 {
@@ -221,12 +221,12 @@ func (d *Directory) Authorize(_ context.Context, a access.Ask) (access.Permit, e
 	return d.decide(e, a)
 }
 
-// ResourceProtocol names the protocol that a resource speaks; false when there is no such resource.
-func (d *Directory) ResourceProtocol(_ context.Context, resource string) (string, bool) {
+// Resource is what is known of a resource; false when there is none of that name.
+func (d *Directory) Resource(_ context.Context, name string) (access.Resource, bool) {
 	e := d.engine.Load()
 	if e == nil {
-		return "", false
+		return access.Resource{}, false
 	}
-	res, ok := e.Snapshot().Resources[resource]
-	return res.Protocol, ok
+	r, ok := e.Snapshot().Resources[name]
+	return r, ok
 }

@@ -27,16 +27,17 @@ const (
 // it is a net.Conn; the relay then uses its Stream.
 type Conn struct {
 	net.Conn
-	entrance Entrance
-	identity *access.Identity
-	resource string
-	tls      *tls.Config
-	secure   bool
-	plainOK  bool
-	knows    func(ctx context.Context, resource string) bool
-	budget   *Budget
-	hold     func() error
-	stream   *Stream
+	entrance  Entrance
+	identity  *access.Identity
+	resource  string
+	tls       *tls.Config
+	secure    bool
+	plainOK   bool
+	node      string
+	directory Directory
+	budget    *Budget
+	hold      func() error
+	stream    *Stream
 }
 
 // NewConn wraps a connection of the native entrance, without TLS. The server makes its own; a protocol's own tests may.
@@ -51,6 +52,18 @@ func (c *Conn) Identity() *access.Identity { return c.identity }
 // Resource is the resource that TLS named (SNI); empty where it named none.
 func (c *Conn) Resource() string { return c.resource }
 
+// Node is the node of the resource that TLS named, where that is a cluster; empty for any.
+func (c *Conn) Node() string { return c.node }
+
+// Store is the resource that TLS named, for protocols in which the store speaks first: they have to greet as it does
+// before they know what is wanted. Whether the client may open it is not decided yet. false: TLS named none.
+func (c *Conn) Store(ctx context.Context) (access.Resource, bool) {
+	if c.resource == "" {
+		return access.Resource{}, false
+	}
+	return c.directory.Resource(ctx, c.resource)
+}
+
 // Secure says whether nobody between can read the connection: TLS is on.
 func (c *Conn) Secure() bool { return c.secure }
 
@@ -61,7 +74,7 @@ func (c *Conn) SecretsAllowed() bool { return c.secure || c.plainOK }
 func (c *Conn) TLSAvailable() bool { return c.tls != nil && !c.secure }
 
 // StartTLS turns TLS on, as the server, offering the protocol's ALPN names. prefix is what was read already and belongs
-// to the TLS handshake. The first label of the client's SNI, if it names a resource, becomes Resource.
+// to the TLS handshake. The client's SNI may name a resource: RESOURCE or NODE.RESOURCE, each with any labels behind.
 func (c *Conn) StartTLS(ctx context.Context, prefix []byte) error {
 	under := c.Conn
 	if len(prefix) > 0 {
@@ -72,10 +85,22 @@ func (c *Conn) StartTLS(ctx context.Context, prefix []byte) error {
 		return fmt.Errorf("TLS handshake: %w", err)
 	}
 	c.Conn, c.secure = t, true
-	if name, _, _ := strings.Cut(t.ConnectionState().ServerName, "."); c.knows(ctx, name) {
-		c.resource = name
-	}
+	c.named(ctx, t.ConnectionState().ServerName)
 	return nil
+}
+
+// named takes the resource, and the node of it, from the name by which TLS was asked for: RESOURCE, or NODE.RESOURCE, either
+// with further labels behind it. A name that is neither is that of the gateway.
+func (c *Conn) named(ctx context.Context, server string) {
+	first, rest, _ := strings.Cut(server, ".")
+	if _, ok := c.directory.Resource(ctx, first); ok {
+		c.resource = first
+		return
+	}
+	second, _, _ := strings.Cut(rest, ".")
+	if r, ok := c.directory.Resource(ctx, second); ok && r.Node(first) != nil {
+		c.resource, c.node = second, first
+	}
 }
 
 // Write waits, once a session relays, until the record of all that was asked is as durable as the resource

@@ -79,6 +79,9 @@ func (g *Gate) setPermit(p *access.Permit) {
 // Reviews counts how often the rules that statements are judged by may have changed.
 func (g *Gate) Reviews() uint64 { return g.reviews.Load() }
 
+// Selective says whether rules look at statements at all. Where they do not, several that come together may be one record.
+func (g *Gate) Selective() bool { return g.permit.Load().Selective() }
+
 // shut lets nothing pass any more.
 func (g *Gate) shut(cause *Ended) { g.ended.Store(cause) }
 
@@ -118,7 +121,11 @@ func (g *Gate) judge(ctx context.Context, permit *access.Permit, s *Statement) (
 	if ended := g.ended.Load(); ended != nil {
 		return access.Ruling{}, ended
 	}
-	g.asked = access.Statement{Class: judgedClass(s), Tables: s.Tables, Columns: s.Columns, Understood: s.Understood,
+	tables := s.Tables
+	if s.Names != nil && permit.Selective() {
+		tables = s.Names.Names()
+	}
+	g.asked = access.Statement{Class: judgedClass(s), Tables: tables, Columns: s.Columns, Understood: s.Understood,
 		WholeTable: s.WholeTable, Fingerprint: s.Fingerprint, Now: time.Now()}
 	ruling, denial := permit.Judge(&g.asked)
 	if denial == nil {

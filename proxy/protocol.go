@@ -7,6 +7,7 @@ import (
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/creds"
+	"github.com/sallyport/sallyport/proxy/redact"
 )
 
 // Protocol is what one protocol provides. A connection goes from Protocol to Client to Link, each step yielding
@@ -20,6 +21,18 @@ type Protocol interface {
 	// ALPN are the names by which TLS clients may ask for the protocol (IANA, "TLS ALPN Protocol IDs"); nil when there
 	// are none.
 	ALPN() []string
+	// Reader tells the protocol's statements apart where only their text is there: for redaction, and for questions about
+	// what policy would say.
+	Reader() redact.Reader
+}
+
+// Readers are those of all protocols, by the protocol's name.
+func Readers(protocols map[string]Protocol) map[string]redact.Reader {
+	readers := make(map[string]redact.Reader, len(protocols))
+	for name, p := range protocols {
+		readers[name] = p.Reader()
+	}
+	return readers
 }
 
 // ErrDone is returned by Protocol.Accept for a connection that is complete without a session.
@@ -42,12 +55,12 @@ type Client interface {
 
 // Login is what a client asks for in its handshake.
 type Login struct {
-	User        string // the person, native entrance only
-	Token       string // their access token, native entrance only
-	Resource    string // from the user name or the database name; empty when SNI named it
-	Account     string // account at the store; empty for the role's default
-	Database    string // empty for the resource's default
-	Application string // the client program's name, if it told
+	User        string            // the person, native entrance only
+	Token       access.TokenProof // shows their access token, native entrance only
+	Resource    string            // from the user name or the database name; empty when SNI named it
+	Account     string            // account at the store; empty for the role's default
+	Database    string            // empty for the resource's default
+	Application string            // the client program's name, if it told
 }
 
 // Link is an open way between one client and its store.
@@ -70,6 +83,9 @@ type Statement struct {
 	// Tables, Columns and Fingerprint are what audit.Event says they are.
 	Tables, Columns []string
 	Fingerprint     string
+	// Names gives what policy judges by where Tables holds patterns of names alone, such as those of keys; nil: Tables. It is
+	// asked only when rules look at statements at all.
+	Names Namer
 	// Understood says that it touches nothing but Tables and Columns by itself. A read that is not understood is judged as
 	// class other, since it may do more than read.
 	Understood bool
@@ -81,6 +97,11 @@ type Statement struct {
 	Params   []audit.Param
 	Database string // where it differs from the login's
 	BytesIn  int64
+}
+
+// Namer gives the whole names of all that a statement touches. They are only read before the next statement.
+type Namer interface {
+	Names() []string
 }
 
 // Result is what became of a statement.

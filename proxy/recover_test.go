@@ -11,12 +11,15 @@ import (
 	"github.com/sallyport/sallyport/creds"
 	"github.com/sallyport/sallyport/proxy"
 	"github.com/sallyport/sallyport/proxy/proxytest"
+	"github.com/sallyport/sallyport/proxy/redact"
 )
 
 // faulty is a protocol that panics in the step that the client's first byte names.
 type faulty struct{}
 
 func (faulty) ALPN() []string { return nil }
+
+func (faulty) Reader() redact.Reader { return nil }
 
 func (faulty) Accept(_ context.Context, conn *proxy.Conn) (proxy.Client, error) {
 	var b [1]byte
@@ -35,7 +38,7 @@ type faultyClient struct {
 }
 
 func (c *faultyClient) Login() proxy.Login {
-	return proxy.Login{User: proxytest.User, Token: proxytest.Token, Resource: "faulty-db"}
+	return proxy.Login{User: proxytest.User, Token: access.TokenProof{Token: proxytest.Token}, Resource: "faulty-db"}
 }
 
 func (c *faultyClient) Connect(context.Context, access.Resource, creds.Secret) (proxy.Link, error) {

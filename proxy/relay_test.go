@@ -101,7 +101,9 @@ func (d *behindOnly) remove() {
 	d.removed = true
 }
 
-func (d *behindOnly) ResourceProtocol(context.Context, string) (string, bool) { return "", false }
+func (d *behindOnly) Resource(context.Context, string) (access.Resource, bool) {
+	return access.Resource{}, false
+}
 
 // relayLab is a relay, and what gateways behind it and clients need to reach it.
 type relayLab struct {

@@ -21,14 +21,14 @@ import (
 
 // Directory answers who somebody is and what they may do. Errors that the person may read are *access.Denial.
 type Directory interface {
-	// IdentifyToken proves a user by an access token, in constant time for unknown and wrong ones alike.
-	IdentifyToken(ctx context.Context, user, token string) (access.Identity, error)
+	// IdentifyToken proves a user by what they show of an access token, in the same time for unknown and wrong ones alike.
+	IdentifyToken(ctx context.Context, user string, token access.TokenProof) (access.Identity, error)
 	// IdentifyCertificate names the user of a certificate whose chain and time were verified.
 	IdentifyCertificate(ctx context.Context, cert *x509.Certificate) (access.Identity, error)
 	// Authorize decides whether somebody may open a resource; it sets the ask's time itself.
 	Authorize(ctx context.Context, ask access.Ask) (access.Permit, error)
-	// ResourceProtocol names the protocol that a resource speaks; false when there is no such resource.
-	ResourceProtocol(ctx context.Context, resource string) (string, bool)
+	// Resource is what is known of a resource; false when there is none of that name.
+	Resource(ctx context.Context, name string) (access.Resource, bool)
 }
 
 // Limits bound what connections may cost. Zero values mean the defaults in parentheses.
@@ -123,7 +123,7 @@ func NewServer(c Config) *Server {
 		live: live{sessions: make(map[string]*session)},
 	}
 	if s.redactor == nil {
-		s.redactor = redact.Builtin()
+		s.redactor = redact.Builtin(Readers(c.Protocols))
 	}
 	if c.Relays != nil {
 		s.relays = newRelays(c.Relays, &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: s.certificate, NextProtos: []string{RelayALPN},
@@ -145,10 +145,6 @@ func (s *Server) ServeNative(protocol string, l net.Listener) error {
 		c := s.newConn(conn, Native)
 		c.tls = config
 		c.plainOK = s.plain || isLoopback(conn)
-		c.knows = func(ctx context.Context, resource string) bool {
-			_, ok := s.directory.ResourceProtocol(ctx, resource)
-			return ok
-		}
 		s.newSession(c, protocol, p).run(ctx, admitted)
 	})
 }
@@ -234,7 +230,7 @@ func (s *Server) sweep() {
 }
 
 func (s *Server) newConn(conn net.Conn, e Entrance) *Conn {
-	return &Conn{Conn: conn, entrance: e, budget: s.budget}
+	return &Conn{Conn: conn, entrance: e, budget: s.budget, directory: s.directory}
 }
 
 func (s *Server) newSession(conn *Conn, name string, protocol Protocol) *session {

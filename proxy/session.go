@@ -167,7 +167,7 @@ func (s *session) open(ctx context.Context, client Client) (*creds.Lease, Link, 
 		if err != nil {
 			return nil, nil, fmt.Errorf("fetch credential: %w", err)
 		}
-		link, err := connect(ctx, client, s.permit.Resource, lease.Secret)
+		link, err := connect(ctx, client, s.store(), lease.Secret)
 		if err == nil {
 			s.scope.Login = lease.Secret.Username
 			return lease, link, nil
@@ -177,6 +177,15 @@ func (s *session) open(ctx context.Context, client Client) (*creds.Lease, Link, 
 			return nil, nil, err
 		}
 	}
+}
+
+// store is the resource as it is to be dialled: of a cluster, the node that TLS named.
+func (s *session) store() access.Resource {
+	r := s.permit.Resource
+	if n := r.Node(s.conn.Node()); n != nil {
+		r.Address = n.Address
+	}
+	return r
 }
 
 func connect(ctx context.Context, client Client, store access.Resource, secret creds.Secret) (_ Link, err error) {

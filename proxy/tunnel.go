@@ -72,17 +72,18 @@ func (s *Server) acceptTunnel(ctx context.Context, conn net.Conn, config *tls.Co
 // beginTunnel begins the session of a client that this gateway answers itself. refusal, unless nil, is why it cannot be
 // let in.
 func (s *Server) beginTunnel(ctx context.Context, t *tls.Conn, state *tls.ConnectionState, refusal error) (*session, error) {
-	name, ok := s.directory.ResourceProtocol(ctx, state.ServerName)
+	c := s.newConn(t, Tunnel)
+	c.secure = true
+	c.named(ctx, state.ServerName)
+	resource, ok := c.Store(ctx)
 	if !ok {
 		return nil, fmt.Errorf("no resource %q", state.ServerName)
 	}
-	protocol, ok := s.protocols[name]
+	protocol, ok := s.protocols[resource.Protocol]
 	if !ok {
-		return nil, fmt.Errorf("resource %s: no protocol %s here", state.ServerName, name)
+		return nil, fmt.Errorf("resource %s: no protocol %s here", resource.Name, resource.Protocol)
 	}
-	c := s.newConn(t, Tunnel)
-	c.secure, c.resource = true, state.ServerName
-	session := s.newSession(c, name, protocol)
+	session := s.newSession(c, resource.Protocol, protocol)
 	identity, err := s.identifyCertificate(ctx, state.PeerCertificates)
 	if err == nil {
 		err = refusal

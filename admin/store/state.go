@@ -21,7 +21,7 @@ func (s *Store) Load(ctx context.Context) (*access.Snapshot, error) {
 		Grants:      map[string]access.Grant{},
 		Tokens:      map[string]access.Token{},
 		Gateways:    map[string]access.Gateway{},
-		TokenHashes: map[string]string{},
+		TokenHashes: map[string]access.TokenHash{},
 	}
 	err := s.reading(ctx, func(tx *sql.Tx) error {
 		for _, load := range []func(context.Context, *sql.Tx) error{
@@ -103,12 +103,13 @@ func loadGrants(ctx context.Context, tx *sql.Tx, into map[string]access.Grant) e
 }
 
 func loadTokens(ctx context.Context, tx *sql.Tx, st *access.Snapshot) error {
-	return each(ctx, tx, `SELECT id, secret_hash, user_name, label, scope, created, expires, last_used FROM tokens`,
+	return each(ctx, tx, `SELECT id, secret_hash, native_hash, user_name, label, scope, created, expires, last_used FROM tokens`,
 		func(scan func(...any) error) error {
 			var t access.Token
-			var hash, scope string
+			var hash access.TokenHash
+			var scope string
 			var created, expires, used int64
-			if err := scan(&t.ID, &hash, &t.User, &t.Label, &scope, &created, &expires, &used); err != nil {
+			if err := scan(&t.ID, &hash.Secret, &hash.Native, &t.User, &t.Label, &scope, &created, &expires, &used); err != nil {
 				return err
 			}
 			if scope != "" {

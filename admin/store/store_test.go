@@ -42,7 +42,7 @@ func testReopening(t *testing.T, config store.Config) {
 		Policies:    map[string]access.Policy{},
 		Grants:      map[string]access.Grant{},
 		Gateways:    map[string]access.Gateway{},
-		TokenHashes: map[string]string{"t": "x"},
+		TokenHashes: map[string]access.TokenHash{"t": {Secret: "x", Native: "y"}},
 		Users:       map[string]access.User{"alice": {Name: "alice", Kind: access.Person, Groups: []string{"eng"}, Created: at, CertificatesValidFrom: at}},
 		Roles:       map[string]access.Role{"r": {Name: "r", Accounts: []string{"b", "a"}}},
 		Resources:   map[string]access.Resource{"db": {Name: "db", Accounts: map[string]string{"a": "c"}}},
@@ -51,7 +51,7 @@ func testReopening(t *testing.T, config store.Config) {
 	}
 	for _, err := range []error{
 		s.PutUser(ctx, want.Users["alice"]), s.PutGroup(ctx, want.Groups["eng"]), s.PutRole(ctx, want.Roles["r"]), s.PutResource(ctx, want.Resources["db"]),
-		s.PutCredential(ctx, want.Credentials["c"]), s.PutToken(ctx, want.Tokens["t"], "x"), s.Close(),
+		s.PutCredential(ctx, want.Credentials["c"]), s.PutToken(ctx, want.Tokens["t"], want.TokenHashes["t"]), s.Close(),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -74,7 +74,7 @@ func testReopening(t *testing.T, config store.Config) {
 	if err := s.DeleteUser(ctx, "alice"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("removed twice: %v", err)
 	}
-	if err := s.PutToken(ctx, want.Tokens["t"], "x"); err == nil {
+	if err := s.PutToken(ctx, want.Tokens["t"], want.TokenHashes["t"]); err == nil {
 		t.Error("a token of nobody was kept")
 	}
 }

@@ -102,8 +102,8 @@ func (s *Store) DeleteGrant(ctx context.Context, id string) error {
 	return s.deleteOne(ctx, "DELETE FROM grants WHERE id = $1", id)
 }
 
-// PutToken writes the token and its secret's hash; of one that exists, only label, scope and expiry change.
-func (s *Store) PutToken(ctx context.Context, t access.Token, hash string) error {
+// PutToken writes the token and what proves it; of one that exists, only label, scope and expiry change.
+func (s *Store) PutToken(ctx context.Context, t access.Token, hash access.TokenHash) error {
 	scope := ""
 	if t.Scope != nil {
 		b, err := json.Marshal(t.Scope)
@@ -112,10 +112,10 @@ func (s *Store) PutToken(ctx context.Context, t access.Token, hash string) error
 		}
 		scope = string(b)
 	}
-	return s.write(ctx, "put token", `INSERT INTO tokens (id, secret_hash, user_name, label, scope, created, expires, last_used)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+	return s.write(ctx, "put token", `INSERT INTO tokens (id, secret_hash, native_hash, user_name, label, scope, created, expires, last_used)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (id) DO UPDATE SET label = excluded.label, scope = excluded.scope, expires = excluded.expires`,
-		t.ID, hash, t.User, t.Label, scope, micros(t.Created), micros(t.Expires), micros(t.LastUsed))
+		t.ID, hash.Secret, hash.Native, t.User, t.Label, scope, micros(t.Created), micros(t.Expires), micros(t.LastUsed))
 }
 
 // DeleteToken removes the token.
@@ -156,20 +156,18 @@ func moveOn(ctx context.Context, tx *sql.Tx) error {
 
 // deleteOne runs a DELETE by key, and moves the generation on; no row is ErrNotFound.
 func (s *Store) deleteOne(ctx context.Context, query, key string) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, query, key)
-		if err != nil {
-			return fmt.Errorf("delete: %w", err)
-		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return fmt.Errorf("delete: %w", err)
-		}
-		if n == 0 {
-			return ErrNotFound
-		}
-		return moveOn(ctx, tx)
-	})
+	return s.inTx(ctx, func(tx *sql.Tx) error { return deleteRow(ctx, tx, query, key) })
+}
+
+func deleteRow(ctx context.Context, tx *sql.Tx, query, key string) error {
+	n, err := affected(tx.ExecContext(ctx, query, key))
+	if err != nil {
+		return fmt.Errorf("delete: %w", err)
+	}
+	if n == 0 {
+		return ErrNotFound
+	}
+	return moveOn(ctx, tx)
 }
 
 func wrap(doing string, err error) error {

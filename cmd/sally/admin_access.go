@@ -166,7 +166,7 @@ The exit status is 0 if all cases turn out as they should, else 1.`,
 }
 
 func readStatement(protocol, text string) (access.Statement, error) {
-	return statementFacts(protocol, []byte(text))
+	return statementFacts(newProtocols(limitsConfig{}))(protocol, []byte(text))
 }
 
 // readCases reads a list of cases, or a document whose member "cases" is one.
@@ -193,7 +193,7 @@ func engineOf(path string) (*access.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &access.Snapshot{Grants: map[string]access.Grant{}, Tokens: map[string]access.Token{}, TokenHashes: map[string]string{}, Gateways: map[string]access.Gateway{}}
+	s := &access.Snapshot{Grants: map[string]access.Grant{}, Tokens: map[string]access.Token{}, TokenHashes: map[string]access.TokenHash{}, Gateways: map[string]access.Gateway{}}
 	for _, err := range []error{
 		named(document["users"], &s.Users, func(u *access.User) string { return u.Name }),
 		named(document["groups"], &s.Groups, func(g *access.Group) string { return g.Name }),

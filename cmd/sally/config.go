@@ -157,7 +157,7 @@ func (c *config) validate() error {
 	if err := c.Audit.validate(); err != nil {
 		return fmt.Errorf("audit.%w", err)
 	}
-	if _, err := redact.New(c.Redact); err != nil {
+	if _, err := redact.New(c.Redact, nil); err != nil {
 		return fmt.Errorf("redact: %w", err)
 	}
 	if c.OIDC != nil {

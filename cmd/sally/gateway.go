@@ -20,7 +20,6 @@ import (
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/link"
 	"github.com/sallyport/sallyport/proxy"
-	"github.com/sallyport/sallyport/proxy/postgres"
 	"github.com/sallyport/sallyport/proxy/redact"
 )
 
@@ -206,7 +205,8 @@ func (g *gatewayProcess) join(ctx context.Context, dir string, stdin io.Reader) 
 }
 
 func (g *gatewayProcess) openGateway(context.Context) error {
-	redactor, err := redact.New(g.config.Redact)
+	protocols := newProtocols(g.config.Limits)
+	redactor, err := redact.New(g.config.Redact, proxy.Readers(protocols))
 	if err != nil {
 		return err
 	}
@@ -226,9 +226,7 @@ func (g *gatewayProcess) openGateway(context.Context) error {
 		sources["vault"] = g.vault
 	}
 	g.gateway = proxy.NewServer(proxy.Config{
-		Gateway:   g.identity.Gateway,
-		Protocols: map[string]proxy.Protocol{"postgres": postgres.New(g.config.Limits.StatementBytes)},
-		Directory: g.access, Credentials: sources, Journal: g.journal, Certificate: certificate, ClientCAs: g.link.ClientCAs(), Redactor: redactor,
+		Gateway: g.identity.Gateway, Protocols: protocols, Directory: g.access, Credentials: sources, Journal: g.journal, Certificate: certificate, ClientCAs: g.link.ClientCAs(), Redactor: redactor,
 		PlainOutside: g.config.PlainOutside, Limits: g.config.limits(), Log: g.log, Relays: g.access,
 	})
 	g.access.SetSessions(g.gateway)

@@ -32,7 +32,6 @@ import (
 	"github.com/sallyport/sallyport/creds/vault"
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/proxy"
-	"github.com/sallyport/sallyport/proxy/postgres"
 	"github.com/sallyport/sallyport/proxy/redact"
 	"github.com/sallyport/sallyport/web"
 )
@@ -251,7 +250,7 @@ func (s *server) openAdmin(ctx context.Context) (err error) {
 		Store: s.state, Journal: s.journal, Searcher: s.index, Sessions: s.access,
 		Prover: proof.Prover{Log: s.proof, Searcher: s.own}, Rotator: s.proof, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
 		UI: web.Files(), Log: s.log, Gateway: s.config.Gateway, Tunnel: func() string { return s.tunnelAddress },
-		Health: s.journal.Fault, Measured: s.measured(), Facts: statementFacts, AccessRequests: s.config.AccessRequests, Handout: s.sealed, GatewayRecords: s.records, OfflineLimit: s.config.OfflineLimit,
+		Health: s.journal.Fault, Measured: s.measured(), Facts: statementFacts(newProtocols(s.config.Limits)), AccessRequests: s.config.AccessRequests, Handout: s.sealed, GatewayRecords: s.records, OfflineLimit: s.config.OfflineLimit,
 	})
 	if err != nil {
 		return err
@@ -268,7 +267,8 @@ func (s *server) openGateway(context.Context) error {
 	if s.linkTLS, err = s.admin.GatewayTLS(); err != nil {
 		return err
 	}
-	redactor, err := redact.New(s.config.Redact)
+	protocols := newProtocols(s.config.Limits)
+	redactor, err := redact.New(s.config.Redact, proxy.Readers(protocols))
 	if err != nil {
 		return err
 	}
@@ -277,9 +277,7 @@ func (s *server) openGateway(context.Context) error {
 		sources["vault"] = s.vault
 	}
 	s.gateway = proxy.NewServer(proxy.Config{
-		Gateway:   s.config.Gateway,
-		Protocols: map[string]proxy.Protocol{"postgres": postgres.New(s.config.Limits.StatementBytes)},
-		Directory: s.access, Credentials: sources, Journal: s.journal, Certificate: certificate, ClientCAs: s.admin.ClientCAs(), Redactor: redactor,
+		Gateway: s.config.Gateway, Protocols: protocols, Directory: s.access, Credentials: sources, Journal: s.journal, Certificate: certificate, ClientCAs: s.admin.ClientCAs(), Redactor: redactor,
 		PlainOutside: s.config.PlainOutside, Limits: s.config.limits(), Log: s.log, Relays: s.access,
 	})
 	s.access.SetSessions(s.gateway)

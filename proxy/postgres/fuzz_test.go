@@ -59,7 +59,7 @@ func FuzzStartup(f *testing.F) {
 			return
 		case err == nil:
 			login := c.Login()
-			if c.(*client).startup["user"] == "" || bytes.ContainsRune([]byte(login.User+login.Token+login.Database), 0) {
+			if c.(*client).startup["user"] == "" || bytes.ContainsRune([]byte(login.User+login.Token.Token+login.Database), 0) {
 				t.Errorf("let in as %+v", login)
 			}
 			return

@@ -3,6 +3,7 @@ package postgres
 import (
 	"strings"
 
+	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/proxy"
 )
 
@@ -10,7 +11,7 @@ import (
 // may stand before the database instead, as RESOURCE/DATABASE. In the tunnel who and what are known, and the user is
 // the account.
 func (c *client) Login() proxy.Login {
-	login := proxy.Login{Token: c.token, Application: c.startup["application_name"]}
+	login := proxy.Login{Token: access.TokenProof{Token: c.token}, Application: c.startup["application_name"]}
 	user, database := c.startup["user"], c.startup["database"]
 	if database == user {
 		database = "" // libpq's default when no database was named

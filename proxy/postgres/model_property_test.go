@@ -98,7 +98,7 @@ type bench struct {
 
 func newBench(store func([]byte) (int, error), limit int) *bench {
 	b := &bench{record: &memoryRecord{}}
-	gate := proxy.NewGate(b.record, audit.Scope{}, &access.Permit{Resource: access.Resource{Durability: access.Interval}}, redact.Builtin())
+	gate := proxy.NewGate(b.record, audit.Scope{}, &access.Permit{Resource: access.Resource{Durability: access.Interval}}, redact.Builtin(nil))
 	client := proxy.NewConn(writerConn{write: b.toClient.Write}, true)
 	b.relay = newRelay(context.Background(), gate, sqltext.NewCache(), client, proxy.NewStream(writerConn{write: store}, nil), limit, nil)
 	return b

@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/creds"
 	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxy/redact"
 	"github.com/sallyport/sallyport/proxy/sqltext"
 )
 
@@ -54,6 +55,9 @@ func (p *Protocol) Accept(ctx context.Context, conn *proxy.Conn) (proxy.Client, 
 
 // ALPN implements proxy.Protocol.
 func (p *Protocol) ALPN() []string { return []string{"postgresql"} }
+
+// Reader implements proxy.Protocol.
+func (p *Protocol) Reader() redact.Reader { return p.facts }
 
 // client is a client that has said who it is and what it wants.
 type client struct {

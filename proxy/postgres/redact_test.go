@@ -67,7 +67,7 @@ func redactedGateway(t *testing.T) *proxytest.Gateway {
 	redactor, err := redact.New([]redact.Rule{
 		{Name: "pii", Columns: []string{"customers.email", "customers.born"}},
 		{Name: "card", Pattern: `\d{4}-\d{4}-\d{4}-\d{4}`},
-	})
+	}, map[string]redact.Reader{"postgres": New(0).Reader()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/sallyport/sallyport/audit"
-	"github.com/sallyport/sallyport/proxy/sqltext"
 )
 
 // credentialRule is the name of the rule that is always there.
@@ -18,9 +17,9 @@ const unparsed = "unparsed"
 
 // Redactor applies rules to events. It is safe for concurrent use.
 type Redactor struct {
-	rules []*rule
-	facts *sqltext.Cache
-	sets  sync.Map // resource -> *set
+	rules   []*rule
+	readers map[string]Reader
+	sets    sync.Map // resource -> *set
 }
 
 // set is the rules of one resource.
@@ -30,12 +29,13 @@ type set struct {
 	patterns   []*rule
 }
 
-// Builtin has no rule but the one that takes credentials.
-func Builtin() *Redactor { return &Redactor{facts: sqltext.NewCache()} }
+// Builtin has no rule but the one that takes credentials. readers are by protocol; nothing is told apart in the statements
+// of a protocol that is not among them.
+func Builtin(readers map[string]Reader) *Redactor { return &Redactor{readers: readers} }
 
 // New makes a redactor of rules, after the built-in one. An error names the rule and says what is wrong with it.
-func New(rules []Rule) (*Redactor, error) {
-	r := Builtin()
+func New(rules []Rule, readers map[string]Reader) (*Redactor, error) {
+	r := Builtin(readers)
 	for _, one := range rules {
 		compiled, err := compile(one)
 		if err != nil {
@@ -85,13 +85,14 @@ func (r *Redactor) set(resource string) *set {
 func (r *Redactor) Statement(e *audit.Event) (private bool) {
 	e.Redacted = nil
 	s := r.set(e.Resource)
-	credential := sqltext.MayHoldCredential(e.Statement.Bytes)
+	reader := r.reader(e.Protocol)
+	credential := reader.MayHoldCredential(e.Statement.Bytes)
 	if s == nil && !credential {
 		return false
 	}
-	w := work{event: e, redactor: r, set: s, text: e.Statement.Bytes}
+	w := work{event: e, redactor: r, reader: reader, set: s, text: e.Statement.Bytes}
 	if credential {
-		for _, span := range sqltext.Credentials(w.text) {
+		for _, span := range reader.Credentials(w.text) {
 			w.take(edit{span.Start, span.End, credentialRule, span.String})
 		}
 	}
@@ -100,6 +101,13 @@ func (r *Redactor) Statement(e *audit.Event) (private bool) {
 	}
 	w.finish()
 	return w.private || len(e.Redacted) > 0
+}
+
+func (r *Redactor) reader(protocol string) Reader {
+	if known, ok := r.readers[protocol]; ok {
+		return known
+	}
+	return unread{}
 }
 
 // Text takes out of any other text what a pattern of the resource's names.

@@ -8,13 +8,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/proxy/sqltext"
 )
 
 func columns(names ...string) []Rule { return []Rule{{Name: "pii", Columns: names}} }
 
+func readers() map[string]Reader { return map[string]Reader{"postgres": sqltext.NewCache()} }
+
 func mustNew(t testing.TB, rules []Rule) *Redactor {
 	t.Helper()
-	r, err := New(rules)
+	r, err := New(rules, readers())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +114,7 @@ func TestPattern(t *testing.T) {
 
 func TestCredentials(t *testing.T) {
 	const m = "'[redacted:credential]'"
-	r := Builtin()
+	r := Builtin(readers())
 	for sql, want := range map[string]string{
 		"ALTER ROLE x PASSWORD 'hunter2'":                                         "ALTER ROLE x PASSWORD " + m,
 		"create user x with encrypted password E'hunter2' valid until 'now'":      "create user x with encrypted password " + m + " valid until 'now'",
@@ -150,7 +153,7 @@ func TestRules(t *testing.T) {
 		`redact: rule "x": there are two`:            {{Name: "x", Parameters: true}, {Name: "x", Parameters: true}},
 		`redact: rule "credential": that name`:       {{Name: "credential", Parameters: true}},
 	} {
-		if _, err := New(rules); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := New(rules, readers()); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

@@ -19,6 +19,7 @@ type edit struct {
 type work struct {
 	event    *audit.Event
 	redactor *Redactor
+	reader   Reader
 	set      *set
 	text     []byte
 	edits    []edit
@@ -51,7 +52,7 @@ func (w *work) apply() {
 	var marks []sqltext.Mark
 	var facts *sqltext.Facts
 	if len(w.set.columns) > 0 || len(w.set.patterns) > 0 {
-		facts, marks = w.redactor.facts.Marks(w.text, nil)
+		facts, marks = w.reader.Marks(w.text, nil)
 	}
 	if len(w.set.columns) > 0 {
 		w.columns(facts, marks)
@@ -70,7 +71,7 @@ func (w *work) apply() {
 // columns takes what belongs to a rule's columns; and everything where that cannot be told.
 func (w *work) columns(facts *sqltext.Facts, marks []sqltext.Mark) {
 	j := judge{rules: w.set.columns, facts: facts}
-	if !facts.Parsed || facts.Opaque || w.event.Command == "function call" || !isSQL(w.event.Protocol) || slices.ContainsFunc(marks, doubtful) {
+	if !facts.Parsed || facts.Opaque || w.event.Command == "function call" || slices.ContainsFunc(marks, doubtful) {
 		w.everything(marks)
 		return
 	}
@@ -102,15 +103,12 @@ func (w *work) columns(facts *sqltext.Facts, marks []sqltext.Mark) {
 	w.comments(rule.name)
 }
 
-// isSQL says whether a protocol's statements are SQL; of others a rule of columns understands nothing.
-func isSQL(protocol string) bool { return protocol == "" || protocol == "postgres" }
-
 // everything takes all values of a statement that cannot be told apart.
 func (w *work) everything(marks []sqltext.Mark) {
 	rule := w.set.columns[0].name
 	w.private = true
 	switch {
-	case !isSQL(w.event.Protocol):
+	case w.reader == unread{}:
 		if len(w.text) > 0 {
 			w.take(edit{0, len(w.text), rule, false})
 		}
@@ -148,7 +146,7 @@ func (w *work) rest(marks []sqltext.Mark, rule string) {
 }
 
 func (w *work) comments(rule string) {
-	for _, place := range sqltext.Comments(w.text) {
+	for _, place := range w.reader.Comments(w.text) {
 		w.take(edit{place[0], place[1], rule, false})
 	}
 }
@@ -166,7 +164,7 @@ func (w *work) finish() {
 		e.Statement.Bytes = w.edited()
 		e.Redacted = append(e.Redacted, "statement")
 		// Nothing in the record may derive from what was taken, be it only a hash.
-		facts := w.redactor.facts.Facts(e.Statement.Bytes)
+		facts := w.reader.Facts(e.Statement.Bytes)
 		e.Fingerprint, e.Tables, e.Columns = facts.Fingerprint, facts.Tables, facts.Columns
 	}
 	if w.params != nil {

@@ -52,6 +52,18 @@ func (c *Cache) Facts(text []byte) *Facts {
 	return c.facts(s)
 }
 
+// Class is the class of a text by its words and by the functions that it calls.
+func (c *Cache) Class(text []byte) string { return Stronger(Class(text), c.Facts(text).Calls) }
+
+// Comments is the function of that name.
+func (c *Cache) Comments(text []byte) [][2]int { return Comments(text) }
+
+// Credentials is the function of that name.
+func (c *Cache) Credentials(text []byte) []Span { return Credentials(text) }
+
+// MayHoldCredential is the function of that name.
+func (c *Cache) MayHoldCredential(text []byte) bool { return MayHoldCredential(text) }
+
 // Marks tells, besides the facts, where all constants and parameters of the text stand, in order; they are appended
 // to marks. When the facts are not Parsed, slots mean nothing.
 func (c *Cache) Marks(text []byte, marks []Mark) (*Facts, []Mark) {

@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/json"
 	"errors"
 	"math/big"
 	"net"
@@ -26,16 +25,9 @@ type joinToken struct {
 	Expires time.Time `json:"expires"`
 }
 
-// joinData is what is kept with a join token.
-type joinData struct {
-	Gateway string `json:"gateway"`
-}
-
 // newJoinToken makes a token that enrols the gateway, once.
 func (s *Service) newJoinToken(ctx context.Context, name string) (joinToken, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	snap, err := s.snapshotLocked(ctx)
+	snap, err := s.snapshotNow(ctx)
 	if err != nil {
 		return joinToken{}, err
 	}
@@ -46,17 +38,16 @@ func (s *Service) newJoinToken(ctx context.Context, name string) (joinToken, err
 	if err != nil {
 		return joinToken{}, err
 	}
-	data, err := json.Marshal(joinData{Gateway: name})
+	now := s.now()
+	expires := now.Add(joinTokenLifetime).UTC().Truncate(time.Second)
+	a := act{action: "gateways.token", target: name, after: map[string]any{"expires": expires}}
+	err = s.carryOut(ctx, a, func(ctx context.Context) error {
+		return s.store.PutJoinToken(ctx, access.HashSecret(token.SecretText()), name, expires, now)
+	})
 	if err != nil {
 		return joinToken{}, err
 	}
-	now := s.now()
-	expires := now.Add(joinTokenLifetime).UTC().Truncate(time.Second)
-	if err := s.record(ctx, act{action: "gateways.token", target: name, after: map[string]any{"expires": expires}}); err != nil {
-		return joinToken{}, err
-	}
-	err = s.store.PutOneTime(ctx, store.OneTime{Hash: access.HashSecret(token.SecretText()), Purpose: store.JoinToken, Data: string(data), Expires: expires}, now)
-	return joinToken{Gateway: name, Token: token.Text(), Expires: expires}, err
+	return joinToken{Gateway: name, Token: token.Text(), Expires: expires}, nil
 }
 
 // join enrols a gateway that holds a join token: it certifies its key, and uses the token up.
@@ -74,7 +65,7 @@ func (s *Service) join(w http.ResponseWriter, r *http.Request) error {
 		return invalid("request", "%s", err)
 	}
 	hash := access.HashSecret(in.Secret)
-	kept, err := s.store.OneTime(r.Context(), store.JoinToken, hash, now)
+	name, err := s.store.GatewayToJoin(r.Context(), hash, now)
 	if errors.Is(err, store.ErrNotFound) {
 		s.addrFailures.Note(from, now)
 		return badJoinToken()
@@ -82,11 +73,7 @@ func (s *Service) join(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var data joinData
-	if err := json.Unmarshal([]byte(kept.Data), &data); err != nil {
-		return err
-	}
-	out, err := s.enrol(r, hash, data.Gateway, public)
+	out, err := s.enrol(r, hash, name, public)
 	if errors.Is(err, store.ErrNotFound) { // another was faster, or the gateway was removed
 		return badJoinToken()
 	}
@@ -101,22 +88,37 @@ func badJoinToken() *access.Denial {
 		Sentence: "this join token is unknown, was used or has expired; make a new one with: sally admin gateways token NAME"}
 }
 
+// enrol certifies the gateway's key and uses the token up, as a change: certificates from before are refused from here on.
 func (s *Service) enrol(r *http.Request, hash, name string, public any) (link.Enrolled, error) {
 	ctx := withCaller(r.Context(), &caller{name: "gateway:" + name, addr: r.RemoteAddr})
-	certificate, serial, err := s.certifyGateway(ctx, name, public)
+	g, err := s.store.Gateway(ctx, name)
 	if err != nil {
 		return link.Enrolled{}, err
 	}
-	if err := s.record(ctx, act{action: "gateways.join", target: name, after: map[string]string{"serial": serial.Text(16)}}); err != nil {
+	certificate, serial, err := s.certifyGateway(&g, public)
+	if err != nil {
 		return link.Enrolled{}, err
 	}
-	if err := s.store.EnrolGateway(ctx, hash, name, serial.Text(16), s.now()); err != nil {
+	a := act{action: "gateways.join", target: name, after: map[string]string{"serial": serial.Text(16)}}
+	err = again(ctx, func() error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if _, err := s.snapshotLocked(ctx); err != nil {
+			return err
+		}
+		_, err := s.change(ctx, a, func(ctx context.Context) error {
+			return s.store.EnrolGateway(ctx, hash, name, serial.Text(16), s.now())
+		})
+		return err
+	})
+	if err != nil {
 		return link.Enrolled{}, err
 	}
 	return link.Enrolled{Gateway: name, Certificate: certificate, CA: s.authority.PEM(), SnapshotKey: s.links.snapshotKey.Public().(ed25519.PublicKey)}, nil
 }
 
-// renewGateway certifies a new key of a gateway that has proven itself by its present one.
+// renewGateway certifies a new key of a gateway that has proven itself by its present one. Nothing is renewed of a
+// gateway that was renewed, removed or joined anew since it was admitted.
 func (s *Service) renewGateway(w http.ResponseWriter, r *http.Request, g store.Gateway) error {
 	var in link.Renew
 	if err := readLink(w, r, maxBody, &in); err != nil {
@@ -126,31 +128,28 @@ func (s *Service) renewGateway(w http.ResponseWriter, r *http.Request, g store.G
 	if err != nil {
 		return invalid("request", "%s", err)
 	}
-	certificate, serial, err := s.certifyGateway(r.Context(), g.Name, public)
+	certificate, serial, err := s.certifyGateway(&g, public)
 	if err != nil {
 		return err
 	}
-	if err := s.record(r.Context(), act{action: "gateways.renew", target: g.Name, after: map[string]string{"serial": serial.Text(16)}}); err != nil {
-		return err
+	a := act{action: "gateways.renew", target: g.Name, after: map[string]string{"serial": serial.Text(16)}}
+	err = s.carryOut(r.Context(), a, func(ctx context.Context) error {
+		return s.store.SetGatewaySerials(ctx, g, g.Serial, serial.Text(16))
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return conflict("the gateway %s was renewed, removed or joined anew at this moment; try again", g.Name)
 	}
-	if g, err = s.store.Gateway(r.Context(), g.Name); err != nil {
-		return err
-	}
-	if err := s.store.SetGatewaySerials(r.Context(), g, g.Serial, serial.Text(16)); err != nil {
+	if err != nil {
 		return err
 	}
 	return writeLink(w, link.Renewed{Certificate: certificate})
 }
 
 // certifyGateway issues a certificate for the names that an admin gave the gateway.
-func (s *Service) certifyGateway(ctx context.Context, name string, public any) (string, *big.Int, error) {
-	g, err := s.store.Gateway(ctx, name)
-	if err != nil {
-		return "", nil, err
-	}
+func (s *Service) certifyGateway(g *store.Gateway, public any) (string, *big.Int, error) {
 	names := append([]string{link.GatewayName}, g.Hosts...)
 	if host, _, err := net.SplitHostPort(g.Tunnel); err == nil && host != "" {
 		names = append(names, host)
 	}
-	return s.authority.IssueGateway(name, names, public, s.now())
+	return s.authority.IssueGateway(g.Name, names, public, s.now())
 }

@@ -198,13 +198,31 @@ func (s *Service) admitGateway(r *http.Request) (store.Gateway, error) {
 	case serial == g.Serial:
 		return g, nil
 	case serial == g.NextSerial:
-		if err := s.store.SetGatewaySerials(r.Context(), g, serial, ""); err != nil && !errors.Is(err, store.ErrNotFound) {
-			return store.Gateway{}, err
+		if g, err = s.promote(r.Context(), g); !errors.Is(err, store.ErrNotFound) {
+			return g, err
 		}
-		return g, nil
 	}
 	return store.Gateway{}, forbidden(fmt.Sprintf(
 		"the certificate of the gateway %s does not count any more; if it should, make a new join token with: sally admin gateways token %s", name, name))
+}
+
+// promote lets the gateway's next certificate take the present one's place; store.ErrNotFound when neither counts any
+// more. The gateway that it gives is as it is kept.
+func (s *Service) promote(ctx context.Context, g store.Gateway) (store.Gateway, error) {
+	serial := g.NextSerial
+	err := s.store.SetGatewaySerials(ctx, g, serial, "")
+	if err == nil {
+		g.Serial, g.NextSerial = serial, ""
+		return g, nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return store.Gateway{}, err
+	}
+	// Another request of the gateway's was faster, or it was removed or has joined anew.
+	if g, err = s.store.Gateway(ctx, g.Name); err == nil && g.Serial != serial {
+		err = store.ErrNotFound
+	}
+	return g, err
 }
 
 // readLink decodes a gateway's request.

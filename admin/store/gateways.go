@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 	"time"
 
@@ -35,12 +34,17 @@ func (s *Store) PutGateway(ctx context.Context, g access.Gateway, now time.Time)
 		VALUES ($1, $2, '', $3, 0, 0, '') ON CONFLICT (name) DO UPDATE SET spec = excluded.spec`, g.Name, string(spec), micros(now))
 }
 
-// DeleteGateway removes the gateway, whose certificates are refused from here on.
+// DeleteGateway removes the gateway, whose certificates are refused from here on, with its join tokens.
 func (s *Store) DeleteGateway(ctx context.Context, name string) error {
-	if _, err := s.exec(ctx, "DELETE FROM kills WHERE gateway = $1", name); err != nil {
-		return wrap("delete gateway", err)
-	}
-	return s.deleteOne(ctx, "DELETE FROM gateways WHERE name = $1", name)
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		if err := deleteRow(ctx, tx, "DELETE FROM gateways WHERE name = $1", name); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM kills WHERE gateway = $1", name); err != nil {
+			return fmt.Errorf("delete gateway's kills: %w", err)
+		}
+		return dropJoinTokens(ctx, tx, name)
+	})
 }
 
 const gatewayColumns = "name, spec, serial, created, last_seen, generation, sessions"
@@ -84,55 +88,6 @@ func scanGateway(row interface{ Scan(...any) error }) (g Gateway, err error) {
 	g.Serial, g.NextSerial, g.Enrolment = splitSerials(serials)
 	g.Created, g.LastSeen = fromMicros(created), fromMicros(seen)
 	return g, nil
-}
-
-// EnrolGateway uses a join token up and lets the certificate of that serial alone count, in one transaction. What an
-// earlier enrolment told is forgotten. gateway names the one that the token is for.
-func (s *Store) EnrolGateway(ctx context.Context, hash, gateway, serial string, now time.Time) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := spend(ctx, tx, JoinToken, hash, now); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM cuts WHERE gateway = $1", gateway); err != nil {
-			return fmt.Errorf("forget cuts: %w", err)
-		}
-		spec, err := enrolledSpec(ctx, tx, gateway, serial)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, "UPDATE gateways SET spec = $3, serial = $2, last_seen = 0, generation = 0, sessions = '' WHERE name = $1",
-			gateway, joinSerials(serial, "", serial), spec); err != nil {
-			return fmt.Errorf("enrol gateway: %w", err)
-		}
-		return moveOn(ctx, tx) // other gateways refuse the certificates from before as well
-	})
-}
-
-// enrolledSpec is what an admin says of the gateway, with the time from which its certificates count; ErrNotFound when
-// there is none of that name.
-func enrolledSpec(ctx context.Context, tx *sql.Tx, gateway, serial string) (string, error) {
-	var text string
-	err := tx.QueryRowContext(ctx, "SELECT spec FROM gateways WHERE name = $1", gateway).Scan(&text)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", ErrNotFound
-	}
-	if err != nil {
-		return "", fmt.Errorf("read gateway: %w", err)
-	}
-	var spec access.Gateway
-	if err := json.Unmarshal([]byte(text), &spec); err != nil {
-		return "", fmt.Errorf("decode gateway %s: %w", gateway, err)
-	}
-	number, ok := new(big.Int).SetString(serial, 16)
-	if !ok {
-		return "", fmt.Errorf("enrol gateway: %q is no serial number", serial)
-	}
-	spec.CertificatesValidFrom = access.SerialTime(number)
-	next, err := json.Marshal(spec)
-	if err != nil {
-		return "", fmt.Errorf("encode gateway: %w", err)
-	}
-	return string(next), nil
 }
 
 // SetGatewaySerials says which certificates of the gateway count: present, and next until that one is used. It does so

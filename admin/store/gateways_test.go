@@ -20,7 +20,7 @@ func testGateways(t *testing.T, s *store.Store) {
 	spec := access.Gateway{Name: "gw-1", Tunnel: "gw-1:7443", Hosts: []string{"gw-1.acme.com"}}
 	for _, err := range []error{
 		s.PutGateway(ctx, spec, now), s.PutGateway(ctx, access.Gateway{Name: "gw-2", Tunnel: "gw-2:7443"}, now),
-		s.PutOneTime(ctx, store.OneTime{Hash: "h", Purpose: store.JoinToken, Data: "{}", Expires: now.Add(time.Hour)}, now),
+		s.PutJoinToken(ctx, "h", "gw-1", now.Add(time.Hour), now),
 		s.EnrolGateway(ctx, "h", "gw-1", "a1", now),
 	} {
 		if err != nil {
@@ -137,6 +137,39 @@ func TestReceiptsAreKept(t *testing.T) {
 		}
 		if _, err := s.Receipt(ctx, "4"); !errors.Is(err, store.ErrNotFound) {
 			t.Error(err)
+		}
+	})
+}
+
+// Join tokens are good for one enrolment of one gateway: the others go with the first, and with the gateway.
+func TestJoinTokensEndTogether(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx, now := t.Context(), time.Now()
+		for _, name := range []string{"gw-1", "gw-2"} {
+			must(t, s.PutGateway(ctx, access.Gateway{Name: name, Tunnel: name + ":7443"}, now),
+				s.PutJoinToken(ctx, name+" first", name, now.Add(time.Hour), now), s.PutJoinToken(ctx, name+" second", name, now.Add(time.Hour), now))
+		}
+		good := func(token, gateway string) bool {
+			t.Helper()
+			name, err := s.GatewayToJoin(ctx, token, now)
+			if err != nil && !errors.Is(err, store.ErrNotFound) || err == nil && name != gateway {
+				t.Errorf("%s is for %q, %v", token, name, err)
+			}
+			return err == nil
+		}
+		if !good("gw-1 first", "gw-1") || !good("gw-1 second", "gw-1") {
+			t.Fatal("new tokens are not good")
+		}
+		must(t, s.EnrolGateway(ctx, "gw-1 first", "gw-1", "a1", now))
+		if good("gw-1 first", "gw-1") || good("gw-1 second", "gw-1") {
+			t.Error("a token outlives the enrolment by another")
+		}
+		must(t, s.DeleteGateway(ctx, "gw-2"))
+		if good("gw-2 first", "gw-2") || good("gw-2 second", "gw-2") {
+			t.Error("a token outlives its gateway")
+		}
+		if err := s.PutJoinToken(ctx, "late", "gw-2", now.Add(time.Hour), now); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("a token for a gateway that is gone: %v", err)
 		}
 	})
 }

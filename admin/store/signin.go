@@ -30,19 +30,21 @@ type OneTime struct {
 
 // PutOneTime keeps a one-time secret, which must not have expired yet. ErrNotFound when its user is gone or suspended.
 func (s *Store) PutOneTime(ctx context.Context, o OneTime, now time.Time) error {
+	return wrap("put one-time secret", s.inTx(ctx, func(tx *sql.Tx) error { return putOneTime(ctx, tx, o, now) }))
+}
+
+func putOneTime(ctx context.Context, tx *sql.Tx, o OneTime, now time.Time) error {
 	if !now.Before(o.Expires) {
-		return fmt.Errorf("put one-time secret: it expired at %s", o.Expires)
+		return fmt.Errorf("it expired at %s", o.Expires)
 	}
-	return wrap("put one-time secret", s.inTx(ctx, func(tx *sql.Tx) error {
-		if o.User != "" {
-			if err := lockUser(ctx, tx, o.User); err != nil {
-				return err
-			}
+	if o.User != "" {
+		if err := lockUser(ctx, tx, o.User); err != nil {
+			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO one_time_secrets (hash, purpose, user_name, data, expires) VALUES ($1, $2, $3, $4, $5)",
-			o.Hash, o.Purpose, sql.NullString{String: o.User, Valid: o.User != ""}, o.Data, micros(o.Expires))
-		return err
-	}))
+	}
+	_, err := tx.ExecContext(ctx, "INSERT INTO one_time_secrets (hash, purpose, user_name, data, expires) VALUES ($1, $2, $3, $4, $5)",
+		o.Hash, o.Purpose, sql.NullString{String: o.User, Valid: o.User != ""}, o.Data, micros(o.Expires))
+	return err
 }
 
 // OneTime looks at a secret without using it up; ErrNotFound when it is unknown, used, of another purpose or expired.

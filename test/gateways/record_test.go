@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -111,18 +110,22 @@ func TestOneSearchFindsAll(t *testing.T) {
 			return len(f.Rows) == 1 && f.Rows[0].Gateway == g.name && f.Rows[0].User == "alice@acme.com"
 		})
 		took = append(took, time.Since(ran))
+		_ = conn.Close(w.ctx)
 	}
 	t.Logf("until a search finds what ran on a gateway: %s", spread(took))
-	if median := at(took, 50); median > 3*time.Second {
+	// About a second on an idle machine. Far more than what a busy one takes says that something waits for its next turn.
+	if median := at(took, 50); median > 10*time.Second {
 		t.Errorf("half of the statements are found only after %s", median)
 	}
 	if f := w.search("user:alice type:statement"); len(f.Rows) != 10 {
 		t.Errorf("one search finds %d statements of both gateways, want 10", len(f.Rows))
 	}
 	long := "SELECT 1 /* " + strings.Repeat("a long text ", 20_000) + "needle_of_the_end */"
-	if _, err := alice.mustConnect(gateways[0]).Exec(w.ctx, long, pgx.QueryExecModeSimpleProtocol); err != nil {
+	conn := alice.mustConnect(gateways[0])
+	if _, err := conn.Exec(w.ctx, long, pgx.QueryExecModeSimpleProtocol); err != nil {
 		t.Fatal(err)
 	}
+	_ = conn.Close(w.ctx)
 	w.eventually("a long statement is found by its end", func() bool { return len(w.search("needle_of_the_end").Rows) == 1 })
 	for _, g := range gateways {
 		if err := g.process.Stop(stopGrace); err != nil {
@@ -163,9 +166,10 @@ func TestNothingIsLostByCrashes(t *testing.T) {
 	ctx, stop := context.WithCancel(w.ctx)
 	defer stop()
 	var number atomic.Int64
+	var ran [2]atomic.Int64 // statements, by gateway
 	var load errgroup.Group
 	for i := range 4 {
-		g := gateways[i%2]
+		g, ran := gateways[i%2], &ran[i%2]
 		load.Go(func() error {
 			for ctx.Err() == nil {
 				conn, err := alice.connect(g)
@@ -173,16 +177,24 @@ func TestNothingIsLostByCrashes(t *testing.T) {
 					time.Sleep(50 * time.Millisecond) // the gateway is being started
 					continue
 				}
-				for ctx.Err() == nil && err == nil {
+				for ctx.Err() == nil {
 					_, err = conn.Exec(ctx, fmt.Sprintf("INSERT INTO seen VALUES (%d)", number.Add(1)), pgx.QueryExecModeSimpleProtocol)
+					if err != nil {
+						break
+					}
+					ran.Add(1)
 				}
 				_ = conn.Close(context.Background())
 			}
 			return nil
 		})
 	}
+	goesOn := func(n int64) {
+		first, second := ran[0].Load()+n, ran[1].Load()+n
+		w.eventually("statements run on both gateways", func() bool { return ran[0].Load() >= first && ran[1].Load() >= second })
+	}
 	for range 6 {
-		time.Sleep(time.Duration(300+rand.IntN(1200)) * time.Millisecond) // a moment at random, under load
+		goesOn(1 + rand.Int64N(500)) // until a moment at random, under load
 		switch n := rand.IntN(3); n {
 		case 2:
 			if err := w.sally.Kill(); err != nil {
@@ -196,7 +208,7 @@ func TestNothingIsLostByCrashes(t *testing.T) {
 			w.run(gateways[n])
 		}
 	}
-	time.Sleep(time.Second)
+	goesOn(1)
 	stop()
 	_ = load.Wait()
 	for _, g := range gateways {
@@ -212,27 +224,25 @@ func TestNothingIsLostByCrashes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ran, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	seen, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	if err != nil {
 		t.Fatal(err)
 	}
-	var searched []string
-	w.eventually("the index has all", func() bool {
-		searched = searched[:0]
+	if len(seen) == 0 {
+		t.Fatal("nothing ran")
+	}
+	w.eventually("every statement that ran is found", func() bool {
+		found := map[string]bool{}
 		for _, row := range w.search(`"INSERT INTO seen"`, "--all").Rows {
-			searched = append(searched, row.Statement.String())
+			found[row.Statement.String()] = true
 		}
-		return len(searched) >= len(ran)
+		missing := 0
+		for _, n := range seen {
+			if !found[fmt.Sprintf("INSERT INTO seen VALUES (%d)", n)] {
+				missing++
+			}
+		}
+		t.Logf("%d statements ran, %d of them are not found", len(seen), missing)
+		return missing == 0
 	})
-	slices.Sort(searched)
-	missing := 0
-	for _, n := range ran {
-		if _, ok := slices.BinarySearch(searched, fmt.Sprintf("INSERT INTO seen VALUES (%d)", n)); !ok {
-			missing++
-		}
-	}
-	t.Logf("%d statements ran, %d are found", len(ran), len(searched))
-	if missing > 0 || len(ran) == 0 {
-		t.Errorf("%d of %d statements that ran are not found", missing, len(ran))
-	}
 }

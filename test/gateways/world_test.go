@@ -10,11 +10,13 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,10 +28,11 @@ import (
 )
 
 const (
-	resource    = "orders-db"
-	stopGrace   = 20 * time.Second
-	patience    = 30 * time.Second
-	lookAgainIn = 20 * time.Millisecond
+	resource  = "orders-db"
+	stopGrace = 20 * time.Second
+	patience  = time.Minute
+
+	anyPort = "127.0.0.1:0"
 )
 
 // world is a control plane with gateways and one resource that its people may open.
@@ -39,16 +42,17 @@ type world struct {
 	bin, dir string
 	sally    *servers.Sally
 	pg       *servers.Postgres
-	links    string // host:port where gateways hang on
+	links    string // host:port where gateways hang on: a free port at the first start, the same afterwards
 	args     []string
 	gateways map[string]*gatewayProcess
 }
 
 // gatewayProcess is a running `sally gateway`.
 type gatewayProcess struct {
-	name, tunnel, dir, log string
-	args                   []string
-	process                *servers.Process
+	name, dir, log string
+	tunnel         string // host:port, like the control plane's links
+	args           []string
+	process        *servers.Process
 }
 
 // newWorld starts a control plane and a PostgreSQL for many sessions. args are the control plane's.
@@ -60,14 +64,13 @@ func newWorld(t *testing.T, config string) *world {
 		HBA:    []string{"local all all trust", "host all all 127.0.0.1/32 trust"},
 		Config: map[string]string{"max_connections": "1200", "shared_buffers": "32MB"},
 	})
-	w.links = freeAddress(t)
-	w.args = []string{"--listen-gateways", w.links}
+	w.links = anyPort
 	if config != "" {
 		path := filepath.Join(w.dir, "sally.yaml")
 		if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		w.args = append(w.args, "--config", path)
+		w.args = []string{"--config", path}
 	}
 	w.start()
 	t.Cleanup(func() { _ = w.sally.Kill() })
@@ -81,11 +84,11 @@ func newWorld(t *testing.T, config string) *world {
 // start starts the control plane, over what it left when it ran before.
 func (w *world) start() {
 	w.t.Helper()
-	sally, err := servers.RunSally(w.ctx, w.bin, filepath.Join(w.dir, "control"), w.args...)
+	sally, err := servers.RunSally(w.ctx, w.bin, filepath.Join(w.dir, "control"), append(slices.Clone(w.args), "--listen-gateways", w.links)...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.sally = sally
+	w.sally, w.links = sally, sally.Gateways
 }
 
 func (w *world) admin(stdin string, args ...string) string {
@@ -100,25 +103,30 @@ func (w *world) admin(stdin string, args ...string) string {
 // addGateway enrols a gateway that reaches its control plane at one of the servers, and starts it.
 func (w *world) addGateway(name string, controls ...string) *gatewayProcess {
 	w.t.Helper()
-	g := &gatewayProcess{name: name, tunnel: freeAddress(w.t), dir: filepath.Join(w.dir, name), log: filepath.Join(w.dir, name+".log")}
+	g := &gatewayProcess{name: name, tunnel: anyPort, dir: filepath.Join(w.dir, name), log: filepath.Join(w.dir, name+".log")}
 	token := filepath.Join(w.dir, name+".token")
-	if err := os.WriteFile(token, []byte(w.admin("", "gateways", "add", name, "--tunnel", g.tunnel)), 0o600); err != nil {
+	if err := os.WriteFile(token, []byte(w.admin("", "gateways", "add", name, "--tunnel", "127.0.0.1:1")), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	g.args = []string{"gateway", "--data-dir", g.dir, "--join-file", token, "--listen-tunnel", g.tunnel, "--listen-postgres", "off"}
+	g.args = []string{"gateway", "--data-dir", g.dir, "--join-file", token, "--listen-postgres", "off"}
 	for _, control := range controls {
 		g.args = append(g.args, "--server", "https://"+control)
 	}
 	w.gateways[name] = g
 	w.run(g)
+	w.admin("", "gateways", "set", name, "--tunnel", g.tunnel) // which is known only now
 	w.eventually("the gateway is connected", func() bool { return w.status(name).Current })
 	return g
 }
 
-// run starts a gateway's process; it is ended with the test.
+// run starts a gateway's process, which is ended with the test, and waits until it says that it listens.
 func (w *world) run(g *gatewayProcess) {
 	w.t.Helper()
-	p, err := servers.Start(servers.Command{Path: w.bin, Args: g.args, LogFile: g.log})
+	addresses := filepath.Join(g.dir, "addresses.json")
+	if err := os.Remove(addresses); err != nil && !errors.Is(err, os.ErrNotExist) {
+		w.t.Fatal(err)
+	}
+	p, err := servers.Start(servers.Command{Path: w.bin, Args: append(slices.Clone(g.args), "--listen-tunnel", g.tunnel), LogFile: g.log})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -131,11 +139,20 @@ func (w *world) run(g *gatewayProcess) {
 		}
 	})
 	w.eventually("the gateway listens", func() bool {
-		conn, err := net.DialTimeout("tcp", g.tunnel, time.Second)
-		if err == nil {
-			_ = conn.Close()
+		select {
+		case <-p.Done():
+			w.t.Fatalf("%s has ended: %v", g.name, p.Err())
+		default:
 		}
-		return err == nil
+		var at struct{ Tunnel string }
+		text, err := os.ReadFile(addresses)
+		if err != nil || json.Unmarshal(text, &at) != nil { // not yet, or not all of it
+			return false
+		}
+		if g.tunnel == anyPort {
+			g.tunnel = at.Tunnel
+		}
+		return true
 	})
 }
 
@@ -273,22 +290,7 @@ func (p *person) mustConnect(g *gatewayProcess) *pgx.Conn {
 
 func (w *world) eventually(what string, check func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(patience); !check(); time.Sleep(lookAgainIn) {
-		if time.Now().After(deadline) {
-			w.t.Fatalf("not within %s: %s", patience, what)
-		}
-	}
-}
-
-// freeAddress is a free port of this machine's.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	servers.Eventually(w.t, patience, what, check)
 }
 
 func wantWords(t *testing.T, err error, words ...string) {

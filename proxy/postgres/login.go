@@ -18,14 +18,10 @@ func (c *client) Login() proxy.Login {
 	}
 	if id := c.conn.Identity(); id != nil {
 		login.Database = database
-		if local, _, _ := strings.Cut(id.User, "@"); user != id.User && user != local {
-			login.Account = user
-		}
+		login.Account = proxy.TunnelAccount(id, user)
 		return login
 	}
-	person, target, _ := strings.Cut(user, "#")
-	login.User = person
-	login.Resource, login.Account, _ = strings.Cut(target, "/")
+	login.User, login.Resource, login.Account = proxy.NativeUser(user)
 	if login.Resource == "" && c.conn.Resource() == "" {
 		var named bool
 		if login.Resource, database, named = strings.Cut(database, "/"); !named {

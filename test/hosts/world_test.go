@@ -29,8 +29,7 @@ const (
 	tunnelPort, linkPort, webPort = "7443", "7444", "7080"
 
 	offlineLimit = 8 * time.Second
-	patience     = 30 * time.Second
-	lookAgainIn  = 20 * time.Millisecond
+	patience     = time.Minute
 	stopGrace    = 15 * time.Second
 )
 
@@ -307,11 +306,7 @@ func (w *world) sessions() (all []session) {
 
 func (w *world) eventually(what string, check func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(patience); !check(); time.Sleep(lookAgainIn) {
-		if time.Now().After(deadline) {
-			w.t.Fatalf("not within %s: %s", patience, what)
-		}
-	}
+	servers.Eventually(w.t, patience, what, check)
 }
 
 func (w *world) wantWords(err error, words ...string) {

@@ -285,7 +285,7 @@ func (lab *relayLab) dialRelay(pair tls.Certificate) *tls.Conn {
 
 func (lab *relayLab) eventually(what string, check func() bool) {
 	lab.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !check(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !check(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			lab.t.Fatal("never: " + what)
 		}

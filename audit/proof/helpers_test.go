@@ -21,6 +21,9 @@ import (
 	"github.com/sallyport/sallyport/audit/journal"
 )
 
+// patience bounds what a test waits for, so that it fails instead of hanging.
+const patience = time.Minute
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // ageSealer seals as the server does.
@@ -103,7 +106,7 @@ func (s *server) stop() {
 	if s.log == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := errors.Join(s.log.Close(ctx), s.journal.Close()); err != nil {
 		s.t.Error(err)
@@ -144,7 +147,7 @@ func (s *server) statements(n int) *server {
 // signed waits until all that was written is covered by a checkpoint.
 func (s *server) signed() *server {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := s.log.AwaitSigned(ctx, s.journal.Written()-1); err != nil {
 		s.t.Fatal(err)

@@ -233,7 +233,7 @@ func TestJournalCutBehindTheLog(t *testing.T) {
 
 func awaitTrouble(t *testing.T, l *Log) {
 	t.Helper()
-	for deadline := time.After(10 * time.Second); ; {
+	for deadline := time.After(patience); ; {
 		l.mu.RLock()
 		trouble, changed := l.trouble, l.changed
 		l.mu.RUnlock()

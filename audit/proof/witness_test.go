@@ -65,7 +65,7 @@ func TestWebhookWitness(t *testing.T) {
 	for last := ""; last != want; {
 		select {
 		case last = <-got:
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			t.Fatalf("the newest checkpoint did not come; the last was\n%s", last)
 		}
 	}

@@ -40,7 +40,7 @@ func TestWebURL(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := server{config: tt.config}
-		if got := s.webURL(listeners{web: l}); !strings.HasPrefix(got, tt.want) || strings.Contains(got, "0.0.0.0") || strings.Contains(got, "[::]") {
+		if got := s.webURL(listeners{"web": l}); !strings.HasPrefix(got, tt.want) || strings.Contains(got, "0.0.0.0") || strings.Contains(got, "[::]") {
 			t.Errorf("%+v at %s: %s, want %s", tt.config.Hosts, tt.address, got, tt.want)
 		}
 		_ = l.Close()

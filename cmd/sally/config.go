@@ -61,9 +61,9 @@ type config struct {
 
 // listenConfig holds host:port each; "off" closes an entrance.
 type listenConfig struct {
-	Web      string `yaml:"web"`
-	Tunnel   string `yaml:"tunnel"`
-	Postgres string `yaml:"postgres"`
+	Web    string       `yaml:"web"`
+	Tunnel string       `yaml:"tunnel"`
+	Native nativeConfig `yaml:",inline"`
 	// Gateways is where gateways that run elsewhere hang on; off unless given.
 	Gateways string `yaml:"gateways"`
 }
@@ -96,7 +96,7 @@ func defaultConfig() (config, error) {
 	}
 	return config{
 		DataDir: defaultDataDir(), Gateway: host,
-		Listen:       listenConfig{Web: "127.0.0.1:7480", Tunnel: "127.0.0.1:7443", Postgres: "127.0.0.1:7432", Gateways: off},
+		Listen:       listenConfig{Web: "127.0.0.1:7480", Tunnel: "127.0.0.1:7443", Native: defaultNative(), Gateways: off},
 		Audit:        auditConfig{Index: indexConfig{Kind: embeddedIndex}},
 		Log:          logConfig{Format: "text"},
 		DrainTimeout: 30 * time.Second, HandoverTimeout: 5 * time.Second,
@@ -132,15 +132,13 @@ func (c *config) validate() error {
 	if c.DataDir == "" {
 		return errors.New("data_dir: must not be empty")
 	}
-	for key, addr := range map[string]string{
-		"listen.web": c.Listen.Web, "listen.tunnel": c.Listen.Tunnel, "listen.postgres": c.Listen.Postgres, "listen.gateways": c.Listen.Gateways,
-	} {
-		if addr == off {
-			continue
+	for key, address := range map[string]string{"listen.web": c.Listen.Web, "listen.tunnel": c.Listen.Tunnel, "listen.gateways": c.Listen.Gateways} {
+		if err := checkListen(key, address); err != nil {
+			return err
 		}
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			return fmt.Errorf("%s: want host:port or %q: %w", key, off, err)
-		}
+	}
+	if err := c.Listen.Native.check(); err != nil {
+		return err
 	}
 	if err := admin.CheckURL(c.URL); err != nil {
 		return err
@@ -184,6 +182,16 @@ func (c *config) validate() error {
 	}
 	if n := c.Limits.StatementBytes; n != 0 && (n < 64<<10 || n > 1<<30) {
 		return errors.New("limits.statement_bytes: must be between 65536 and 1073741824")
+	}
+	return nil
+}
+
+func checkListen(key, address string) error {
+	if address == off {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return fmt.Errorf("%s: want host:port or %q: %w", key, off, err)
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func TestDocumentedConfigurationIsTheWholeAndTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Listen != defaults.Listen || c.DrainTimeout != defaults.DrainTimeout || c.Log != defaults.Log || c.PlainOutside != defaults.PlainOutside {
+	if !reflect.DeepEqual(c.Listen, defaults.Listen) || c.DrainTimeout != defaults.DrainTimeout || c.Log != defaults.Log || c.PlainOutside != defaults.PlainOutside {
 		t.Errorf("documented %+v, defaults %+v", c, defaults)
 	}
 }
@@ -112,6 +112,10 @@ func checkKeys(t *testing.T, path string, of reflect.Type, keys map[string]any) 
 		field := of.Field(i)
 		name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 		if name == "-" { // not the file's
+			continue
+		}
+		if name == "" { // its keys are those of what it is in
+			checkKeys(t, path, field.Type, keys)
 			continue
 		}
 		value, ok := keys[name]
@@ -126,9 +130,9 @@ func checkKeys(t *testing.T, path string, of reflect.Type, keys map[string]any) 
 }
 
 func TestFlagsWinOverTheFile(t *testing.T) {
-	c := config{DataDir: "file", Listen: listenConfig{Web: "file:1", Tunnel: "file:2", Postgres: "file:3"}, DrainTimeout: time.Second}
-	override(&c, config{DataDir: "flag", Listen: listenConfig{Web: "flag:1", Postgres: off}})
-	want := config{DataDir: "flag", Listen: listenConfig{Web: "flag:1", Tunnel: "file:2", Postgres: off}, DrainTimeout: time.Second}
+	c := config{DataDir: "file", Listen: listenConfig{Web: "file:1", Tunnel: "file:2", Native: nativeConfig{Postgres: "file:3"}}, DrainTimeout: time.Second}
+	override(&c, config{DataDir: "flag", Listen: listenConfig{Web: "flag:1", Native: nativeConfig{Postgres: off}}})
+	want := config{DataDir: "flag", Listen: listenConfig{Web: "flag:1", Tunnel: "file:2", Native: nativeConfig{Postgres: off}}, DrainTimeout: time.Second}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("%+v, want %+v", c, want)
 	}

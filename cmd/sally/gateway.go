@@ -1,13 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,18 +81,18 @@ are used as well.`,
 	f.StringVar(&flags.JoinFile, "join-file", "", "join by the token in this file, unless joined already")
 	f.StringVar(&flags.Relay, "relay", "", "gateway to dial out to, by its name or by HOST:PORT of its tunnel, instead of listening")
 	f.StringVar(&flags.Listen.Tunnel, "listen-tunnel", "", `address of the local client's entrance, or "off"`)
-	f.StringVar(&flags.Listen.Postgres, "listen-postgres", "", `address of PostgreSQL's native entrance, or "off"`)
+	flags.Listen.Native.flags(f)
 	return cmd
 }
 
 func overrideGateway(c *gatewayConfig, flags gatewayConfig) {
 	for _, o := range []struct{ value, target *string }{
-		{&flags.DataDir, &c.DataDir}, {&flags.JoinFile, &c.JoinFile}, {&flags.Relay, &c.Relay}, {&flags.Listen.Tunnel, &c.Listen.Tunnel}, {&flags.Listen.Postgres, &c.Listen.Postgres},
+		{&flags.DataDir, &c.DataDir}, {&flags.JoinFile, &c.JoinFile}, {&flags.Relay, &c.Relay}, {&flags.Listen.Tunnel, &c.Listen.Tunnel},
 	} {
-		if *o.value != "" {
-			*o.target = *o.value
-		}
+		*o.target = cmp.Or(*o.value, *o.target)
 	}
+	flags.Listen.Native.complete(c.Listen.Native)
+	c.Listen.Native = flags.Listen.Native
 	if len(flags.Servers) > 0 {
 		c.Servers = flags.Servers
 	}
@@ -255,12 +254,10 @@ func (g *gatewayProcess) certificate() (func(*tls.ClientHelloInfo) (*tls.Certifi
 func (g *gatewayProcess) serve(ctx context.Context, l listeners) (sockets kept, err error) {
 	run, ctx := errgroup.WithContext(ctx)
 	linked, unlink := context.WithCancel(context.WithoutCancel(ctx)) // while sessions drain they are still governed
-	if l.tunnel != nil {
-		run.Go(func() error { return g.gateway.ServeTunnel(l.tunnel) })
+	if tunnel, ok := l["tunnel"]; ok {
+		run.Go(func() error { return g.gateway.ServeTunnel(tunnel) })
 	}
-	if l.postgres != nil {
-		run.Go(func() error { return g.gateway.ServeNative("postgres", l.postgres) })
-	}
+	l.serveNative(run, g.gateway)
 	if g.gatewayConfig.Relay != "" {
 		g.serveRelay(run)
 	}
@@ -275,43 +272,17 @@ func (g *gatewayProcess) serve(ctx context.Context, l listeners) (sockets kept, 
 	return sockets, err
 }
 
-// listen opens the entrances and says where they are, in words and, for programs, in addresses.json.
-func (g *gatewayProcess) listen(ctx context.Context, out io.Writer) (l listeners, err error) {
-	former, err := inheritListeners()
+// listen opens the entrances and says where they are.
+func (g *gatewayProcess) listen(ctx context.Context, out io.Writer) (listeners, error) {
+	entrances := append([]entrance{{"tunnel", "local client", g.config.Listen.Tunnel}}, g.config.Listen.Native.entrances()...)
+	l, err := openListeners(ctx, entrances)
 	if err != nil {
-		return l, err
+		return nil, err
 	}
-	addresses := map[string]string{}
-	lines := []string{fmt.Sprintf("Sallyport gateway %s %s, data in %s, control plane %s", g.identity.Gateway, version, g.config.DataDir,
-		strings.Join(g.gatewayConfig.Servers, ", "))}
-	for _, e := range []struct {
-		name, words, address string
-		to                   *net.Listener
-	}{
-		{"tunnel", "local client", g.config.Listen.Tunnel, &l.tunnel}, {"postgres", "PostgreSQL", g.config.Listen.Postgres, &l.postgres},
-	} {
-		if e.address == off {
-			continue
-		}
-		if *e.to, err = former.listen(ctx, e.name, e.address); err != nil {
-			return l, fmt.Errorf("listen: %w", err)
-		}
-		addresses[e.name] = (*e.to).Addr().String()
-		lines = append(lines, fmt.Sprintf("  %-15s %s", e.words, addresses[e.name]))
-	}
-	if err := former.closeRest(); err != nil {
-		return l, fmt.Errorf("close former sockets: %w", err)
-	}
+	fmt.Fprintf(out, "Sallyport gateway %s %s, data in %s, control plane %s\n", g.identity.Gateway, version, g.config.DataDir,
+		strings.Join(g.gatewayConfig.Servers, ", "))
 	if g.gatewayConfig.Relay != "" {
-		lines = append(lines, fmt.Sprintf("  %-15s %s", "reached through", g.gatewayConfig.Relay))
+		fmt.Fprintf(out, "  %-15s %s\n", "reached through", g.gatewayConfig.Relay)
 	}
-	text, err := json.MarshalIndent(addresses, "", "  ")
-	if err != nil {
-		return l, fmt.Errorf("encode addresses: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(g.config.DataDir, addressesFile), append(text, '\n'), 0o600); err != nil {
-		return l, fmt.Errorf("write addresses: %w", err)
-	}
-	_, err = fmt.Fprintln(out, strings.Join(lines, "\n"))
-	return l, err
+	return l, l.announce(entrances, nil, filepath.Join(g.config.DataDir, addressesFile), out)
 }

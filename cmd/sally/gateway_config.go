@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -49,8 +48,8 @@ type gatewayConfig struct {
 
 // gatewayListenConfig holds host:port each; "off" closes an entrance.
 type gatewayListenConfig struct {
-	Tunnel   string `yaml:"tunnel"`
-	Postgres string `yaml:"postgres"`
+	Tunnel string       `yaml:"tunnel"`
+	Native nativeConfig `yaml:",inline"`
 }
 
 // gatewayJournalConfig says how the gateway keeps its own record.
@@ -100,14 +99,6 @@ func (c *gatewayConfig) validate() error {
 	if c.OfflineLimit < 0 {
 		return errors.New("offline_limit: must not be negative")
 	}
-	for key, addr := range map[string]string{"listen.tunnel": c.Listen.Tunnel, "listen.postgres": c.Listen.Postgres} {
-		if addr == off {
-			continue
-		}
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			return fmt.Errorf("%s: want host:port or %q: %w", key, off, err)
-		}
-	}
 	own, err := c.own()
 	if err != nil {
 		return err
@@ -120,18 +111,20 @@ func (c *gatewayConfig) validate() error {
 
 // completeListen sets what is not configured: loopback, and with a relay nothing.
 func (c *gatewayConfig) completeListen() {
-	defaults := gatewayListenConfig{Tunnel: "127.0.0.1:7443", Postgres: "127.0.0.1:7432"}
+	defaults := gatewayListenConfig{Tunnel: "127.0.0.1:7443", Native: defaultNative()}
 	if c.Relay != "" {
-		defaults = gatewayListenConfig{Tunnel: off, Postgres: off}
+		defaults.Tunnel = off
+		defaults.Native.each(func(_ served, address *string) { *address = off })
 	}
-	c.Listen.Tunnel, c.Listen.Postgres = cmp.Or(c.Listen.Tunnel, defaults.Tunnel), cmp.Or(c.Listen.Postgres, defaults.Postgres)
+	c.Listen.Tunnel = cmp.Or(c.Listen.Tunnel, defaults.Tunnel)
+	c.Listen.Native.complete(defaults.Native)
 }
 
 // own is what a gateway shares with a server's configuration.
 func (c *gatewayConfig) own() (config, error) {
 	own, err := defaultConfig()
 	own.DataDir, own.Vault, own.SealKeyFile, own.TLS, own.PlainOutside = c.DataDir, c.Vault, c.SealKeyFile, c.TLS, c.PlainOutside
-	own.Listen = listenConfig{Web: off, Tunnel: c.Listen.Tunnel, Postgres: c.Listen.Postgres, Gateways: off}
+	own.Listen = listenConfig{Web: off, Tunnel: c.Listen.Tunnel, Native: c.Listen.Native, Gateways: off}
 	own.Redact, own.Limits, own.Log = c.Redact, c.Limits, c.Log
 	own.DrainTimeout, own.HandoverTimeout = c.DrainTimeout, c.HandoverTimeout
 	own.Audit.SegmentBytes, own.Audit.Retention, own.Audit.Witnesses = c.Journal.SegmentBytes, c.Journal.Retention, c.Journal.Witnesses

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+
+	"github.com/spf13/pflag"
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/proxy"
@@ -28,6 +31,40 @@ func servedProtocols() []served {
 // nativeConfig holds the addresses of the native entrances, a port for each protocol: host:port each; "off" closes one.
 type nativeConfig struct {
 	Postgres string `yaml:"postgres"`
+}
+
+// defaultNative is loopback, each on a port that is easy to know the protocol by.
+func defaultNative() nativeConfig {
+	return nativeConfig{Postgres: "127.0.0.1:7432"}
+}
+
+// each calls visit with the address of every native entrance.
+func (c *nativeConfig) each(visit func(p served, address *string)) {
+	for _, p := range servedProtocols() {
+		visit(p, p.listen(c))
+	}
+}
+
+// check says what is wrong with the addresses.
+func (c *nativeConfig) check() (err error) {
+	c.each(func(p served, address *string) {
+		if err == nil {
+			err = checkListen("listen."+p.name, *address)
+		}
+	})
+	return err
+}
+
+// flags adds a flag for each native entrance.
+func (c *nativeConfig) flags(f *pflag.FlagSet) {
+	c.each(func(p served, address *string) {
+		f.StringVar(address, "listen-"+p.name, "", fmt.Sprintf(`address of %s's native entrance, or "off"`, p.words))
+	})
+}
+
+// complete takes from defaults what is not given.
+func (c *nativeConfig) complete(defaults nativeConfig) {
+	c.each(func(p served, address *string) { *address = cmp.Or(*address, *p.listen(&defaults)) })
 }
 
 func newProtocols(limits limitsConfig) map[string]proxy.Protocol {

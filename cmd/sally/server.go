@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -82,7 +83,7 @@ meanwhile wait, and are not refused. Sockets that systemd passes on (named web, 
 	f.StringVar(&flags.DataDir, "data-dir", os.Getenv("SALLY_DATA_DIR"), "data directory (env SALLY_DATA_DIR)")
 	f.StringVar(&flags.Listen.Web, "listen-web", "", `address of the web UI and API, or "off"`)
 	f.StringVar(&flags.Listen.Tunnel, "listen-tunnel", "", `address of the local client's entrance, or "off"`)
-	f.StringVar(&flags.Listen.Postgres, "listen-postgres", "", `address of PostgreSQL's native entrance, or "off"`)
+	flags.Listen.Native.flags(f)
 	f.StringVar(&flags.Listen.Gateways, "listen-gateways", "", `address for gateways that run elsewhere, or "off" (the default)`)
 	return cmd
 }
@@ -91,12 +92,12 @@ meanwhile wait, and are not refused. Sockets that systemd passes on (named web, 
 func override(c *config, flags config) {
 	for _, o := range []struct{ value, target *string }{
 		{&flags.DataDir, &c.DataDir}, {&flags.Listen.Web, &c.Listen.Web}, {&flags.Listen.Tunnel, &c.Listen.Tunnel},
-		{&flags.Listen.Postgres, &c.Listen.Postgres}, {&flags.Listen.Gateways, &c.Listen.Gateways},
+		{&flags.Listen.Gateways, &c.Listen.Gateways},
 	} {
-		if *o.value != "" {
-			*o.target = *o.value
-		}
+		*o.target = cmp.Or(*o.value, *o.target)
 	}
+	flags.Listen.Native.complete(c.Listen.Native)
+	c.Listen.Native = flags.Listen.Native
 }
 
 // server is everything that one process runs, in the order in which it is opened.
@@ -121,8 +122,9 @@ type server struct {
 	shipped  func() uint64  // number of records that are at a control plane; nil when they need not be
 
 	tunnelAddress string
-	webTLS        *tls.Config // nil: plain HTTP
-	linkTLS       *tls.Config // of the port for gateways
+	local         net.Listener // the API for programs of this machine
+	webTLS        *tls.Config  // nil: plain HTTP
+	linkTLS       *tls.Config  // of the port for gateways
 }
 
 // runServer runs until ctx ends, then drains and closes, and is followed by the next program if that was asked for.
@@ -290,22 +292,19 @@ func (s *server) path(name string) string { return filepath.Join(s.config.DataDi
 // serve runs the entrances until ctx ends or one of them fails. It gives the sockets for the next program.
 func (s *server) serve(ctx context.Context, l listeners) (sockets kept, err error) {
 	run, ctx := errgroup.WithContext(ctx)
-	if l.tunnel != nil {
-		run.Go(func() error { return s.gateway.ServeTunnel(l.tunnel) })
+	if tunnel, ok := l["tunnel"]; ok {
+		run.Go(func() error { return s.gateway.ServeTunnel(tunnel) })
 	}
-	if l.postgres != nil {
-		run.Go(func() error { return s.gateway.ServeNative("postgres", l.postgres) })
-	}
-	servers := []*http.Server{s.serveHTTP(run, s.admin.LocalServer(), l.local)}
-	if l.web != nil {
-		web := l.web
+	l.serveNative(run, s.gateway)
+	servers := []*http.Server{s.serveHTTP(run, s.admin.LocalServer(), s.local)}
+	if web, ok := l["web"]; ok {
 		if s.webTLS != nil {
 			web = tls.NewListener(web, s.webTLS)
 		}
 		servers = append(servers, s.serveHTTP(run, s.admin.Server(), web))
 	}
-	if l.gateways != nil {
-		servers = append(servers, s.serveHTTP(run, s.admin.GatewayServer(), tls.NewListener(l.gateways, s.linkTLS)))
+	if gateways, ok := l["gateways"]; ok {
+		servers = append(servers, s.serveHTTP(run, s.admin.GatewayServer(), tls.NewListener(gateways, s.linkTLS)))
 	}
 	governed, release := context.WithCancel(context.WithoutCancel(ctx)) // sessions are while they drain, too
 	run.Go(func() error { return s.access.Run(governed) })

@@ -9,43 +9,109 @@ import (
 	"os"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/sallyport/sallyport/admin"
+	"github.com/sallyport/sallyport/proxy"
 )
 
-// listeners are the open entrances; nil where one is off.
-type listeners struct {
-	web, tunnel, postgres, gateways, local net.Listener
+// entrance is where something may listen.
+type entrance struct {
+	name, words, address string
 }
 
-func (s *server) listen(ctx context.Context) (l listeners, err error) {
+// entrances are those of all protocols.
+func (c *nativeConfig) entrances() []entrance {
+	var list []entrance
+	c.each(func(p served, address *string) { list = append(list, entrance{p.name, p.words, *address}) })
+	return list
+}
+
+func (s *server) entrances() []entrance {
+	c := &s.config.Listen
+	list := []entrance{{"web", "web UI and API", c.Web}, {"tunnel", "local client", c.Tunnel}}
+	list = append(list, c.Native.entrances()...)
+	return append(list, entrance{"gateways", "gateways", c.Gateways})
+}
+
+// listeners are the open entrances, by name. Those that are off are not among them.
+type listeners map[string]net.Listener
+
+// openListeners takes over the sockets that were inherited, and opens the others.
+func openListeners(ctx context.Context, entrances []entrance) (listeners, error) {
 	former, err := inheritListeners()
 	if err != nil {
-		return l, err
+		return nil, err
 	}
-	for _, e := range []struct {
-		name, address string
-		to            *net.Listener
-	}{
-		{"web", s.config.Listen.Web, &l.web}, {"tunnel", s.config.Listen.Tunnel, &l.tunnel}, {"postgres", s.config.Listen.Postgres, &l.postgres},
-		{"gateways", s.config.Listen.Gateways, &l.gateways},
-	} {
+	l := listeners{}
+	for _, e := range entrances {
 		if e.address == off {
 			continue
 		}
-		if *e.to, err = former.listen(ctx, e.name, e.address); err != nil {
-			return l, fmt.Errorf("listen: %w", err)
+		if l[e.name], err = former.listen(ctx, e.name, e.address); err != nil {
+			return nil, fmt.Errorf("listen: %w", err)
 		}
 	}
 	if err := former.closeRest(); err != nil {
-		return l, fmt.Errorf("close former sockets: %w", err)
-	}
-	if l.tunnel != nil {
-		s.tunnelAddress = s.reachable(l.tunnel.Addr())
-	}
-	if l.local, err = admin.ListenLocal(s.path(apiSocket)); err != nil {
-		return l, err
+		return nil, fmt.Errorf("close former sockets: %w", err)
 	}
 	return l, nil
+}
+
+// serveNative runs the native entrances.
+func (l listeners) serveNative(run *errgroup.Group, gateway *proxy.Server) {
+	for _, p := range servedProtocols() {
+		if one, ok := l[p.name]; ok {
+			run.Go(func() error { return gateway.ServeNative(p.name, one) })
+		}
+	}
+}
+
+// announce says where everything is, in words and, for programs, in a file.
+func (l listeners) announce(entrances []entrance, shown map[string]string, file string, out io.Writer) error {
+	addresses := map[string]string{}
+	for _, e := range entrances {
+		one, ok := l[e.name]
+		if !ok {
+			continue
+		}
+		addresses[e.name] = one.Addr().String()
+		words, ok := shown[e.name]
+		if !ok {
+			words = addresses[e.name]
+		}
+		fmt.Fprintf(out, "  %-15s %s\n", e.words, words)
+	}
+	text, err := json.MarshalIndent(addresses, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode addresses: %w", err)
+	}
+	if err := os.WriteFile(file, append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write addresses: %w", err)
+	}
+	return nil
+}
+
+// keep holds the sockets open for the next program.
+func (l listeners) keep() (kept, error) {
+	k := kept{}
+	for name, one := range l {
+		if err := k.keep(name, one); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+func (s *server) listen(ctx context.Context) (l listeners, err error) {
+	if l, err = openListeners(ctx, s.entrances()); err != nil {
+		return nil, err
+	}
+	if tunnel, ok := l["tunnel"]; ok {
+		s.tunnelAddress = s.reachable(tunnel.Addr())
+	}
+	s.local, err = admin.ListenLocal(s.path(apiSocket))
+	return l, err
 }
 
 // reachable is the address that clients are told: the first of hosts, when the listener is open to the network.
@@ -63,59 +129,27 @@ func (s *server) reachable(addr net.Addr) string {
 	return net.JoinHostPort(host, port)
 }
 
-// announce says where everything is, in words and, for programs, in addresses.json.
+// announce says where everything is, and how the first admin signs in.
 func (s *server) announce(ctx context.Context, l listeners, out io.Writer) error {
-	addresses := map[string]string{}
 	fmt.Fprintf(out, "Sallyport %s, data in %s, state in the %s\n", version, s.config.DataDir, s.state)
-	for _, e := range []struct {
-		name, words string
-		listener    net.Listener
-	}{
-		{"web", "web UI and API", l.web}, {"tunnel", "local client", l.tunnel}, {"postgres", "PostgreSQL", l.postgres},
-		{"gateways", "gateways", l.gateways},
-	} {
-		if e.listener == nil {
-			continue
-		}
-		addresses[e.name] = e.listener.Addr().String()
-		shown := addresses[e.name]
-		if e.name == "web" {
-			shown = s.webURL(l)
-		}
-		fmt.Fprintf(out, "  %-15s %s\n", e.words, shown)
+	shown := map[string]string{}
+	if l["web"] != nil {
+		shown["web"] = s.webURL(l)
 	}
-	text, err := json.MarshalIndent(addresses, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode addresses: %w", err)
-	}
-	if err := os.WriteFile(s.path(addressesFile), append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write addresses: %w", err)
+	if err := l.announce(s.entrances(), shown, s.path(addressesFile), out); err != nil {
+		return err
 	}
 	link, created, err := s.admin.FirstStart(ctx)
 	if err != nil {
 		return fmt.Errorf("first start: %w", err)
 	}
 	switch {
-	case created && l.web != nil:
+	case created && l["web"] != nil:
 		fmt.Fprintf(out, "\nSign in as the first admin, once, within a day:\n  %s%s\n\n", s.webURL(l), link)
 	case created:
 		fmt.Fprintln(out, "\nThe web is off; use: sally admin --data-dir", s.config.DataDir)
 	}
 	return nil
-}
-
-// keep holds the sockets open for the next program.
-func (l listeners) keep() (kept, error) {
-	k := kept{}
-	for name, one := range map[string]net.Listener{"web": l.web, "tunnel": l.tunnel, "postgres": l.postgres, "gateways": l.gateways} {
-		if one == nil {
-			continue
-		}
-		if err := k.keep(name, one); err != nil {
-			return nil, err
-		}
-	}
-	return k, nil
 }
 
 // webURL is where people find the web: at the configured address, else where it listens, as it is reached.
@@ -127,7 +161,7 @@ func (s *server) webURL(l listeners) string {
 	if s.webTLS != nil {
 		scheme = "https"
 	}
-	address := s.reachable(l.web.Addr())
+	address := s.reachable(l["web"].Addr())
 	if strings.HasPrefix(address, ":") {
 		address = "localhost" + address
 	}

@@ -91,9 +91,20 @@ func (s *Service) scopeOf(c *caller) audit.Scope {
 // changeLimit bounds a change: waiting for another control plane's, recording, applying, reloading.
 const changeLimit = 20 * time.Second
 
-// carriedThrough is for what is done even if the caller goes away, but not for ever: s.mu is held over most of it.
+// carriedThrough is for what is done even if the caller goes away, but not for ever: s.mu is held over much of it.
 func carriedThrough(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), changeLimit)
+}
+
+// lock takes s.mu and bounds what is done with it: a store that hangs must not hold up everybody for as long as the
+// caller has patience. Nobody locks s.mu otherwise.
+func (s *Service) lock(ctx context.Context) (_ context.Context, unlock func()) {
+	s.mu.Lock()
+	ctx, cancel := context.WithTimeout(ctx, changeLimit)
+	return ctx, func() {
+		cancel()
+		s.mu.Unlock()
+	}
 }
 
 // change records the act, applies it and reloads, which cuts the sessions that it returns. Its callers hold s.mu and have

@@ -93,8 +93,8 @@ func (s *Service) registerSecrets(a *api) {
 }
 
 func (s *Service) putSecret(ctx context.Context, name string, in secretInput) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
 		return err

@@ -101,8 +101,8 @@ func (s *Service) enrol(r *http.Request, hash, name string, public any) (link.En
 	}
 	a := act{action: "gateways.join", target: name, after: map[string]string{"serial": serial.Text(16)}}
 	err = again(ctx, func() error {
-		s.mu.Lock()
-		defer s.mu.Unlock()
+		ctx, unlock := s.lock(ctx)
+		defer unlock()
 		if _, err := s.snapshotLocked(ctx); err != nil {
 			return err
 		}

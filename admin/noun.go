@@ -91,8 +91,8 @@ func registerNoun[T any](a *api, n noun[T]) {
 
 // save creates or replaces the object; fresh demands that there is none yet.
 func (n *noun[T]) save(ctx context.Context, s *Service, object T, fresh bool) (saved T, created bool, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
 		return object, false, err
@@ -120,8 +120,8 @@ func (n *noun[T]) save(ctx context.Context, s *Service, object T, fresh bool) (s
 }
 
 func (n *noun[T]) drop(ctx context.Context, s *Service, name string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
 		return err

@@ -213,8 +213,8 @@ func (s *Service) renamePasskey(ctx context.Context, in *passkeyRenaming) (*answ
 // removePasskey reloads as well, so that the open streams of sessions that were stepped up look again whether they may
 // go on.
 func (s *Service) removePasskey(ctx context.Context, user, id string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	before, err := s.passkeyOf(ctx, user, id)
 	if err != nil {
 		return err

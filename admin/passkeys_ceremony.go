@@ -236,7 +236,9 @@ func (s *Service) verify(ctx context.Context, a *assertion) (user string, err er
 	if err != nil {
 		return "", err
 	}
-	err = s.store.UsePasskey(context.WithoutCancel(ctx), k, spec, s.now())
+	kept, cancel := carriedThrough(ctx)
+	defer cancel()
+	err = s.store.UsePasskey(kept, k, spec, s.now())
 	if errors.Is(err, store.ErrNotFound) { // removed, or used at the same moment with the same counter
 		return "", &errPasskeyRefused{user: k.User, why: "the passkey was removed or used elsewhere at the same moment"}
 	}

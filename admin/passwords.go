@@ -70,8 +70,8 @@ func (s *Service) setPassword(ctx context.Context, user, text string) error {
 	}
 	hash := presentHashing.hashPassword(text)
 	done()
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
 		return err
@@ -97,8 +97,8 @@ func (s *Service) setPassword(ctx context.Context, user, text string) error {
 }
 
 func (s *Service) removePassword(ctx context.Context, user string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	before, err := s.store.Password(ctx, user)
 	if errors.Is(err, store.ErrNotFound) {
 		return notFound("password of user", user)

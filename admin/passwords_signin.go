@@ -202,7 +202,9 @@ func (s *Service) knownBrowser(ctx context.Context, user, secret string) (string
 func (s *Service) rememberBrowser(ctx context.Context, user string, terms *browserTerms) (http.Cookie, error) {
 	secret, now := newSecret(32), s.now()
 	expires := now.Add(knownBrowserLifetime)
-	err := s.store.PutOneTime(context.WithoutCancel(ctx), store.OneTime{Hash: access.HashSecret(secret), Purpose: store.KnownBrowser,
+	ctx, cancel := carriedThrough(ctx)
+	defer cancel()
+	err := s.store.PutOneTime(ctx, store.OneTime{Hash: access.HashSecret(secret), Purpose: store.KnownBrowser,
 		User: user, Data: "{}", Expires: expires}, now)
 	return http.Cookie{Name: terms.name(), Value: secret, Path: "/", Expires: expires, HttpOnly: true, Secure: terms.tls,
 		SameSite: http.SameSiteStrictMode}, err

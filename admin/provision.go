@@ -152,8 +152,8 @@ func (p provisioner) put(ctx context.Context, kind scim.Kind, id string, version
 }
 
 func (p provisioner) putLocked(ctx context.Context, kind scim.Kind, id string, version int64, d scim.Document) (o scim.Object, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	ctx, unlock := p.lock(ctx)
+	defer unlock()
 	snap, err := p.snapshotLocked(ctx)
 	if err != nil {
 		return o, err

@@ -190,8 +190,8 @@ func changedMembers(snap *snapshot, before, wanted []string, former, name string
 
 // deleteGroup removes the group, and everybody from it.
 func (p provisioner) deleteGroup(ctx context.Context, id, name string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	ctx, unlock := p.lock(ctx)
+	defer unlock()
 	snap, err := p.snapshotLocked(ctx)
 	if err != nil {
 		return err

@@ -38,8 +38,8 @@ func (s *Service) ask(ctx context.Context, in requestInput) (access.Request, err
 	if err != nil {
 		return access.Request{}, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
 		return access.Request{}, err
@@ -149,8 +149,8 @@ func (s *Service) decide(ctx context.Context, id string, approve bool, in decisi
 }
 
 func (s *Service) decideOnce(ctx context.Context, id string, approve bool, in decisionInput) (access.Request, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
 		return access.Request{}, err
@@ -247,8 +247,8 @@ func stillPending(r *access.Request, now time.Time) error {
 
 // withdraw takes back the caller's own request.
 func (s *Service) withdraw(ctx context.Context, id string) (access.Request, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
 		return access.Request{}, err

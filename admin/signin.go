@@ -59,8 +59,8 @@ func (s *Service) makeFirstAdmin(ctx context.Context) (bool, error) {
 // SignInLink makes a one-time link for the user: a path to put behind the UI's address. Its secret is in the fragment,
 // which browsers send to no server, so it is in no log.
 func (s *Service) SignInLink(ctx context.Context, user string) (path string, expires time.Time, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
 		return "", time.Time{}, err
@@ -246,8 +246,8 @@ func (s *Service) signOutOf(ctx context.Context, a act, hash string) error {
 // endWebSession lets end drop a session, and reloads as well, so that the session's open streams look again whether they
 // may go on.
 func (s *Service) endWebSession(ctx context.Context, end func(context.Context) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	if err := end(ctx); err != nil {
 		return err
 	}

@@ -130,7 +130,9 @@ func (s *Service) pollDevice(ctx context.Context, in *answer[devicePoll]) (*answ
 		_, err := s.waitLonger(ctx, &o, d)
 		return deviceStatus("slow_down", d.Interval), err
 	}
-	if _, serr := s.store.SpendOneTime(context.WithoutCancel(ctx), store.DeviceCode, o.Hash, s.now()); serr != nil {
+	kept, cancel := carriedThrough(ctx)
+	defer cancel()
+	if _, serr := s.store.SpendOneTime(kept, store.DeviceCode, o.Hash, s.now()); serr != nil {
 		return nil, serr
 	}
 	if err == nil {

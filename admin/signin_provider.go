@@ -37,8 +37,8 @@ var (
 // what the provider says of them up to date. That cuts sessions which their groups no longer open.
 func (s *Service) admitPerson(ctx context.Context, who oidc.Person) (user string, err error) {
 	err = again(ctx, func() error {
-		s.mu.Lock()
-		defer s.mu.Unlock()
+		ctx, unlock := s.lock(ctx)
+		defer unlock()
 		snap, err := s.snapshotLocked(ctx)
 		if err != nil {
 			return err
@@ -133,7 +133,9 @@ func (s *Service) keepGrant(ctx context.Context, user string, who oidc.Person) (
 		return "", err
 	}
 	g := store.ProviderGrant{ID: newSecret(16), User: user, Token: token, Asked: s.now()}
-	return g.ID, s.store.PutProviderGrant(context.WithoutCancel(ctx), g)
+	ctx, cancel := carriedThrough(ctx)
+	defer cancel()
+	return g.ID, s.store.PutProviderGrant(ctx, g)
 }
 
 func (s *Service) seal(secret string) (string, error) {
@@ -207,7 +209,7 @@ func (s *Service) refreshGrant(ctx context.Context, g store.ProviderGrant, now t
 	}
 	who, err := s.signIns.provider.Refresh(ctx, token, subject)
 	silent := errors.Is(err, oidc.ErrUnavailable)
-	if kerr := s.keepNext(context.WithoutCancel(ctx), &g, who.Refresh, silent, now); kerr != nil {
+	if kerr := s.keepNext(ctx, &g, who.Refresh, silent, now); kerr != nil {
 		return kerr
 	}
 	if silent {
@@ -247,6 +249,8 @@ func (s *Service) keepNext(ctx context.Context, g *store.ProviderGrant, next str
 	case g.Away.IsZero():
 		g.Away = now
 	}
+	ctx, cancel := carriedThrough(ctx)
+	defer cancel()
 	return s.store.KeepProviderGrant(ctx, g.ID, g.Token, g.Away)
 }
 
@@ -264,8 +268,8 @@ func (s *Service) endGrant(ctx context.Context, g store.ProviderGrant) error {
 // sessions of theirs are renewed.
 func (s *Service) endSessions(ctx context.Context, why act, user string, end func(context.Context) error) error {
 	return again(ctx, func() error {
-		s.mu.Lock()
-		defer s.mu.Unlock()
+		ctx, unlock := s.lock(ctx)
+		defer unlock()
 		if _, err := s.snapshotLocked(ctx); err != nil {
 			return err
 		}

@@ -78,15 +78,16 @@ func (s *Service) snapshot(context.Context) (*snapshot, error) {
 
 // snapshotNow is the newest state.
 func (s *Service) snapshotNow(ctx context.Context) (*snapshot, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	return s.snapshotLocked(ctx)
 }
 
 // snapshotLocked is the newest state, for those who decide a change by it. They hold s.mu. It ends the present one when
-// that was not confirmed for too long, because the tracker has to wait for s.mu before it can.
+// that was not confirmed for too long, because the tracker has to wait for s.mu before it can. A caller who goes away
+// does not end the reading: the present one would be forgotten for everybody.
 func (s *Service) snapshotLocked(ctx context.Context) (*snapshot, error) {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askLimit)
 	defer cancel()
 	generation, err := s.store.Generation(ctx)
 	if err != nil {

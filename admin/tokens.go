@@ -106,8 +106,8 @@ func (s *Service) describeToken(t access.Token) access.Token {
 }
 
 func (s *Service) issueToken(ctx context.Context, in tokenInput) (newToken, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
 		return newToken{}, err
@@ -140,8 +140,8 @@ func (s *Service) issueToken(ctx context.Context, in tokenInput) (newToken, erro
 }
 
 func (s *Service) changeToken(ctx context.Context, id string, in tokenChange) (access.Token, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
 		return access.Token{}, err
@@ -173,8 +173,8 @@ func (s *Service) changeToken(ctx context.Context, id string, in tokenChange) (a
 
 // revokeToken revokes the token if it is the user's; an empty user stands for everybody.
 func (s *Service) revokeToken(ctx context.Context, id, user string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
 		return err

@@ -121,8 +121,8 @@ func (s *Service) keepUp(ctx context.Context) error {
 		s.confirm()
 		return nil
 	}
-	s.mu.Lock() // a change of our own may be under way, which reloads by itself
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx) // a change of our own may be under way, which reloads by itself
+	defer unlock()
 	if err != nil {
 		s.forget()
 		return err

@@ -110,8 +110,8 @@ func (s *Service) receiptFor(ctx context.Context, e eviction) (receipt, error) {
 
 // putOutForGood does the act of a removal.
 func (s *Service) putOutForGood(ctx context.Context, name string) (eviction, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
 		return eviction{}, err
@@ -134,8 +134,8 @@ func (s *Service) putOutForGood(ctx context.Context, name string) (eviction, err
 
 // putOut does the act of a suspension.
 func (s *Service) putOut(ctx context.Context, name string) (access.User, eviction, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
 		return access.User{}, eviction{}, err
@@ -153,8 +153,8 @@ func (s *Service) putOut(ctx context.Context, name string) (access.User, evictio
 }
 
 func (s *Service) reinstate(ctx context.Context, name string) (access.User, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
 	snap, err := s.snapshotLocked(ctx)
 	if err != nil {
 		return access.User{}, err

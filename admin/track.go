@@ -15,8 +15,10 @@ const (
 	askLimit = 5 * time.Second
 	// defaultBlindLimit is how long the last state decides when nobody can say whether it is still the newest.
 	defaultBlindLimit = 30 * time.Second
-	// sweepEvery is how often expired sign-ins are dropped.
+	// sweepEvery is how often expired sign-ins and tokens are dropped.
 	sweepEvery = time.Minute
+	// keepTokens is how long access tokens are listed after their expiry, and their bearers told of it.
+	keepTokens = 7 * 24 * time.Hour
 )
 
 // tracker keeps the snapshot at the store's newest. A state that is known to be old decides nothing. One that merely
@@ -141,8 +143,37 @@ func (s *Service) sweep(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if err := s.store.Sweep(ctx, s.now()); err != nil && !errors.Is(err, context.Canceled) {
-			s.log.Warn("expired sign-ins not dropped", "error", err)
+		if err := s.dropExpired(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("expired sign-ins and tokens not dropped", "error", err)
 		}
 	}
+}
+
+func (s *Service) dropExpired(ctx context.Context) error {
+	return errors.Join(s.store.Sweep(ctx, s.now()), s.dropTokens(ctx))
+}
+
+// dropTokens drops the access tokens whose expiry is long past, and what is remembered of the use of those that are gone.
+func (s *Service) dropTokens(ctx context.Context) error {
+	ctx, unlock := s.lock(ctx) // the generation moves on, which would come in the way of a change
+	defer unlock()
+	snap, err := s.snapshotLocked(ctx)
+	if err != nil {
+		return err
+	}
+	by := s.now().Add(-keepTokens)
+	for _, t := range snap.Tokens {
+		if t.Expires.IsZero() || t.Expires.After(by) {
+			continue
+		}
+		if err := s.store.DropTokens(ctx, by); err != nil {
+			return err
+		}
+		if snap, err = s.snapshotLocked(ctx); err != nil {
+			return err
+		}
+		break
+	}
+	s.usage.keepOnly(snap.Tokens)
+	return nil
 }

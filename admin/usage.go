@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -19,7 +20,7 @@ type tokenUsage struct {
 	log   *slog.Logger
 
 	mu      sync.Mutex
-	used    map[string]time.Time // since the process began; snapshots are not reloaded for this
+	used    map[string]time.Time // since the process began, of tokens that exist; snapshots are not reloaded for this
 	pending map[string]time.Time // of these, what is not in the store yet
 
 	quit chan struct{}
@@ -53,6 +54,17 @@ func (u *tokenUsage) last(t access.Token) time.Time {
 		return at.UTC().Truncate(time.Minute)
 	}
 	return t.LastUsed
+}
+
+// keepOnly forgets when other tokens were used, unless that is still to be written down.
+func (u *tokenUsage) keepOnly(tokens map[string]access.Token) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	maps.DeleteFunc(u.used, func(id string, _ time.Time) bool {
+		_, exists := tokens[id]
+		_, unwritten := u.pending[id]
+		return !exists && !unwritten
+	})
 }
 
 func (u *tokenUsage) run() {

@@ -123,6 +123,17 @@ func (s *Store) DeleteToken(ctx context.Context, id string) error {
 	return s.deleteOne(ctx, "DELETE FROM tokens WHERE id = $1", id)
 }
 
+// DropTokens removes the tokens that had expired by then.
+func (s *Store) DropTokens(ctx context.Context, by time.Time) error {
+	return wrap("drop expired tokens", s.inTx(ctx, func(tx *sql.Tx) error {
+		n, err := affected(tx.ExecContext(ctx, "DELETE FROM tokens WHERE expires > 0 AND expires <= $1", micros(by)))
+		if err != nil || n == 0 {
+			return err
+		}
+		return moveOn(ctx, tx)
+	}))
+}
+
 // TouchToken notes when the token was last used. A token that is gone is no error.
 func (s *Store) TouchToken(ctx context.Context, id string, at time.Time) error {
 	_, err := s.exec(ctx, "UPDATE tokens SET last_used = $2 WHERE id = $1", id, micros(at))

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sallyport/sallyport/client/agent"
+	"github.com/sallyport/sallyport/test/servers"
 )
 
 // laptop is Alice's machine: its own home, no keyring.
@@ -171,12 +171,11 @@ func TestAgentKeepsAStablePort(t *testing.T) {
 // freePort gives a port that was free a moment ago, so that a server can come back where it was.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := servers.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return strconv.Itoa(port)
 }
 
 func TestOneAgentForAll(t *testing.T) {

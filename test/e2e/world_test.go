@@ -151,7 +151,7 @@ func (w *world) mustConnect() *pgx.Conn {
 // find searches the record until want events are there.
 func (w *world) find(query string, want int) []audit.Event {
 	w.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		out, err := w.sally.Run(w.ctx, nil, "audit", "search", query, "-o", "json")
 		if err != nil {
 			w.t.Fatal(err)
@@ -176,11 +176,7 @@ func (w *world) find(query string, want int) []audit.Event {
 // eventually waits until check says so.
 func (w *world) eventually(what string, check func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(time.Minute); !check(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			w.t.Fatalf("not within a minute: %s", what)
-		}
-	}
+	servers.Eventually(w.t, time.Minute, what, check)
 }
 
 func wantWords(t *testing.T, err error, words ...string) {

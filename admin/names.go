@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/sallyport/sallyport/access"
 )
 
 var (
@@ -49,6 +51,21 @@ func checkNewName(snap *snapshot, name string) error {
 		}
 	}
 	return nil
+}
+
+// userNamed finds the user whom an identity provider or a directory means, to which upper and lower case are one. Where
+// the names of several users differ in case alone, nobody knows whom it means, and nobody guesses.
+func (s *snapshot) userNamed(name string) (u access.User, exists bool, err error) {
+	for other := range s.Users {
+		if !strings.EqualFold(other, name) {
+			continue
+		}
+		if exists {
+			return access.User{}, false, conflict("several users' names are %q but for upper and lower case; remove all but one", name)
+		}
+		u, exists = s.Users[other], true
+	}
+	return u, exists, nil
 }
 
 // checkLabels bounds a resource's or role's labels.

@@ -129,10 +129,18 @@ func (p provisioner) put(ctx context.Context, kind scim.Kind, id string, version
 		if present, err = p.Get(ctx, kind, id); err != nil {
 			return o, err
 		}
+		if name := present.Document.Text("userName"); strings.EqualFold(name, d.Text("userName")) {
+			d = d.With("userName", name)
+		}
 		if present.Version == version && present.Document.Active() && !d.Active() {
 			if _, _, err := p.suspend(ctx, present.Document.Text("userName")); err != nil {
 				return o, err
 			}
+		}
+	}
+	if kind == scim.User && id == "" {
+		if d, err = p.asNamedHere(ctx, d); err != nil {
+			return o, err
 		}
 	}
 	if kind == scim.User && d.Active() && !present.Document.Active() {
@@ -149,6 +157,24 @@ func (p provisioner) put(ctx context.Context, kind scim.Kind, id string, version
 		_, _, err = p.suspend(ctx, d.Text("userName"))
 	}
 	return o, err
+}
+
+// asNamedHere is the new user's document with the name of the user who is here already, if there is one: upper and lower
+// case of a userName are one (RFC 7643, section 4.1.1).
+func (p provisioner) asNamedHere(ctx context.Context, d scim.Document) (scim.Document, error) {
+	name := d.Text("userName")
+	if err := checkUserName(name); err != nil {
+		return d, err
+	}
+	snap, err := p.snapshotNow(ctx)
+	if err != nil {
+		return d, err
+	}
+	u, exists, err := snap.userNamed(name)
+	if err != nil || !exists {
+		return d, err
+	}
+	return d.With("userName", u.Name), nil
 }
 
 func (p provisioner) putLocked(ctx context.Context, kind scim.Kind, id string, version int64, d scim.Document) (o scim.Object, err error) {

@@ -90,10 +90,14 @@ func TestNamesThatCouldBeTakenForOthers(t *testing.T) {
 	root := p.start()
 	p.addOrders(root)
 	d := newDirectory(p, root)
+	d.must(201, "POST", "/Users", `{"userName": "alice@acme.com"}`)
 	for _, name := range []string{"Alice@acme.com", "alice@ACME.com", "alice@acme.com.", "ADMIN", "admin..", "Okta"} {
 		p.must(root, "POST", "/users", object{"name": name}, 409)
 		p.must(root, "PUT", "/users/"+name, object{"name": name}, 409)
-		d.must(409, "POST", "/Users", `{"userName": "`+name+`"}`)
+		if r := d.call("POST", "/Users", `{"userName": "`+name+`"}`); strings.EqualFold(name, "admin") && r.StatusCode != 403 ||
+			!strings.EqualFold(name, "admin") && r.StatusCode != 409 {
+			t.Errorf("%s: %d %s", name, r.StatusCode, r.body)
+		}
 	}
 	for _, name := range []string{"аlice@acme.com", "alice@acme.com ", " alice@acme.com", "alice@acme.com\u200b", "alice@acme.com\r\nX: y", "../alice", "local:0", "gateway:gw-1", ""} {
 		p.must(root, "POST", "/users", object{"name": name}, 422)

@@ -67,20 +67,23 @@ func (s *Service) userOf(ctx context.Context, snap *snapshot, who oidc.Person) (
 	if checkUserName(who.User) != nil {
 		return u, false, fmt.Errorf("%w: %w: the name has characters that names here do not have", errUnknownPerson, oidc.ErrUntrusted)
 	}
-	u, exists := snap.Users[who.User]
+	u, exists, err := snap.userNamed(who.User)
+	if err != nil {
+		return u, false, fmt.Errorf("%w: %w", errTakenName, err)
+	}
 	if !exists {
 		if !s.signIns.provider.CreatesUsers() {
 			return u, false, errUnknownPerson
 		}
 		if checkNewName(snap, who.User) != nil {
-			return u, false, errTakenName // by one that differs in case alone
+			return u, false, errTakenName // by one that people would take for it
 		}
 		return access.User{Name: who.User, Kind: access.Person}, false, nil
 	}
-	if _, err := knownPerson(snap, who.User); err != nil {
+	if _, err := knownPerson(snap, u.Name); err != nil {
 		return u, false, err
 	}
-	if _, _, err := s.store.SubjectOfUser(ctx, who.User); !errors.Is(err, store.ErrNotFound) {
+	if _, _, err := s.store.SubjectOfUser(ctx, u.Name); !errors.Is(err, store.ErrNotFound) {
 		if err == nil {
 			err = errTakenName
 		}

@@ -264,6 +264,14 @@ func (d Document) Without(name string) Document {
 	return out
 }
 
+// With is a copy that has the attribute.
+func (d Document) With(name string, v any) Document {
+	out := maps.Clone(d)
+	key, _, _ := out.find(name)
+	out[key] = v
+	return out
+}
+
 // clone copies all that a patch may change.
 func clone(d Document) Document {
 	out := make(Document, len(d))

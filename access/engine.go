@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cedar-policy/cedar-go"
@@ -33,6 +34,7 @@ type Engine struct {
 	moments   []time.Time               // beginnings and ends of grants, ends of tokens; in order
 	clock     bool                      // a hand-written policy looks at the time
 	listed    cedarPolicy               // permits everything, for what was judged before
+	ports     func() map[string]int     // of LocalPorts, worked out when they are first asked for
 }
 
 // holdings are what a user may be let through by.
@@ -48,6 +50,7 @@ func Compile(s *Snapshot) (*Engine, error) {
 	e := &Engine{snapshot: s, known: make(map[string]Identity, len(s.Users)), users: make(map[string]*holdings, len(s.Users)),
 		tokensOf: map[string][]string{},
 		zones:    map[string]*time.Location{"UTC": time.UTC}, listed: cedarPolicy{"listed", cedar.NewPolicyFromAST(ast.Permit())}}
+	e.ports = sync.OnceValue(func() map[string]int { return LocalPorts(s.Resources) })
 	e.numberResources()
 	for id, t := range s.Tokens {
 		e.tokensOf[t.User] = append(e.tokensOf[t.User], id)
@@ -65,6 +68,9 @@ func Compile(s *Snapshot) (*Engine, error) {
 	e.noteMoments()
 	return e, nil
 }
+
+// LocalPorts are those of the snapshot's resources and nodes. The map is shared: read only.
+func (e *Engine) LocalPorts() map[string]int { return e.ports() }
 
 func (e *Engine) numberResources() {
 	e.resources = make(map[string]int, len(e.snapshot.Resources))

@@ -230,3 +230,11 @@ func (d *Directory) Resource(_ context.Context, name string) (access.Resource, b
 	r, ok := e.Snapshot().Resources[name]
 	return r, ok
 }
+
+// LocalPorts are the ports on which people's clients open resources (NAME) and nodes of clusters (NAME/NODE).
+func (d *Directory) LocalPorts() map[string]int {
+	if e := d.engine.Load(); e != nil {
+		return e.LocalPorts()
+	}
+	return nil
+}

@@ -35,6 +35,8 @@ type Conn struct {
 	plainOK   bool
 	node      string
 	directory Directory
+	nodes     *nodePorts
+	patience  func() (end func()) // of ReadPatiently; nil: none
 	budget    *Budget
 	hold      func() error
 	stream    *Stream
@@ -85,7 +87,9 @@ func (c *Conn) StartTLS(ctx context.Context, prefix []byte) error {
 		return fmt.Errorf("TLS handshake: %w", err)
 	}
 	c.Conn, c.secure = t, true
-	c.named(ctx, t.ConnectionState().ServerName)
+	if c.node == "" { // else the entrance itself is that of one node
+		c.named(ctx, t.ConnectionState().ServerName)
+	}
 	return nil
 }
 
@@ -115,6 +119,15 @@ func (c *Conn) Write(b []byte) (int, error) {
 		return c.stream.Write(b)
 	}
 	return c.Conn.Write(b)
+}
+
+// ReadPatiently is Read for a client that is known already and may take its time to begin, as those in pools do: there is
+// no deadline, and it does not count among those that have not said who they are. What comes is for the handshake again.
+func (c *Conn) ReadPatiently(b []byte) (int, error) {
+	if c.patience != nil {
+		defer c.patience()()
+	}
+	return c.Conn.Read(b)
 }
 
 // Pump ends the handshake phase and pushes what the client sends to handle, as Stream.Pump does. A client that

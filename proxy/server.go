@@ -29,6 +29,8 @@ type Directory interface {
 	Authorize(ctx context.Context, ask access.Ask) (access.Permit, error)
 	// Resource is what is known of a resource; false when there is none of that name.
 	Resource(ctx context.Context, name string) (access.Resource, bool)
+	// LocalPorts are the ports on which people's clients open resources (NAME) and nodes of clusters (NAME/NODE).
+	LocalPorts() map[string]int
 }
 
 // Limits bound what connections may cost. Zero values mean the defaults in parentheses.
@@ -76,6 +78,9 @@ type Config struct {
 	Relays RelayDirectory
 	// PlainOutside allows tokens over plain TCP from other machines; on loopback they always are.
 	PlainOutside bool
+	// NodeHost is where clients of the native entrances reach those of clusters' nodes; empty: at the address by which each
+	// client came.
+	NodeHost string
 	// Redactor is by default the one without rules but the built-in one.
 	Redactor Redactor
 	Limits   Limits
@@ -92,6 +97,7 @@ type Server struct {
 	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	clientCAs   *x509.CertPool
 	plain       bool
+	nodes       nodePorts
 	redactor    Redactor
 	limits      Limits
 	log         *slog.Logger
@@ -118,7 +124,7 @@ func NewServer(c Config) *Server {
 	limits := c.Limits.withDefaults()
 	s := &Server{
 		gateway: c.Gateway, protocols: c.Protocols, directory: c.Directory, credentials: c.Credentials, journal: c.Journal,
-		certificate: c.Certificate, clientCAs: c.ClientCAs, plain: c.PlainOutside, limits: limits, log: c.Log,
+		certificate: c.Certificate, clientCAs: c.ClientCAs, plain: c.PlainOutside, nodes: nodePorts{host: c.NodeHost}, limits: limits, log: c.Log,
 		redactor: c.Redactor, budget: NewBudget(limits.LargeMessages), failures: newFailures(), pending: newPending(limits.Handshakes),
 		live: live{sessions: make(map[string]*session)},
 	}
@@ -136,6 +142,17 @@ func NewServer(c Config) *Server {
 
 // ServeNative accepts clients of one protocol on l until Shutdown, and returns nil then.
 func (s *Server) ServeNative(protocol string, l net.Listener) error {
+	return s.serveNative(protocol, "", "", l)
+}
+
+// ServeNode is ServeNative for one node of a cluster: clients on l get that node of that resource, and clients of the
+// other nodes are sent here for it.
+func (s *Server) ServeNode(protocol, resource, node string, l net.Listener) error {
+	s.nodes.add(resource, node, l.Addr())
+	return s.serveNative(protocol, resource, node, l)
+}
+
+func (s *Server) serveNative(protocol, resource, node string, l net.Listener) error {
 	p, ok := s.protocols[protocol]
 	if !ok {
 		return fmt.Errorf("serve %s: no such protocol", protocol)
@@ -143,7 +160,7 @@ func (s *Server) ServeNative(protocol string, l net.Listener) error {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.certificate, NextProtos: p.ALPN(), DynamicRecordSizingDisabled: true}
 	return s.serve(l, func(ctx context.Context, conn net.Conn, admitted func()) {
 		c := s.newConn(conn, Native)
-		c.tls = config
+		c.tls, c.resource, c.node = config, resource, node
 		c.plainOK = s.plain || isLoopback(conn)
 		s.newSession(c, protocol, p).run(ctx, admitted)
 	})
@@ -230,7 +247,7 @@ func (s *Server) sweep() {
 }
 
 func (s *Server) newConn(conn net.Conn, e Entrance) *Conn {
-	return &Conn{Conn: conn, entrance: e, budget: s.budget, directory: s.directory}
+	return &Conn{Conn: conn, entrance: e, budget: s.budget, directory: s.directory, nodes: &s.nodes}
 }
 
 func (s *Server) newSession(conn *Conn, name string, protocol Protocol) *session {

@@ -40,7 +40,7 @@ type session struct {
 // log, once.
 func (s *session) run(ctx context.Context, admitted func()) {
 	defer s.conn.Close()
-	client, err := s.accept(ctx)
+	client, err := s.accept(ctx, admitted)
 	admitted()
 	if err != nil {
 		s.logEnd(slog.LevelDebug, "connection without a session", err)
@@ -78,8 +78,9 @@ func (s *session) run(ctx context.Context, admitted func()) {
 	err = s.relay(held, link)
 }
 
-func (s *session) accept(ctx context.Context) (_ Client, err error) {
+func (s *session) accept(ctx context.Context, admitted func()) (_ Client, err error) {
 	defer Recover(&err)
+	s.conn.patience = s.patience(ctx, admitted)
 	ctx, cancel := context.WithTimeout(ctx, s.server.limits.HandshakeTimeout)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
@@ -94,6 +95,20 @@ func (s *session) accept(ctx context.Context) (_ Client, err error) {
 		return nil, fmt.Errorf("lift handshake deadline: %w", err)
 	}
 	return client, nil
+}
+
+// patience lifts the handshake's deadline until what it gives is called; the end of ctx still ends what is read.
+func (s *session) patience(ctx context.Context, admitted func()) func() (end func()) {
+	return func() func() {
+		admitted()
+		_ = s.conn.SetDeadline(time.Time{})
+		stop := context.AfterFunc(ctx, func() { Interrupt(s.conn.Conn) })
+		return func() {
+			if stop() {
+				_ = s.conn.SetDeadline(time.Now().Add(s.server.limits.HandshakeTimeout))
+			}
+		}
+	}
 }
 
 // authorize finds out who the client is and whether they may open what they ask for.
@@ -182,7 +197,7 @@ func (s *session) open(ctx context.Context, client Client) (*creds.Lease, Link, 
 // store is the resource as it is to be dialled: of a cluster, the node that TLS named.
 func (s *session) store() access.Resource {
 	r := s.permit.Resource
-	if n := r.Node(s.conn.Node()); n != nil {
+	if n := r.Node(s.conn.Node()); n != nil && s.conn.Resource() == r.Name {
 		r.Address = n.Address
 	}
 	return r

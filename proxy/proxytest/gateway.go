@@ -189,6 +189,10 @@ func (d *directory) Resource(_ context.Context, name string) (access.Resource, b
 	return *d.store, name == d.store.Name
 }
 
+func (d *directory) LocalPorts() map[string]int {
+	return access.LocalPorts(map[string]access.Resource{d.store.Name: *d.store})
+}
+
 // proves says whether the proof is Token's.
 func proves(p access.TokenProof) bool {
 	if p.Answers == nil {

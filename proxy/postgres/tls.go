@@ -64,7 +64,7 @@ func startTLS(ctx context.Context, conn net.Conn, store access.Resource, secret 
 	}
 	secured := tls.Client(proxy.Records(conn), config)
 	if err := secured.HandshakeContext(ctx); err != nil {
-		return nil, &tlsError{&codedError{code: codeUnableToConnect, sentence: tlsSentence(err), err: err}}
+		return nil, &tlsError{&codedError{code: codeUnableToConnect, sentence: proxy.StoreTLSSentence(err), err: err}}
 	}
 	return secured, nil
 }
@@ -76,70 +76,16 @@ func unanswered(err error) error {
 	}
 }
 
-func tlsSentence(err error) string {
-	var verification *tls.CertificateVerificationError
-	if errors.As(err, &verification) {
-		return "the store's TLS certificate could not be verified"
-	}
-	return "the store and Sallyport could not agree on TLS"
-}
-
-// tlsConfig says what must be verified. As with libpq, mode require verifies like verify-ca where a CA is given, and
-// prefer never verifies. A common name without a subject alternative name does not count as a host name.
+// tlsConfig says what must be verified.
 func tlsConfig(store access.Resource, secret creds.Secret, mode access.SSLMode) (*tls.Config, error) {
-	host, _, err := net.SplitHostPort(store.Address)
-	if err != nil {
-		return nil, fmt.Errorf("split address: %w", err)
-	}
-	config := &tls.Config{
-		MinVersion:                  tls.VersionTLS12,
-		ServerName:                  host,
-		NextProtos:                  []string{"postgresql"},
-		DynamicRecordSizingDisabled: true,
-	}
-	if store.CA != "" {
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM([]byte(store.CA)) {
-			return nil, &codedError{
-				code: codeUnableToConnect, sentence: "the resource's ca cannot be read",
-				err: errors.New("no PEM certificate in ca"),
-			}
-		}
-	}
+	config, err := proxy.StoreTLS(&store, secret, mode, "postgresql")
 	switch {
-	case mode == access.SSLVerifyFull:
-	case mode == access.SSLVerifyCA, mode == access.SSLRequire && store.CA != "":
-		config.InsecureSkipVerify = true //nolint:gosec // VerifyConnection below verifies all but the name
-		config.VerifyConnection = verifyChain(config.RootCAs)
-	default:
-		config.InsecureSkipVerify = true //nolint:gosec // require and prefer ask for encryption alone
+	case errors.Is(err, proxy.ErrCredentialRefused):
+		return nil, &codedError{code: codeInvalidAuthorization, sentence: proxy.Explain(err), err: err}
+	case err != nil:
+		return nil, &codedError{code: codeUnableToConnect, sentence: proxy.Explain(err), err: err}
 	}
-	if len(secret.Certificate) == 0 {
-		return config, nil
-	}
-	pair, err := tls.X509KeyPair(secret.Certificate, secret.Key)
-	if err != nil {
-		return nil, &codedError{
-			code: codeInvalidAuthorization, sentence: "the credential's certificate and key cannot be used", err: err,
-		}
-	}
-	// Always sent when asked for, as libpq does, even where the store's list of CAs does not name its issuer.
-	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	return config, nil
-}
-
-// verifyChain verifies all but the host name.
-func verifyChain(roots *x509.CertPool) func(tls.ConnectionState) error {
-	return func(state tls.ConnectionState) error {
-		options := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
-		for _, cert := range state.PeerCertificates[1:] {
-			options.Intermediates.AddCert(cert)
-		}
-		if _, err := state.PeerCertificates[0].Verify(options); err != nil {
-			return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
-		}
-		return nil
-	}
 }
 
 // serverEndPoint is the channel binding data of type tls-server-end-point (RFC 5929, section 4.1), or nil where the

@@ -100,14 +100,12 @@ func reach(ctx context.Context, store access.Resource, secret creds.Secret, mode
 	return secured, nil
 }
 
-// within runs step, whose reads and writes of conn end when ctx does. The connection has no deadline afterwards.
+// within is proxy.Within, with the SQLSTATE that fits.
 func within(ctx context.Context, conn net.Conn, step func() error) error {
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	err := step()
-	if !stop() {
-		return &codedError{
-			code: codeConnectionFailure, sentence: "the store did not answer in time", err: errors.Join(ctx.Err(), err),
-		}
+	var late *proxy.Refusal
+	err := proxy.Within(ctx, conn, step)
+	if ctx.Err() != nil && errors.As(err, &late) {
+		return &codedError{code: codeConnectionFailure, sentence: late.Sentence, err: err}
 	}
 	return err
 }
@@ -126,18 +124,11 @@ func storeAddress(store access.Resource) (network, address string) {
 
 // sslMode is the store's TLS mode with its default filled in. PostgreSQL has no TLS on Unix sockets.
 func sslMode(store access.Resource) (access.SSLMode, error) {
-	if strings.HasPrefix(store.Address, "/") {
-		return access.SSLDisable, nil
+	mode, err := proxy.StoreSSLMode(&store)
+	if err != nil {
+		return "", &codedError{code: codeUnableToConnect, sentence: proxy.Explain(err), err: err}
 	}
-	switch store.SSLMode {
-	case "":
-		return access.SSLVerifyFull, nil
-	case access.SSLDisable, access.SSLPrefer, access.SSLRequire, access.SSLVerifyCA, access.SSLVerifyFull:
-		return store.SSLMode, nil
-	}
-	return "", &codedError{
-		code: codeUnableToConnect, sentence: "the resource's ssl_mode is unknown", err: fmt.Errorf("ssl_mode %q", store.SSLMode),
-	}
+	return mode, nil
 }
 
 // overTLSError marks a login that failed on a connection that TLS protected.

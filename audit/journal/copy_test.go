@@ -226,7 +226,8 @@ func TestTampering(t *testing.T) {
 		{"before the beginning", second.Segment, -1, second.Bytes, ErrForeign},
 		{"no events", second.Segment, int64(held), changed(second.Bytes[held:], 0, func(s string) string { return s[:len(s)-1] }), ErrForeign},
 		{"a side file that it has not", second.Segment, int64(held), changed(second.Bytes[held:], 0, func(s string) string {
-			return s[:strings.Index(s, `,"statement":`)] + `,"statement":{"file":"` + strings.Repeat("0a", 32) + `","size":1,"head":""}}`
+			before, _, _ := strings.Cut(s, `,"statement":`)
+			return before + `,"statement":{"file":"` + strings.Repeat("0a", 32) + `","size":1,"head":""}}`
 		}), &MissingSideFile{SHA256: strings.Repeat("0a", 32)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

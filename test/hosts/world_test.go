@@ -40,7 +40,6 @@ type world struct {
 	whole    *testing.T // with which processes end
 	ctx      context.Context
 	bin, dir string
-	ca       string // file
 	pg       *servers.Postgres
 	control  *servers.Process
 	gateways map[string]*gateway

@@ -84,6 +84,7 @@ servers: setup-test ## all servers that the tests and benchmarks use
 	@scripts/opensearch.sh elasticsearch
 	@for version in 16 17 18; do scripts/postgres.sh $$version; done
 	@scripts/build-dex.sh
+	@scripts/build-mysql-standins.sh
 	@scripts/oidc-provider.sh
 
 .PHONY: clean

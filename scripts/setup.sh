@@ -3,9 +3,10 @@
 # service. usage: setup.sh run|bench|test|suites
 #   run    what `make run` needs: PostgreSQL and its client, the web's packages
 #   bench  what `make bench` needs: that, pgbouncer and haproxy
-#   test   what `make test` needs: that, a C compiler for the race detector, a browser, MariaDB, pgaudit, Java and Maven
-#          for OpenSearch, strace, iproute2 for tests with several hosts
-#   suites what `make test-suites` needs: what tests need, Python that can make environments, bzip2
+#   test   what `make test` needs: that, a C compiler for the race detector, a browser, MariaDB and Redis with their clients,
+#          pgaudit, Java and Maven for OpenSearch, strace, iproute2 for tests with several hosts
+#   suites what `make test-suites` needs: what tests need, Python that can make environments, bzip2, MariaDB's own tests,
+#          Tcl for Redis's
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -90,6 +91,9 @@ fi
 if [ "$group" = suites ]; then
     want python3-venv '/usr/lib/python3*/ensurepip' '/usr/lib/python3.*/ensurepip/__init__.py'
     want bzip2 bzip2
+    want mariadb-test /usr/share/mysql/mysql-test/mariadb-test-run.pl
+    want tcl tclsh
+    want make make
 fi
 if [ "$group" = test ] || [ "$group" = suites ]; then
     want gcc gcc cc
@@ -98,6 +102,9 @@ if [ "$group" = test ] || [ "$group" = suites ]; then
     want strace strace
     want iproute2 ip /sbin/ip
     want mariadb-server /usr/sbin/mariadbd mariadbd
+    want mariadb-client mariadb
+    want redis-server redis-server
+    want redis-tools redis-cli
     # OpenSearch comes from Maven Central and runs on Java.
     want maven mvn
     want default-jre-headless java

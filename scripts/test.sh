@@ -73,6 +73,7 @@ begin opensearch scripts/opensearch.sh opensearch
 begin elasticsearch scripts/opensearch.sh elasticsearch
 begin postgres other_postgres
 begin dex scripts/build-dex.sh
+begin mysql scripts/build-mysql-standins.sh
 begin oidc scripts/oidc-provider.sh
 
 suite "build" make build
@@ -85,6 +86,7 @@ suite "OpenSearch is there" arrived opensearch
 suite "Elasticsearch is there" arrived elasticsearch
 suite "PostgreSQL 16 to 18" arrived postgres
 suite "dex is there" arrived dex
+suite "MySQL's stand-ins are there" arrived mysql
 suite "oidc-provider is there" arrived oidc
 suite "go tests" go_tests
 suite "web in a browser" browser_tests

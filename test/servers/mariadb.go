@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +23,19 @@ const (
 	mariaDBSetup      = "scripts/setup.sh test"
 )
 
+// MariaDBOptions say how a server is set up. The zero value has plain TCP and no plugins.
+type MariaDBOptions struct {
+	// TLS makes the server offer TLS with a certificate for 127.0.0.1 and localhost, signed by CAFile, and accept client
+	// certificates of the same authority (see MariaDB.ClientCertificate).
+	TLS bool
+	// ED25519 loads the plugin by which accounts log in with ed25519.
+	ED25519 bool
+	// Config are further settings of the server: {"local-infile": "1"}.
+	Config map[string]string
+	// Port asks for a fixed port; zero means any free one.
+	Port int
+}
+
 // MariaDB is a private, running MariaDB server with its general log on.
 type MariaDB struct {
 	Host string
@@ -30,12 +45,21 @@ type MariaDB struct {
 	// GeneralLog is the log of all statements; LogFile is what the server itself prints.
 	GeneralLog string
 	LogFile    string
+	// CAFile is the certificate of the authority that signed the server's, in PEM; empty without TLS.
+	CAFile string
 
-	process *Process
+	authority *authority
+	process   *Process
 }
 
 // StartMariaDB starts a private MariaDB for one test and ends it with the test.
 func StartMariaDB(t testing.TB) *MariaDB {
+	t.Helper()
+	return StartMariaDBWith(t, MariaDBOptions{})
+}
+
+// StartMariaDBWith is StartMariaDB with options.
+func StartMariaDBWith(t testing.TB, o MariaDBOptions) *MariaDB {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sally-my-") // the path of a Unix socket is bounded at 107 bytes
 	if err != nil {
@@ -46,7 +70,7 @@ func StartMariaDB(t testing.TB) *MariaDB {
 			t.Errorf("remove MariaDB's directory: %v", err)
 		}
 	})
-	m, err := RunMariaDB(t.Context(), dir)
+	m, err := RunMariaDB(t.Context(), dir, o)
 	if errors.Is(err, ErrMissing) {
 		Missing(t, "MariaDB", mariaDBSetup)
 	}
@@ -65,12 +89,8 @@ func StartMariaDB(t testing.TB) *MariaDB {
 }
 
 // RunMariaDB starts a MariaDB whose data live in dir, which it makes. The context bounds the start alone.
-func RunMariaDB(ctx context.Context, dir string) (*MariaDB, error) {
+func RunMariaDB(ctx context.Context, dir string, o MariaDBOptions) (*MariaDB, error) {
 	server, err := findProgram("mariadbd", "/usr/sbin/mariadbd")
-	if err != nil {
-		return nil, err
-	}
-	install, err := findProgram("mariadb-install-db", "/usr/bin/mariadb-install-db")
 	if err != nil {
 		return nil, err
 	}
@@ -85,37 +105,76 @@ func RunMariaDB(ctx context.Context, dir string) (*MariaDB, error) {
 			return nil, err
 		}
 	}
+	if err := newMariaDBData(ctx, data); err != nil {
+		return nil, err
+	}
+	if o.TLS {
+		if err := m.writeCertificates(dir); err != nil {
+			return nil, err
+		}
+	}
+	run := func() error { return m.run(ctx, server, dir, data, o) }
+	if o.Port != 0 {
+		return m, run()
+	}
+	return m, onFreePort(run)
+}
+
+// newMariaDBData makes the system tables.
+func newMariaDBData(ctx context.Context, data string) error {
+	install, err := findProgram("mariadb-install-db", "/usr/bin/mariadb-install-db")
+	if err != nil {
+		return err
+	}
 	cmd, err := commandAs(ctx, mariaDBOwner(), install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal",
 		"--skip-test-db", "--skip-name-resolve")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	cmd.Dir = "/"
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("make MariaDB's data: %w: %s", err, out)
+		return fmt.Errorf("make MariaDB's data: %w: %s", err, out)
 	}
-	if m.Port, err = FreePort(); err != nil {
-		return nil, err
+	return nil
+}
+
+// run starts the server's process and returns when it answers.
+func (m *MariaDB) run(ctx context.Context, server, dir, data string, o MariaDBOptions) error {
+	var err error
+	if m.Port = o.Port; m.Port == 0 {
+		if m.Port, err = FreePort(); err != nil {
+			return err
+		}
 	}
-	m.process, err = Start(Command{
-		Path: server,
-		Args: []string{"--no-defaults", "--datadir=" + data, "--bind-address=" + m.Host, "--port=" + strconv.Itoa(m.Port),
-			"--socket=" + m.Socket, "--pid-file=" + filepath.Join(dir, "pid"), "--general-log=1", "--general-log-file=" + m.GeneralLog,
-			"--log-output=FILE", "--skip-name-resolve", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0",
-			"--local-infile=0", "--default-time-zone=+00:00"},
-		Env: []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC"}, Dir: "/", LogFile: m.LogFile, User: mariaDBOwner(),
-	})
+	settings := map[string]string{
+		"bind-address": m.Host, "port": strconv.Itoa(m.Port), "socket": m.Socket, "datadir": data, "pid-file": filepath.Join(dir, "pid"),
+		"general-log": "1", "general-log-file": m.GeneralLog, "log-output": "FILE", "skip-name-resolve": "1",
+		"innodb-buffer-pool-size": "16M", "innodb-flush-log-at-trx-commit": "0", "local-infile": "0", "default-time-zone": "+00:00",
+	}
+	if o.TLS {
+		settings["ssl-ca"], settings["ssl-cert"], settings["ssl-key"] = m.CAFile, filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key")
+	}
+	if o.ED25519 {
+		settings["plugin-load-add"] = "auth_ed25519"
+	}
+	maps.Copy(settings, o.Config)
+	args := []string{"--no-defaults"}
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		args = append(args, "--"+name+"="+settings[name])
+	}
+	m.process, err = Start(Command{Path: server, Args: args, Env: []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC"},
+		Dir: "/", LogFile: m.LogFile, User: mariaDBOwner()})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	ready := func() bool {
 		_, err := m.Run(ctx, nil, "SELECT 1")
 		return err == nil
 	}
 	if err := m.process.waitUntil(ready, mariaDBStartLimit); err != nil {
-		return nil, errors.Join(err, m.process.Kill())
+		return errors.Join(err, m.process.Kill())
 	}
-	return m, nil
+	return nil
 }
 
 // Run runs SQL by the command-line client: as root over the socket, or with the client's further arguments.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/access"
@@ -83,26 +84,40 @@ func (s *Service) myRoles(ctx context.Context, _ *struct{}) (*answer[list[heldRo
 
 // heldRoles tells why; that a role is held is the engine's to say.
 func (s *snapshot) heldRoles(user string, groups []string, now time.Time) []heldRole {
+	granted := s.runningGrants(now, func(g *access.Grant) (string, bool) { return g.Role, g.User == user })
 	items := []heldRole{}
 	for _, name := range slices.Sorted(maps.Keys(s.Roles)) {
 		r := s.Roles[name]
-		held := heldRole{Name: name, Admin: r.Admin, Auditor: r.Auditor, MFA: r.MFA, ByName: slices.Contains(s.Users[user].Roles, name)}
-		for _, g := range r.Groups {
-			if slices.Contains(groups, g) {
-				held.Groups = append(held.Groups, g)
-			}
-		}
-		for _, id := range slices.Sorted(maps.Keys(s.Grants)) {
-			g := s.Grants[id]
-			if g.User == user && g.Role == name && !now.Before(g.From) && now.Before(g.Until) {
-				held.Grants = append(held.Grants, temporaryRole{ID: id, Until: g.Until, Resource: g.Resource, Account: g.Account})
-			}
-		}
-		if held.ByName || held.Groups != nil || held.Grants != nil {
+		if held, ok := holding(&r, s.Users[user].Roles, groups, granted[name]); ok {
 			items = append(items, held)
 		}
 	}
 	return items
+}
+
+// holding is why somebody with these roles by name, groups and grants of the role holds it; false when they do not.
+func holding(r *access.Role, named, groups []string, granted []temporaryRole) (heldRole, bool) {
+	held := heldRole{Name: r.Name, Admin: r.Admin, Auditor: r.Auditor, MFA: r.MFA, ByName: slices.Contains(named, r.Name), Grants: granted}
+	for _, g := range r.Groups {
+		if slices.Contains(groups, g) {
+			held.Groups = append(held.Groups, g)
+		}
+	}
+	return held, held.ByName || held.Groups != nil || held.Grants != nil
+}
+
+// runningGrants are those that give their role now, by the key that of gives to those that matter, each list by ID.
+func (s *snapshot) runningGrants(now time.Time, of func(*access.Grant) (key string, matters bool)) map[string][]temporaryRole {
+	found := map[string][]temporaryRole{}
+	for id, g := range s.Grants {
+		if key, matters := of(&g); matters && g.Runs(now) {
+			found[key] = append(found[key], temporaryRole{ID: id, Until: g.Until, Resource: g.Resource, Account: g.Account})
+		}
+	}
+	for _, list := range found {
+		slices.SortFunc(list, func(a, b temporaryRole) int { return strings.Compare(a.ID, b.ID) })
+	}
+	return found
 }
 
 func (s *Service) mySignIns(ctx context.Context, _ *struct{}) (*answer[list[signedInAt]], error) {

@@ -52,13 +52,18 @@ func (s *Service) registerEffective(a *api) {
 		})
 }
 
+// holders are those who hold the role, by name. It looks at each user and each grant once.
 func (s *snapshot) holders(role string, now time.Time) map[string]holder {
+	r := s.Roles[role]
+	granted := s.runningGrants(now, func(g *access.Grant) (string, bool) { return g.User, g.Role == role })
 	held := map[string]holder{}
 	for name, u := range s.Users {
-		for _, r := range s.heldRoles(name, slices.Concat(u.Groups, u.ClaimedGroups), now) {
-			if r.Name == role {
-				held[name] = holder{name, u.Suspended, r.ByName, r.Groups, r.Grants}
-			}
+		groups := u.Groups
+		if len(u.ClaimedGroups) > 0 {
+			groups = slices.Concat(u.Groups, u.ClaimedGroups)
+		}
+		if h, ok := holding(&r, u.Roles, groups, granted[name]); ok {
+			held[name] = holder{name, u.Suspended, h.ByName, h.Groups, h.Grants}
 		}
 	}
 	return held

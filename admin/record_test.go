@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -8,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin"
+	"github.com/sallyport/sallyport/admin/store"
 	"github.com/sallyport/sallyport/audit"
 )
 
@@ -126,4 +129,53 @@ func TestUnrecordedActsAreRefused(t *testing.T) {
 		t.Errorf("sessions %v, secrets %d", p.gateway.open, len(p.secrets.values))
 	}
 	p.must(who{}, "POST", "/sign-in", object{"token": secret}, 200) // the link was not used up
+}
+
+// spentMeanwhile is a record during whose writing somebody else spends the one-time secret.
+type spentMeanwhile struct {
+	*record
+	spend func()
+}
+
+func (r *spentMeanwhile) AwaitDurable(ctx context.Context, seq uint64) error {
+	if r.spend != nil {
+		spend := r.spend
+		r.spend = nil
+		spend()
+	}
+	return r.record.AwaitDurable(ctx, seq)
+}
+
+// A sign-in that came too late is on the record once as begun, and once as come to nothing.
+func TestASignInThatComesTooLateIsRecordedOnce(t *testing.T) {
+	var kept *store.Store
+	meanwhile := &spentMeanwhile{}
+	p := newPlaneWith(t, func(c *admin.Config) {
+		kept, meanwhile.record = c.Store, c.Journal.(*record)
+		c.Journal = meanwhile
+	})
+	root := p.start()
+	for _, request := range []func(token string) reply{
+		func(token string) reply { return p.call(who{}, "POST", "/sign-in", object{"token": token}) },
+		func(token string) reply {
+			return p.call(who{}, "POST", "/sign-in/client/session", object{"link": token, "next": strings.Repeat("a", 64), "public_key": "x"})
+		},
+	} {
+		var link struct{ Path string }
+		p.must(root, "POST", "/sign-in/links", object{"user": "admin"}, 201).decode(t, &link)
+		_, token, _ := strings.Cut(link.Path, "#")
+		begin, _ := p.record.since(0)
+		meanwhile.spend = func() {
+			if _, err := kept.SpendOneTime(t.Context(), store.SignInLink, access.HashSecret(token), p.now()); err != nil {
+				t.Error(err)
+			}
+		}
+		if r := request(token); r.StatusCode != 401 {
+			t.Errorf("%d %s", r.StatusCode, r.body)
+		}
+		events, _ := p.record.since(len(begin))
+		if len(events) != 2 || events[0].Verdict != audit.Allow || events[1].Verdict != audit.Deny || events[1].Target != "admin" {
+			t.Errorf("recorded: %+v", events)
+		}
+	}
 }

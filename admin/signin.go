@@ -185,7 +185,7 @@ func (s *Service) signIn(ctx context.Context, in *signInRequest) (*signInAnswer,
 			return s.store.SpendCode(ctx, store.SignInLink, link.Hash, ws)
 		}})
 	if errors.Is(err, store.ErrNotFound) { // another was faster, or the user was suspended meanwhile
-		return nil, s.refuseSignIn(withCaller(ctx, &caller{name: link.User, addr: callerOf(ctx).addr}))
+		return nil, s.wrongLink(ctx) // that it came to nothing is on the record
 	}
 	return out, err
 }
@@ -208,11 +208,16 @@ func (s *Service) findLink(ctx context.Context, token string) (store.OneTime, er
 
 // refuseSignIn counts and records a link that opens nothing.
 func (s *Service) refuseSignIn(ctx context.Context) error {
-	c := callerOf(ctx)
-	s.addrFailures.Note(hostOf(c.addr), s.now())
-	if err := s.record(ctx, act{action: "sign_in", target: c.name, denied: "the sign-in link is unknown, used or expired"}); err != nil {
+	denial := s.wrongLink(ctx)
+	if err := s.record(ctx, act{action: "sign_in", denied: "the sign-in link is unknown, used or expired"}); err != nil {
 		return err
 	}
+	return denial
+}
+
+// wrongLink counts a link that opens nothing, and gives what whoever has it reads.
+func (s *Service) wrongLink(ctx context.Context) error {
+	s.addrFailures.Note(hostOf(callerOf(ctx).addr), s.now())
 	return &access.Denial{Cause: access.BadCredentials,
 		Sentence: "this sign-in link is unknown, used or expired; an admin can make a new one with: sally admin sign-in-link USER"}
 }

@@ -168,7 +168,7 @@ func (s *Service) openClientSession(ctx context.Context, in *answer[clientProof]
 	}
 	out, err := s.clientSession(ctx, open)
 	if errors.Is(err, store.ErrNotFound) { // another was faster, or the user was suspended meanwhile
-		return nil, s.refuseTerminal(ctx, open.user)
+		return nil, s.wrongTerminal(ctx) // that it came to nothing is on the record
 	}
 	return &answer[clientSession]{Body: out}, err
 }
@@ -207,10 +207,16 @@ func (s *Service) proveTerminal(ctx context.Context, in clientProof, open *clien
 
 // refuseTerminal counts and records a proof that opens nothing. user is whom it was about, if that is known.
 func (s *Service) refuseTerminal(ctx context.Context, user string) error {
-	s.addrFailures.Note(hostOf(callerOf(ctx).addr), s.now())
+	denial := s.wrongTerminal(ctx)
 	if err := s.record(ctx, act{action: "sign_in", target: user, denied: "the proof of a terminal is unknown, used or expired"}); err != nil {
 		return err
 	}
+	return denial
+}
+
+// wrongTerminal counts a proof that opens nothing, and gives what whoever has it reads.
+func (s *Service) wrongTerminal(ctx context.Context) error {
+	s.addrFailures.Note(hostOf(callerOf(ctx).addr), s.now())
 	return &access.Denial{Cause: access.BadCredentials, Sentence: "this sign-in is unknown, used or took too long; run: sally login"}
 }
 

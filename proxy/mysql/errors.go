@@ -26,6 +26,7 @@ const (
 	numberUnknownThread      = 1094 // ER_NO_SUCH_THREAD
 	numberUnknown            = 1105 // ER_UNKNOWN_ERROR
 	numberHostBlocked        = 1129 // ER_HOST_IS_BLOCKED
+	numberHostNotAllowed     = 1130 // ER_HOST_NOT_PRIVILEGED
 	numberStatementDenied    = 1142 // ER_TABLEACCESS_DENIED_ERROR
 	numberPacketTooLarge     = 1153 // ER_NET_PACKET_TOO_LARGE
 	numberOutOfOrder         = 1156 // ER_NET_PACKETS_OUT_OF_ORDER
@@ -117,10 +118,18 @@ func (e *serverError) Is(target error) bool {
 	return false
 }
 
-// busy says whether the store turned Sallyport away before it looked at the login. Its words, which name Sallyport's own
-// address, are for the log.
-func (e *serverError) busy() bool {
-	return e.number == numberTooManyConnections || e.number == numberHostBlocked || e.number == 1130 // ER_HOST_NOT_PRIVILEGED
+// away says in words why the store turned Sallyport away before it looked at the login; empty when it did not. Its own
+// words, which name Sallyport's address, are for the log.
+func (e *serverError) away() string {
+	switch e.number {
+	case numberTooManyConnections:
+		return "the store has too many connections; try again in a moment"
+	case numberHostBlocked:
+		return "the store has blocked the gateway's address after broken handshakes; its admin has to run FLUSH HOSTS"
+	case numberHostNotAllowed:
+		return "the store takes no connections from the gateway's address; its admin has to allow them"
+	}
+	return ""
 }
 
 // errorPacket is an ERR packet with proxy.Explain's words, or the store's own where it refused what the client itself asked
@@ -128,7 +137,7 @@ func (e *serverError) busy() bool {
 func errorPacket(sequence byte, err error, capabilities capability) []byte {
 	number, state, message := errorNumber(err), "", proxy.Explain(err)
 	var said *serverError
-	if errors.As(err, &said) && !errors.Is(err, proxy.ErrCredentialRefused) && !said.busy() {
+	if errors.As(err, &said) && !errors.Is(err, proxy.ErrCredentialRefused) && said.away() == "" {
 		number, state, message = said.number, said.state, said.message
 	}
 	if state == "" {
@@ -209,8 +218,10 @@ func denialNumber(cause access.Cause) uint16 {
 		return numberTooManyConnections
 	case access.UnknownResource:
 		return numberUnknownDatabase
-	case access.NoAccess, access.ForbiddenBy, access.OutOfScope:
+	case access.NoAccess, access.ForbiddenBy, access.OutOfScope, access.NeedsRequest, access.NeedsMFA, access.WrongTime, access.WrongPlace:
 		return numberNoAccess
+	case access.PolicyStale, access.Unreachable:
+		return numberUnreachable
 	case access.StatementDenied:
 		return numberStatementDenied
 	case access.BadCredentials, access.Suspended, access.Expired, access.NoAccount:

@@ -73,8 +73,10 @@ type client struct {
 	mariadb      capability // MariaDB's extended capabilities, likewise
 	charset      byte
 	attributes   []byte // connect attributes as the client sent them, without their length; nil: none
+	maxPacket    uint32 // bytes of the largest packet that the client says it takes
 	id           uint32 // the connection id that the client was greeted with
 	sequence     byte   // of the next packet to the client
+	unprobed     error  // why the store's greeting could not be learned; nil when it was, or is not known yet
 	garbled      bool   // a packet was cut off on the way to the client: no other can follow it
 }
 

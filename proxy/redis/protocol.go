@@ -64,8 +64,11 @@ type client struct {
 	opening  opening
 	resp     int    // 2 or 3
 	name     string // from HELLO's SETNAME, for the store
-	early    []byte // what came behind the opening command
-	garbled  bool   // an answer was cut off on the way to the client: no other can follow it
+	early    []byte // what came behind the opening command, or with it
+	// user and password are as AUTH or HELLO gave them, if authenticates.
+	user, password string
+	authenticates  bool
+	garbled        bool // an answer was cut off on the way to the client: no other can follow it
 }
 
 // Login implements proxy.Client.
@@ -73,7 +76,7 @@ func (c *client) Login() proxy.Login { return c.login }
 
 // Connect implements proxy.Client.
 func (c *client) Connect(ctx context.Context, store access.Resource, secret creds.Secret) (proxy.Link, error) {
-	conn, err := dialStore(ctx, store, secret, c.resp, c.name)
+	conn, err := dialStore(ctx, store, secret, wish{resp: c.resp, name: c.name})
 	if err != nil {
 		return nil, err
 	}

@@ -3,12 +3,11 @@ package client
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/sallyport/sallyport/client/program"
 )
 
 // Resource is a data store or server that the person may open.
@@ -82,15 +81,10 @@ func (r Resource) Account(wanted string) (string, error) {
 	return "", fmt.Errorf("you may not use account %s of %s; yours are: %v", wanted, r.Name, r.Accounts)
 }
 
-// URL is what a client program connects to, ready to paste. The tunnel encrypts, so the program must not.
-func (r Resource) URL(account string, port int) string {
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	if r.Protocol != "postgres" {
-		return address
-	}
-	u := url.URL{Scheme: "postgresql", Host: address, Path: "/" + r.Database, RawQuery: "sslmode=disable"}
-	if account != "" {
-		u.User = url.User(account)
-	}
-	return u.String()
+// URL is what a client program connects to, ready to paste.
+func (r Resource) URL(account string, port int) string { return r.Target(account, port).URL() }
+
+// Target is the resource as client programs find it at the port of this machine.
+func (r Resource) Target(account string, port int) program.Target {
+	return program.Target{Name: r.Name, Protocol: r.Protocol, Host: "127.0.0.1", Port: port, Database: r.Database, Account: account}
 }

@@ -60,7 +60,7 @@ func within(pkg string, trees ...string) bool {
 }
 
 // protocolHelpers are the packages below proxy that are no protocol.
-var protocolHelpers = []string{"proxy/sqltext", "proxy/redact", "proxy/proxytest"}
+var protocolHelpers = []string{"proxy/sqltext", "proxy/mysqltext", "proxy/redact", "proxy/proxytest"}
 
 // allowed says whether a package of the product may import another. docs/architecture.md has the reasons.
 func allowed(from, to string) bool {

@@ -3,38 +3,21 @@ package program
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// libpq tells everything that rests on PostgreSQL's own library. The tunnel encrypts, so the program must not.
-func (t Target) libpq() []string {
-	variables := []string{"PGHOST=" + t.Host, "PGPORT=" + strconv.Itoa(t.Port), "PGSSLMODE=disable"}
-	if t.Account != "" {
-		variables = append(variables, "PGUSER="+t.Account)
-	}
-	if t.Database != "" {
-		variables = append(variables, "PGDATABASE="+t.Database)
-	}
-	return variables
-}
-
-// libpqSteering are the variables that would send a program elsewhere, or ask of the local end what TLS gives already.
-func libpqSteering() []string {
-	return []string{
-		"PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGSSLMODE",
-		"PGREQUIREAUTH", "PGCHANNELBINDING", "PGREQUIRESSL", "PGSSLNEGOTIATION", "PGTARGETSESSIONATTRS", "PGREQUIREPEER",
-	}
-}
-
-// Environment gives the variables that programs of the protocol read, as "NAME=value", with DATABASE_URL at the end.
+// Environment gives the variables that programs of the protocol read, as "NAME=value", with DATABASE_URL, or for Redis
+// REDIS_URL, at the end.
 func (t Target) Environment(address string) ([]string, error) {
-	if t.Protocol != "postgres" {
+	d, ok := dialects()[t.Protocol]
+	switch {
+	case !ok:
 		return nil, fmt.Errorf("programs for %s read no variables; the address is %s", t.Protocol, address)
+	case d.environment == nil:
+		return []string{strings.ToUpper(t.Protocol) + "_URL=" + address}, nil
 	}
-	return append(t.libpq(), "DATABASE_URL="+address), nil
+	return append(d.environment(t), "DATABASE_URL="+address), nil
 }
 
 // Shells are those that Export writes for.
@@ -64,13 +47,4 @@ func Export(variables []string, shell string) (string, error) {
 		return string(content) + "\n", err
 	}
 	return out.String(), nil
-}
-
-// jdbc is the address in the form that Java programs take.
-func (t Target) jdbc() string {
-	query := url.Values{"sslmode": {"disable"}}
-	if t.Account != "" {
-		query.Set("user", t.Account)
-	}
-	return fmt.Sprintf("jdbc:postgresql://%s:%d/%s?%s", t.Host, t.Port, url.PathEscape(t.Database), query.Encode())
 }

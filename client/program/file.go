@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,8 @@ import (
 // Format is a kind of connection file.
 type Format struct {
 	Name string
+	// Protocols whose resources it can hold.
+	Protocols []string
 	// File is where the program looks for it, below the person's home directory; empty: the person says where.
 	File string
 	// Merge puts the targets into the content that is there (empty: no file yet) and leaves all else as it is.
@@ -26,9 +29,11 @@ type Format struct {
 // Formats lists what connection files can be written.
 func Formats() []Format {
 	return []Format{
-		{Name: "psql-service", File: ".pg_service.conf", Merge: mergeServices, Print: printServices},
-		{Name: "dbeaver", Merge: mergeDataSources, Print: func(targets []Target) ([]byte, error) { return mergeDataSources(nil, targets) }},
-		{Name: "jdbc", Print: printJDBC},
+		sectioned("psql-service", ".pg_service.conf", "postgres", "", Target.service),
+		sectioned("mysql-options", ".my.cnf", "mysql", "client", Target.mysqlOptions),
+		{Name: "dbeaver", Protocols: []string{"postgres", "mysql"}, Merge: mergeDataSources,
+			Print: func(targets []Target) ([]byte, error) { return mergeDataSources(nil, targets) }},
+		{Name: "jdbc", Protocols: []string{"postgres", "mysql"}, Print: printJDBC},
 	}
 }
 
@@ -105,9 +110,30 @@ const (
 	endMark   = "# sally: end"
 )
 
-// mergeServices puts the targets as services into libpq's connection service file. The block keeps the services that it
-// had, as long as the targets do not bring them anew.
-func mergeServices(content []byte, targets []Target) ([]byte, error) {
+// sectioned is a file of sections, one for each resource, named prefix and the resource's name.
+func sectioned(name, file, protocol, prefix string, body func(Target) string) Format {
+	merge := func(content []byte, targets []Target) ([]byte, error) {
+		return mergeSections(content, sectionsOf(targets, prefix, body))
+	}
+	return Format{Name: name, File: file, Protocols: []string{protocol}, Merge: merge, Print: func(targets []Target) ([]byte, error) {
+		return []byte(writeSections(sectionsOf(targets, prefix, body))), nil
+	}}
+}
+
+// sections are bodies by their names.
+type sections map[string]string
+
+func sectionsOf(targets []Target, prefix string, body func(Target) string) sections {
+	s := sections{}
+	for _, t := range targets {
+		s[prefix+t.Name] = body(t)
+	}
+	return s
+}
+
+// mergeSections puts the new sections into a file of such. The block keeps the sections that it had, as long as they do
+// not come anew.
+func mergeSections(content []byte, fresh sections) ([]byte, error) {
 	text := string(content)
 	before, rest, found := strings.Cut(text, beginMark+"\n")
 	ours, after := "", ""
@@ -117,48 +143,36 @@ func mergeServices(content []byte, targets []Target) ([]byte, error) {
 			return nil, fmt.Errorf("the line %q is missing; put it back, or remove the block", endMark)
 		}
 	}
-	sections := map[string]string{}
+	all := sections{}
 	for _, section := range strings.Split("\n"+ours, "\n[")[1:] {
 		if name, body, ok := strings.Cut(section, "]\n"); ok {
-			sections[name] = strings.TrimRight(body, "\n") + "\n"
+			all[name] = strings.TrimRight(body, "\n") + "\n"
 		}
 	}
-	for _, t := range targets {
-		if strings.Contains("\n"+before+"\n"+after, "\n["+t.Name+"]") {
-			return nil, fmt.Errorf("it has a service %s of your own already; rename that one", t.Name)
+	for name, body := range fresh {
+		if strings.Contains("\n"+before+"\n"+after, "\n["+name+"]") {
+			return nil, fmt.Errorf("it has a section %s of your own already; rename that one", name)
 		}
-		sections[t.Name] = t.service()
-	}
-	var block strings.Builder
-	names := make([]string, 0, len(sections))
-	for name := range sections {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for i, name := range names {
-		if i > 0 {
-			block.WriteByte('\n')
-		}
-		fmt.Fprintf(&block, "[%s]\n%s", name, sections[name])
+		all[name] = body
 	}
 	if before != "" && !strings.HasSuffix(before, "\n") {
 		before += "\n"
 	}
-	return []byte(before + beginMark + "\n" + block.String() + endMark + "\n" + after), nil
+	return []byte(before + beginMark + "\n" + writeSections(all) + endMark + "\n" + after), nil
 }
 
-func printServices(targets []Target) ([]byte, error) {
-	var out bytes.Buffer
-	for i, t := range targets {
+func writeSections(all sections) string {
+	var out strings.Builder
+	for i, name := range slices.Sorted(maps.Keys(all)) {
 		if i > 0 {
 			out.WriteByte('\n')
 		}
-		fmt.Fprintf(&out, "[%s]\n%s", t.Name, t.service())
+		fmt.Fprintf(&out, "[%s]\n%s", name, all[name])
 	}
-	return out.Bytes(), nil
+	return out.String()
 }
 
-// service is the body of a section.
+// service is the body of a section of libpq's connection service file.
 func (t Target) service() string {
 	var out strings.Builder
 	for _, variable := range t.libpq() {
@@ -175,7 +189,7 @@ func (t Target) service() string {
 func printJDBC(targets []Target) ([]byte, error) {
 	var out bytes.Buffer
 	for _, t := range targets {
-		fmt.Fprintf(&out, "%s  %s\n", t.Name, t.jdbc())
+		fmt.Fprintf(&out, "%s  %s\n", t.Name, dialects()[t.Protocol].jdbc(t))
 	}
 	return out.Bytes(), nil
 }
@@ -195,10 +209,11 @@ func mergeDataSources(content []byte, targets []Target) ([]byte, error) {
 		folders["Sallyport"] = map[string]any{}
 	}
 	for _, t := range targets {
+		d := dialects()[t.Protocol]
 		connections["sallyport-"+t.Name] = map[string]any{
-			"provider": "postgresql", "driver": "postgres-jdbc", "name": t.Name, "folder": "Sallyport", "save-password": true,
+			"provider": d.dbeaver[0], "driver": d.dbeaver[1], "name": t.Name, "folder": "Sallyport", "save-password": true,
 			"configuration": map[string]any{
-				"host": t.Host, "port": fmt.Sprint(t.Port), "database": t.Database, "user": t.Account, "url": t.jdbc(),
+				"host": t.Host, "port": fmt.Sprint(t.Port), "database": t.Database, "user": t.Account, "url": d.jdbc(t),
 				"configurationType": "MANUAL", "type": "dev", "auth-model": "native",
 			},
 		}

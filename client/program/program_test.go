@@ -162,6 +162,8 @@ func TestFindSaysWhatBringsAProgram(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	for _, test := range []struct{ protocol, wanted, want string }{
 		{"postgres", "", "none of psql, pgcli is installed here; get psql with"},
+		{"mysql", "", "none of mariadb, mysql, mycli is installed here; get mariadb with"},
+		{"redis", "valkey-cli", "valkey-cli is not installed here"},
 		{"postgres", "pgcli", "pip install pgcli"},
 		{"postgres", "mysql", "not known to speak postgres"},
 		{"later", "", "no program for the protocol later"},
@@ -177,5 +179,55 @@ func TestFindSaysWhatBringsAProgram(t *testing.T) {
 	t.Setenv("PATH", dir)
 	if p, path, err := program.Find("postgres", ""); err != nil || p.Name != "pgcli" || path != filepath.Join(dir, "pgcli") {
 		t.Errorf("%s at %s, %v", p.Name, path, err)
+	}
+}
+
+func TestOptionFileOfMySQL(t *testing.T) {
+	f, path := format(t, "mysql-options"), filepath.Join(t.TempDir(), ".my.cnf")
+	shop := program.Target{Name: "shop-db", Protocol: "mysql", Host: "127.0.0.1", Port: 20003, Database: "shop", Account: "app"}
+	if err := os.WriteFile(path, []byte("[client]\ndefault-character-set=utf8mb4\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := write(t, f, path, true, shop)
+	if !strings.Contains(got, "[client]\ndefault-character-set=utf8mb4\n") ||
+		!strings.Contains(got, "[clientshop-db]\nhost=127.0.0.1\nport=20003\nprotocol=tcp\nuser=app\ndatabase=shop\n") {
+		t.Error(got)
+	}
+}
+
+func TestHowProgramsAreSent(t *testing.T) {
+	for _, test := range []struct {
+		program string
+		target  program.Target
+		want    []string // arguments, then the environment's
+		url     string
+	}{
+		{"psql", orders(), []string{"PGHOST=127.0.0.1", "PGPORT=20001", "PGSSLMODE=disable", "PGUSER=o'reader", "PGDATABASE=app"},
+			"postgresql://o%27reader@127.0.0.1:20001/app?sslmode=disable"},
+		{"psql", program.Target{Protocol: "postgres", Socket: "/run/x/.s.PGSQL.5432"}, []string{"PGHOST=/run/x", "PGPORT=5432", "PGSSLMODE=disable"}, ""},
+		{"mariadb", program.Target{Protocol: "mysql", Socket: "/run/x/mysql.sock", Account: "app", Database: "shop"},
+			[]string{"--protocol=socket", "--socket=/run/x/mysql.sock", "--user=app", "--database=shop", "--skip-ssl"}, ""},
+		{"mysql", program.Target{Protocol: "mysql", Host: "127.0.0.1", Port: 20003, Account: "a b"},
+			[]string{"--protocol=tcp", "--host=127.0.0.1", "--port=20003", "--user=a b"}, "mysql://a%20b@127.0.0.1:20003/"},
+		{"redis-cli", program.Target{Protocol: "redis", Host: "127.0.0.1", Port: 20004, Database: "3", Cluster: true},
+			[]string{"-h", "127.0.0.1", "-p", "20004", "-c", "-n", "3"}, "redis://127.0.0.1:20004/3"},
+		{"redis-cli", program.Target{Protocol: "redis", Host: "127.0.0.1", Port: 20004, Account: "app"},
+			[]string{"-h", "127.0.0.1", "-p", "20004", "--user", "app", "--no-auth-warning", "REDISCLI_AUTH=sallyport"}, "redis://app:sallyport@127.0.0.1:20004"},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, test.program), []byte("#!/bin/sh\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("PATH", dir)
+		p, _, err := program.Find(test.target.Protocol, test.program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.want, append(p.ArgumentsFor(test.target), p.EnvironmentFor(test.target)...)); diff != "" {
+			t.Errorf("%s: %s", test.program, diff)
+		}
+		if test.url != "" && test.target.URL() != test.url {
+			t.Errorf("%s, want %s", test.target.URL(), test.url)
+		}
 	}
 }

@@ -105,7 +105,7 @@ func connectProgram(cmd *cobra.Command, args []string, account, wanted string) e
 // run runs the program on a tunnel of its own. It returns the program's own *exec.ExitError when that ends with a status
 // other than 0.
 func (c *connecting) run(cmd *cobra.Command, r client.Resource, account string, p program.Program, path string, args []string) error {
-	target := program.Target{Name: r.Name, Protocol: r.Protocol, Database: r.Database, Account: account}
+	target := r.Target(account, 0)
 	l, remove, err := privateListener(cmd.Context(), &target)
 	if err != nil {
 		return err
@@ -125,9 +125,9 @@ func (c *connecting) run(cmd *cobra.Command, r client.Resource, account string, 
 	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, os.Interrupt)
 	defer signal.Stop(caught)
-	started := exec.Command(path, args...) // without a context: it ends when the person says so
+	started := exec.Command(path, append(p.ArgumentsFor(target), args...)...) // without a context: it ends when the person says so
 	started.Stdin, started.Stdout, started.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-	started.Env = append(p.Without(os.Environ()), p.Environment(target)...)
+	started.Env = append(p.Without(os.Environ()), p.EnvironmentFor(target)...)
 	return started.Run()
 }
 
@@ -139,7 +139,7 @@ func privateListener(ctx context.Context, target *program.Target) (l net.Listene
 		if err != nil {
 			return nil, nil, err
 		}
-		target.Host, target.Port = "127.0.0.1", l.Addr().(*net.TCPAddr).Port
+		target.Port = l.Addr().(*net.TCPAddr).Port
 		return l, func() {}, nil
 	}
 	dir, err := os.MkdirTemp("", "sally-") // mode 0700
@@ -147,8 +147,8 @@ func privateListener(ctx context.Context, target *program.Target) (l net.Listene
 		return nil, nil, fmt.Errorf("make directory for socket: %w", err)
 	}
 	remove = func() { _ = os.RemoveAll(dir) }
-	target.Host, target.Port = dir, 5432 // which is only a part of the socket's name
-	l, err = new(net.ListenConfig).Listen(ctx, "unix", filepath.Join(dir, ".s.PGSQL.5432"))
+	target.Socket = filepath.Join(dir, program.SocketName(target.Protocol))
+	l, err = new(net.ListenConfig).Listen(ctx, "unix", target.Socket)
 	if err != nil {
 		remove()
 		return nil, nil, fmt.Errorf("listen on socket: %w", err)

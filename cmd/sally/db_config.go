@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -27,11 +28,12 @@ func newDBConfigCommand() *cobra.Command {
 	var flags dbConfigFlags
 	cmd := &cobra.Command{
 		Use:   "config NAME... | --all",
-		Short: "Print or write connection files for DBeaver, psql's services and Java programs",
+		Short: "Print or write connection files for psql's services, mysql's options, DBeaver and Java programs",
 		Long: `Print or write connection files. They hold no password, and stay right for as long as the resources' ports are
 the same, which is every day; what they name works while it is connected (sally connect).
 
   psql-service  libpq's services, in ~/.pg_service.conf: psql service=orders-db. Other lines of that file stay.
+  mysql-options groups of MySQL's and MariaDB's option file, in ~/.my.cnf: mysql --defaults-group-suffix=shop-db
   dbeaver       connections of a DBeaver project; --file names its .dbeaver/data-sources.json. Close DBeaver first.
   jdbc          addresses for Java programs, to print only
 
@@ -51,7 +53,7 @@ The former content of a file that is written stays beside it, with .sally-backup
 	f := cmd.Flags()
 	f.BoolVar(&flags.all, "all", false, "every database that you may open")
 	f.StringVar(&flags.account, "account", "", "account at the store; default: the first that you may use")
-	f.StringVar(&flags.kind, "for", "psql-service", "psql-service, dbeaver or jdbc")
+	f.StringVar(&flags.kind, "for", "psql-service", "psql-service, mysql-options, dbeaver or jdbc")
 	f.BoolVar(&flags.write, "write", false, "write the file, where the program looks for it")
 	f.StringVar(&flags.file, "file", "", "write this file")
 	return cmd
@@ -62,7 +64,7 @@ func (f *dbConfigFlags) run(cmd *cobra.Command, names []string) error {
 	if err != nil {
 		return err
 	}
-	targets, err := f.targets(cmd, names)
+	targets, err := f.targets(cmd, format, names)
 	if err != nil {
 		return err
 	}
@@ -107,7 +109,7 @@ func (f *dbConfigFlags) path(format program.Format) (string, error) {
 	return filepath.Join(home, format.File), nil
 }
 
-func (f *dbConfigFlags) targets(cmd *cobra.Command, names []string) ([]program.Target, error) {
+func (f *dbConfigFlags) targets(cmd *cobra.Command, format program.Format, names []string) ([]program.Target, error) {
 	c, err := newConnecting(cmd)
 	if err != nil {
 		return nil, err
@@ -119,9 +121,9 @@ func (f *dbConfigFlags) targets(cmd *cobra.Command, names []string) ([]program.T
 	ports := agentPorts(cmd.Context(), c.profile.Name)
 	var targets []program.Target
 	for _, r := range resources {
-		if len(program.Names(r.Protocol)) == 0 {
+		if !slices.Contains(format.Protocols, r.Protocol) {
 			if !f.all {
-				return nil, fmt.Errorf("%s is no database that these files are for", r.Name)
+				return nil, fmt.Errorf("%s is %s, which %s is not for", r.Name, r.Protocol, format.Name)
 			}
 			continue
 		}
@@ -133,9 +135,7 @@ func (f *dbConfigFlags) targets(cmd *cobra.Command, names []string) ([]program.T
 		if now := ports[r.Name]; now != 0 {
 			port = now
 		}
-		targets = append(targets, program.Target{
-			Name: r.Name, Protocol: r.Protocol, Host: "127.0.0.1", Port: port, Database: r.Database, Account: account,
-		})
+		targets = append(targets, r.Target(account, port))
 	}
 	return targets, nil
 }

@@ -1,0 +1,169 @@
+package mysqltext
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash/maphash"
+	"sync"
+
+	"github.com/sallyport/sallyport/proxy/sqltext"
+)
+
+// maxRead bounds how much of a text is read for its facts, in bytes. What is longer has a fingerprint of its beginning,
+// and is not parsed.
+const maxRead = 1 << 20
+
+// Bounds on one generation of a Cache's shapes; there are two.
+const (
+	maxShapes     = 8192
+	maxShapeBytes = 8 << 20
+)
+
+// Cache is the redact.Reader of MySQL's and MariaDB's statements. It remembers the facts of the latest shapes, so that a
+// shape is parsed once however many constants it comes with. It is safe for concurrent use and holds at most 16384 shapes
+// and 16 MiB of their text.
+type Cache struct {
+	seed    maphash.Seed
+	shapers sync.Pool
+	parsers parsers
+
+	mu       sync.RWMutex
+	young    map[uint64]*entry
+	old      map[uint64]*entry
+	youngLen int // bytes of shapes
+}
+
+// entry is a shape that was parsed; its whole text, since a hash alone could be hit on purpose.
+type entry struct {
+	shape   string
+	facts   *sqltext.Facts
+	doubted *sqltext.Facts // the same for a text that may mean something else
+}
+
+// NewCache makes an empty cache.
+func NewCache() *Cache {
+	c := &Cache{seed: maphash.MakeSeed(), young: make(map[uint64]*entry)}
+	c.shapers.New = func() any { return &shaper{} }
+	return c
+}
+
+// Facts tells what a text says. It allocates nothing for a shape that it remembers. The facts are shared: read only.
+func (c *Cache) Facts(text []byte) *sqltext.Facts {
+	s := c.shapers.Get().(*shaper)
+	defer c.keep(s)
+	s.read(text[:min(len(text), maxRead)], false)
+	s.cut = s.cut || len(text) > maxRead
+	return c.facts(s)
+}
+
+// Class is the class of a text by its words and by the functions that it calls; see Class.
+func (c *Cache) Class(text []byte) string { return sqltext.Stronger(Class(text), c.Facts(text).Calls) }
+
+// Comments is the function of that name.
+func (c *Cache) Comments(text []byte) [][2]int { return Comments(text) }
+
+// Credentials is the function of that name.
+func (c *Cache) Credentials(text []byte) []sqltext.Span { return Credentials(text) }
+
+// MayHoldCredential is the function of that name.
+func (c *Cache) MayHoldCredential(text []byte) bool { return MayHoldCredential(text) }
+
+// Marks tells, besides the facts, where all constants and parameters of the text stand, in order; they are appended
+// to marks. When the facts are not Parsed, slots mean nothing.
+func (c *Cache) Marks(text []byte, marks []sqltext.Mark) (*sqltext.Facts, []sqltext.Mark) {
+	s := c.shapers.Get().(*shaper)
+	defer c.keep(s)
+	s.read(text, true)
+	s.cut = s.cut || len(text) > maxRead
+	return c.facts(s), append(marks, s.marks...)
+}
+
+// Bounds on the memory that a shaper keeps.
+const (
+	keptShape = 128 << 10 // bytes
+	keptMarks = 4096
+)
+
+func (c *Cache) keep(s *shaper) {
+	s.text = nil
+	if cap(s.shape) > keptShape || cap(s.marks) > keptMarks {
+		return
+	}
+	c.shapers.Put(s)
+}
+
+func (c *Cache) facts(s *shaper) *sqltext.Facts {
+	if s.cut {
+		return &sqltext.Facts{Fingerprint: fingerprint(s.shape)}
+	}
+	key := maphash.Bytes(c.seed, s.shape)
+	c.mu.RLock()
+	e, young := c.young[key]
+	if !young {
+		e = c.old[key]
+	}
+	c.mu.RUnlock()
+	if e == nil || e.shape != string(s.shape) {
+		facts := c.parsers.facts(s.shape, s.slots)
+		facts.Fingerprint = fingerprint(s.shape)
+		doubted := *facts
+		doubted.Understood, doubted.Opaque = false, true
+		e, young = &entry{shape: string(s.shape), facts: facts, doubted: &doubted}, false
+	}
+	if !young {
+		c.put(key, e)
+	}
+	if s.doubtful {
+		return e.doubted
+	}
+	return e.facts
+}
+
+// put remembers e as one of the young; when they are too many, they become the old, and the old go.
+func (c *Cache) put(key uint64, e *entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.young) >= maxShapes || c.youngLen+len(e.shape) > maxShapeBytes {
+		c.old, c.young, c.youngLen = c.young, make(map[uint64]*entry), 0
+	}
+	if _, known := c.young[key]; !known {
+		c.youngLen += len(e.shape)
+	}
+	c.young[key] = e
+}
+
+// fingerprint is the beginning of the SHA-256 of the shape, with one placeholder for all kinds of constants and what is
+// not in backticks in lower case: it must be the same everywhere and for ever.
+func fingerprint(shape []byte) string {
+	if len(shape) == 0 {
+		return ""
+	}
+	plain := bytes.Clone(shape[:min(len(shape), maxShape)])
+	quoted := false
+	for i, b := range plain {
+		switch {
+		case b == '`':
+			quoted = !quoted
+		case quoted:
+		case isHolder(b):
+			plain[i] = '?'
+		case b >= 'A' && b <= 'Z':
+			plain[i] = b | 0x20
+		}
+	}
+	sum := sha256.Sum256(plain)
+	return hex.EncodeToString(sum[:8])
+}
+
+// Comments gives where the text's comments stand, as pairs of start and end. What an executable comment holds is none.
+func Comments(text []byte) [][2]int {
+	var places [][2]int
+	l := newLexer(text, true)
+	for t := l.next(); t.kind != lexEnd; t = l.next() {
+		if t.kind == lexComment {
+			places = append(places, [2]int{t.start, t.end})
+		}
+	}
+	return places
+}

@@ -137,6 +137,18 @@ func (c *Conn) Pump(limit int, handle Handler) error { return c.stream.Pump(limi
 // NewStream wraps the store's connection, with the same bound on the memory of large messages.
 func (c *Conn) NewStream(store net.Conn) *Stream { return NewStream(store, c.budget) }
 
+// TakeMemory claims n bytes for what a client sends that has to be kept beyond its message, of what all sessions may use for
+// large messages; GiveMemory returns them. The error is ErrBusy.
+func (c *Conn) TakeMemory(n int) error {
+	if !c.budget.take(n) {
+		return ErrBusy
+	}
+	return nil
+}
+
+// GiveMemory returns what TakeMemory has claimed.
+func (c *Conn) GiveMemory(n int) { c.budget.give(n) }
+
 // beginRelay makes the connection a stream; writes from here on wait for hold.
 func (c *Conn) beginRelay(hold func() error) {
 	c.stream = NewStream(c.Conn, c.budget)

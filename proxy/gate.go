@@ -203,6 +203,10 @@ func (g *Gate) describe(e *audit.Event, s *Statement) (private bool) {
 	e.Command, e.Prepared, e.Class = s.Command, s.Prepared, s.Class
 	e.Tables, e.Columns, e.Fingerprint = s.Tables, s.Columns, s.Fingerprint
 	e.BytesIn = s.BytesIn
+	if s.Database != "" && s.Database != e.Database {
+		e.Database = s.Database
+		e.Freeze()
+	}
 	return g.redactor.Statement(e)
 }
 

@@ -1,0 +1,308 @@
+package mysql
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxy/sqltext"
+)
+
+// This file follows prepared statements. The store gets their text when they are prepared, and it is recorded then; each
+// execution is recorded with text and parameters.
+
+// statement is a prepared statement.
+type statement struct {
+	id    uint32
+	name  string // id, as the record has it
+	text  []byte
+	class string
+	facts *sqltext.Facts
+	files []string // that it may ask the client for
+
+	params   int
+	types    []paramType // of the parameters and attributes as they were bound last
+	rawTypes []byte      // the same as the client sent them
+	bound    bool        // the store knows the types
+	fetched  int64       // rows of the execution that its cursor is of
+
+	long     []longData
+	longSize int
+}
+
+// longData is a piece of a parameter that the client sent ahead of the execution.
+type longData struct {
+	param   uint16
+	payload []byte // of the whole command
+}
+
+// longHead is how much of its payload comes before the data.
+const longHead = 7
+
+// statements are those that the store knows, by its ids. The side that has the turn uses them.
+type statements struct {
+	known map[uint32]*statement
+	last  *statement // prepared last, unless that failed
+	size  int        // bytes of data that were sent ahead
+	conn  *proxy.Conn
+}
+
+// lastPrepared is the id by which MariaDB's clients mean the statement prepared last, before they know its id.
+const lastPrepared = 1<<32 - 1
+
+func (s *statements) find(id uint32) *statement {
+	if id == lastPrepared {
+		return s.last
+	}
+	return s.known[id]
+}
+
+func (s *statements) add(one *statement) {
+	if s.known == nil {
+		s.known = make(map[uint32]*statement)
+	}
+	s.known[one.id], s.last = one, one
+}
+
+func (s *statements) remove(one *statement) {
+	s.dropLong(one)
+	delete(s.known, one.id)
+	if s.last == one {
+		s.last = nil
+	}
+}
+
+// forget removes them all.
+func (s *statements) forget() {
+	for _, one := range s.known {
+		s.dropLong(one)
+	}
+	clear(s.known)
+	s.last = nil
+}
+
+// keepLong keeps data for the next execution.
+func (s *statements) keepLong(one *statement, param uint16, payload []byte) error {
+	if err := s.conn.TakeMemory(len(payload)); err != nil {
+		return err
+	}
+	one.long = append(one.long, longData{param, append([]byte(nil), payload...)})
+	one.longSize += len(payload)
+	s.size += len(payload)
+	return nil
+}
+
+func (s *statements) dropLong(one *statement) {
+	s.conn.GiveMemory(one.longSize)
+	s.size -= one.longSize
+	one.long, one.longSize = nil, 0
+}
+
+// prepare judges and records what a client prepares.
+func (r *relay) prepare(body []byte, c framed) error {
+	text := append([]byte(nil), body...)
+	one := &statement{text: text, class: r.facts.Class(text), facts: r.facts.Facts(text)}
+	s := one.described("prepare")
+	s.Class, s.Judged = classPrepare, s.Class
+	if r.capabilities.has(capLocalFiles) {
+		one.files = filesNamed(text)
+	}
+	return r.begin(c, command{kind: comStmtPrepare, statement: one}, &s)
+}
+
+// classPrepare is the class of what was brought to the store without being executed by this record.
+const classPrepare = "prepare"
+
+// described is what the text tells of something that is done with the statement.
+func (one *statement) described(command string) proxy.Statement {
+	f := one.facts
+	return proxy.Statement{Command: command, Prepared: one.name, Text: one.text, Class: one.class, Tables: f.Tables, Columns: f.Columns,
+		Fingerprint: f.Fingerprint, Understood: f.Understood, WholeTable: f.WholeTable || !f.Parsed && one.class == classWrite}
+}
+
+// notePrepared keeps what the store says of a statement that it has prepared.
+func (r *relay) notePrepared(one *statement, payload []byte) {
+	if len(payload) >= preparedSize {
+		one.id = binary.LittleEndian.Uint32(payload[1:])
+		one.params = int(binary.LittleEndian.Uint16(payload[7:]))
+		one.name = strconv.FormatUint(uint64(one.id), 10)
+	}
+}
+
+// named finds the statement whose id the body of a command begins with, and puts its id in the place of a word for it.
+func (r *relay) named(body []byte) (one *statement, rest []byte, err error) {
+	f := fields{b: body}
+	one = r.statements.find(f.uint32())
+	if f.bad {
+		return nil, nil, malformedCommand("it names no statement")
+	}
+	if one != nil {
+		binary.LittleEndian.PutUint32(body, one.id)
+	}
+	return one, f.b, nil
+}
+
+// numberUnknownStatement is ER_UNKNOWN_STMT_HANDLER.
+const numberUnknownStatement = 1243
+
+// noStatement answers a command for a statement that there is not, as stores do.
+func (r *relay) noStatement(c framed, body []byte, to string) error {
+	return r.refuse(c, &codedError{number: numberUnknownStatement, sentence: fmt.Sprintf(
+		"Unknown prepared statement handler (%d) given to %s", binary.LittleEndian.Uint32(body), to)})
+}
+
+// countAvailable is the flag of COM_STMT_EXECUTE that says that it tells how many parameters follow, and their names.
+const countAvailable = 0x08
+
+func (r *relay) execute(body []byte, c framed) error {
+	one, rest, err := r.named(body)
+	if err != nil {
+		return err
+	}
+	if one == nil {
+		return r.noStatement(c, body, "EXECUTE")
+	}
+	f := fields{b: rest}
+	named := f.uint8()&countAvailable != 0 && r.capabilities.has(capQueryAttributes)
+	f.uint32() // iterations
+	if f.bad {
+		return malformedCommand("it ends early")
+	}
+	flag := len(body) - len(f.b)
+	params, at, err := r.params.execute(&f, one, named)
+	if err != nil {
+		return err
+	}
+	s := one.described("execute")
+	s.Params, s.BytesIn = params, int64(one.longSize)
+	r.standIn = r.standIn[:0]
+	if at >= 0 && !one.bound {
+		r.standIn = one.bind(append(r.standIn, comStmtExecute), body, flag+at)
+	}
+	return r.runPrepared(c, comStmtExecute, one, &s)
+}
+
+// bind appends the body with the types put behind their flag at body[flag], which says that there are none: a command that
+// told them was refused, so the store does not know them.
+func (one *statement) bind(b, body []byte, flag int) []byte {
+	b = append(append(b, body[:flag]...), 1)
+	return append(append(b, one.rawTypes...), body[flag+1:]...)
+}
+
+// runPrepared records an execution and lets it go, behind the data that were sent ahead. r.standIn holds the command if another
+// takes its place, else nothing.
+func (r *relay) runPrepared(c framed, kind byte, one *statement, s *proxy.Statement) error {
+	one.fetched = 0
+	err := r.begin(c, command{kind: kind, statement: one, files: one.files}, s)
+	if err != nil {
+		r.statements.dropLong(one)
+		return err
+	}
+	one.bound = true
+	for _, piece := range one.long {
+		r.ahead = append(r.ahead, piece.payload)
+	}
+	r.statements.dropLong(one)
+	if len(r.standIn) > 0 {
+		r.replaced = r.standIn
+	}
+	return nil
+}
+
+// bulkTypes is the flag of COM_STMT_BULK_EXECUTE that says that types follow.
+const bulkTypes = 128
+
+// bulkExecute judges MariaDB's execution of a statement with many rows of parameters.
+func (r *relay) bulkExecute(body []byte, c framed) error {
+	one, rest, err := r.named(body)
+	if err != nil {
+		return err
+	}
+	if one == nil {
+		return r.noStatement(c, body, "BULK EXECUTE")
+	}
+	f := fields{b: rest}
+	flags := f.uint16()
+	known := one.bound
+	params, err := r.params.bulk(&f, one, flags&bulkTypes != 0)
+	if errors.Is(err, errTooManyParams) {
+		return r.refuse(c, err)
+	}
+	if err != nil {
+		return err
+	}
+	if flags&bulkTypes == 0 && !known {
+		return r.refuse(c, &proxy.Refusal{Sentence: "the types of the parameters were in a command that was refused; prepare the statement again"})
+	}
+	s := one.described("bulk execute")
+	s.Params, s.BytesIn = params, int64(one.longSize)
+	r.standIn = r.standIn[:0]
+	return r.runPrepared(c, comStmtBulkExecute, one, &s)
+}
+
+// longData keeps a piece of a parameter until the execution that it is for is recorded. Nothing answers it.
+func (r *relay) longData(payload []byte, c framed) error {
+	if len(payload) < longHead {
+		return malformedCommand("it names no parameter")
+	}
+	one, _, err := r.named(payload[1:])
+	r.standIn = r.standIn[:0]
+	if err != nil {
+		return err
+	}
+	if one == nil {
+		return errInstead // as stores do: there is nobody to tell
+	}
+	if r.statements.size+len(payload) > r.limit {
+		return fmt.Errorf("parameters of %d bytes: %w", r.statements.size+len(payload), proxy.ErrMessageTooLarge)
+	}
+	if err := r.statements.keepLong(one, binary.LittleEndian.Uint16(payload[longHead-2:]), payload); err != nil {
+		return err
+	}
+	return errInstead
+}
+
+// fetch records that rows are taken from a cursor.
+func (r *relay) fetch(body []byte, c framed) error {
+	one, rest, err := r.named(body)
+	if err != nil {
+		return err
+	}
+	if len(rest) != 4 {
+		return malformedCommand("it does not tell how many rows to fetch")
+	}
+	if one == nil {
+		return r.noStatement(c, body, "FETCH")
+	}
+	s := one.described("fetch")
+	return r.begin(c, command{kind: comStmtFetch, statement: one}, &s)
+}
+
+// reset lets the store forget what it has of an execution. It runs nothing.
+func (r *relay) reset(body []byte, c framed) error {
+	one, rest, err := r.named(body)
+	if err != nil {
+		return err
+	}
+	if one == nil {
+		return r.noStatement(c, body, "RESET")
+	}
+	r.statements.dropLong(one)
+	return r.unrecorded(comStmtReset, rest, c)
+}
+
+// close forgets a statement. Nothing answers it.
+func (r *relay) close(body []byte) error {
+	one, rest, err := r.named(body)
+	if err != nil || len(rest) > 0 {
+		return malformedCommand("it names no statement")
+	}
+	if one == nil {
+		r.standIn = r.standIn[:0]
+		return errInstead
+	}
+	r.statements.remove(one)
+	return nil
+}

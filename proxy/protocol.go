@@ -95,7 +95,7 @@ type Statement struct {
 	// that it has once it runs.
 	Judged   string
 	Params   []audit.Param
-	Database string // where it differs from the login's
+	Database string // that the session uses by then; empty where that never changes
 	BytesIn  int64
 }
 

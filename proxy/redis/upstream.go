@@ -16,10 +16,11 @@ import (
 )
 
 // handshakeTimeout bounds everything between the first dial and the store's last answer, whatever the caller's context
-// allows; preferTimeout the try of TLS in mode prefer, since a store without TLS may wait for more of what it takes for a
-// command.
+// allows; tlsTimeout that of TLS, since a store without TLS may wait for more of what it takes for a command.
+// preferTimeout is that of mode prefer, which then goes on without.
 const (
 	handshakeTimeout = 30 * time.Second
+	tlsTimeout       = 8 * time.Second
 	preferTimeout    = 2 * time.Second
 )
 
@@ -87,10 +88,11 @@ func reach(ctx context.Context, store access.Resource, secret creds.Secret) (net
 		return nil, err
 	}
 	secured := tls.Client(proxy.Records(conn), config)
-	handshake, cancel := ctx, context.CancelFunc(func() {})
+	timeout := tlsTimeout
 	if mode == access.SSLPrefer {
-		handshake, cancel = context.WithTimeout(ctx, preferTimeout)
+		timeout = preferTimeout
 	}
+	handshake, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err = secured.HandshakeContext(handshake)
 	if err == nil {
@@ -230,5 +232,6 @@ func (s *storeConn) next(store access.Resource) (d datum, raw []byte, err error)
 }
 
 func closedInHandshake(store access.Resource, err error) error {
-	return &proxy.StoreUnreachable{Resource: store.Name, Err: fmt.Errorf("handshake: %w", err)}
+	return &proxy.Refusal{Sentence: "the store closed the connection instead of answering; try again, and let an admin look at the resource's " +
+		"ssl_mode if it lasts", Err: &proxy.StoreUnreachable{Resource: store.Name, Err: fmt.Errorf("handshake: %w", err)}}
 }

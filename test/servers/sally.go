@@ -27,10 +27,12 @@ type Sally struct {
 	Bin     string
 	DataDir string
 	LogFile string
-	// Web, Tunnel, Postgres and Gateways are the addresses of its listeners, host:port.
+	// Web, Tunnel, Gateways and the native entrances are the addresses of its listeners, host:port.
 	Web      string `json:"web"`
 	Tunnel   string `json:"tunnel"`
 	Postgres string `json:"postgres"`
+	MySQL    string `json:"mysql"`
+	Redis    string `json:"redis"`
 	Gateways string `json:"gateways"` // empty without --listen-gateways
 
 	process *Process
@@ -85,10 +87,14 @@ func (s *Sally) Stop() error { return s.process.Stop(sallyStopGrace) }
 func (s *Sally) Kill() error { return s.process.killGroup() }
 
 // PostgresHostPort is the native PostgreSQL entrance.
-func (s *Sally) PostgresHostPort() (host, port string, err error) {
-	host, port, err = net.SplitHostPort(s.Postgres)
+func (s *Sally) PostgresHostPort() (host, port string, err error) { return s.Native("postgres") }
+
+// Native is the native entrance of a protocol.
+func (s *Sally) Native(protocol string) (host, port string, err error) {
+	address := map[string]string{"postgres": s.Postgres, "mysql": s.MySQL, "redis": s.Redis}[protocol]
+	host, port, err = net.SplitHostPort(address)
 	if err != nil {
-		return "", "", fmt.Errorf("read address of the native entrance: %w", err)
+		return "", "", fmt.Errorf("read address of %s's native entrance: %w", protocol, err)
 	}
 	return host, port, nil
 }

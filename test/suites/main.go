@@ -1,4 +1,4 @@
-// Command suites runs PostgreSQL's own regression suite and drivers' own suites three times each: directly at the
+// Command suites runs the stores' own suites and drivers' own suites three times each: directly at the
 // store, through the tunnel, and at the native entrance. It fails where an entrance makes a difference, or where the
 // record of a run lacks a statement that the store's own log has. `make test-suites` runs it; scripts/suites.sh gets
 // the suites.
@@ -109,16 +109,16 @@ func (l *lab) run(ctx context.Context, s *suite, entrance string) (o *outcome, e
 		return nil, fmt.Errorf("make directory: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	// The store and pg_regress run as different users and share files.
+	// The stores and their tests run as different users and share files.
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open directory to the store: %w", err)
 	}
-	w, err := openWorld(ctx, dir, l.bin, s.config)
+	w, err := openWorld(ctx, dir, l.bin, stores[s.store](), s.config)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	if err := w.makeDatabase(ctx, s.database, s.setup); err != nil {
+	if err := w.store.makeDatabase(ctx, s.database, s.setup); err != nil {
 		return nil, err
 	}
 	d, err := w.door(ctx, entrance, s.database)

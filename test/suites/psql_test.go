@@ -52,7 +52,7 @@ func programs(t *testing.T, bin, entrance string) map[string][]string {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	w, err := openWorld(t.Context(), dir, bin, nil)
+	w, err := openWorld(t.Context(), dir, bin, &postgresStore{}, nil)
 	if errors.Is(err, servers.ErrMissing) {
 		servers.Missing(t, "PostgreSQL", "scripts/setup.sh test")
 	}
@@ -65,7 +65,7 @@ func programs(t *testing.T, bin, entrance string) map[string][]string {
 		}
 	})
 	for _, database := range []string{"features", "bench", "restored"} {
-		if err := w.makeDatabase(t.Context(), database, nil); err != nil {
+		if err := w.store.makeDatabase(t.Context(), database, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -100,10 +100,10 @@ func runPrograms(ctx context.Context, t *testing.T, w *world, d door) map[string
 	printed := make(map[string][]string)
 	run := func(name, database, stdin string, fails bool, program string, args ...string) string {
 		t.Helper()
-		cmd := exec.CommandContext(ctx, filepath.Join(w.store.BinDir, program), args...)
+		cmd := exec.CommandContext(ctx, filepath.Join(w.store.(*postgresStore).BinDir, program), args...)
 		to := d
 		to.database = database
-		cmd.Env, cmd.Stdin = append(to.env(), "PSQLRC=/dev/null", "TZ=UTC", "PGTZ=UTC"), strings.NewReader(stdin)
+		cmd.Env, cmd.Stdin = append(postgresEnv(to), "PSQLRC=/dev/null", "TZ=UTC", "PGTZ=UTC"), strings.NewReader(stdin)
 		out, err := cmd.CombinedOutput()
 		if err != nil && !fails {
 			t.Errorf("%s: %v\n%s", name, err, out)

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/sallyport/sallyport/audit"
@@ -26,55 +24,30 @@ type record struct {
 	misfiled string // file with all that is missing
 }
 
-// logLine is one line of the store's log, by PostgreSQL's jsonlog.
-type logLine struct {
-	Severity    string `json:"error_severity"`
-	Message     string `json:"message"`
-	Statement   string `json:"statement"`
-	Application string `json:"application_name"`
-	Backend     string `json:"backend_type"`
-	Doing       string `json:"ps"`
+// texts are the statements of a journal, each as often as it is there.
+type texts struct {
+	left map[string]int
+	once map[string]bool
 }
 
-// logged matches what log_statement=all writes: a simple query, a prepared statement's execution (or further fetches
-// from its portal), and a function call.
-var logged = regexp.MustCompile(`(?s)^(statement|execute (?:fetch from )?[^\n]*?|fastpath function call): (.*)$`)
+// take takes one statement of that text out, if one is left.
+func (t *texts) take(text string) bool {
+	if t.left[text] == 0 {
+		return false
+	}
+	t.left[text]--
+	return true
+}
 
-// ownQuestion is how the gateway asks the store what a name means that SQL may have redefined.
-var ownQuestion = regexp.MustCompile(`^execute sallyport probe\S*(?: probe)?: ` +
-	`SELECT statement FROM pg_catalog\.pg_(prepared_statements|cursors) WHERE name \S+ \$1$`)
-
-// compareRecord counts each text that the store has logged, and each in the journal: the journal must have as many. A
-// text that the store refused must be there at least once.
+// compareRecord compares what the store says that it ran with the journal.
 func (w *world) compareRecord(logs string) (*record, error) {
 	r := &record{}
-	recorded, err := r.readJournal(filepath.Join(w.dir, "data", "journal"))
+	recorded, err := r.readJournal(filepath.Join(w.dir, "data", "journal"), w.store)
 	if err != nil {
 		return nil, err
 	}
-	once := make(map[string]bool, len(recorded))
-	for text := range recorded {
-		once[text] = true
-	}
-	f, err := os.Open(filepath.Join(w.dir, "log", "statements.json"))
-	if err != nil {
-		return nil, fmt.Errorf("open the store's log: %w", err)
-	}
-	defer f.Close()
-	lines := bufio.NewReaderSize(f, 1<<20)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read the store's log: %w", err)
-		}
-		var l logLine
-		if err := json.Unmarshal(line, &l); err != nil {
-			return nil, fmt.Errorf("read a line of the store's log: %w", err)
-		}
-		r.check(&l, recorded, once)
+	if err := w.store.compare(r, recorded); err != nil {
+		return nil, err
 	}
 	if r.logged == 0 {
 		return nil, errors.New("the store has logged nothing")
@@ -82,65 +55,18 @@ func (w *world) compareRecord(logs string) (*record, error) {
 	return r, r.writeMissing(logs)
 }
 
-// check takes one line of the store's log into account.
-func (r *record) check(l *logLine, recorded map[string]int, once map[string]bool) {
-	if l.Application == preparation || l.Backend != "client backend" {
-		return
-	}
-	if l.Severity == "LOG" {
-		found := logged.FindStringSubmatch(l.Message)
-		if found == nil {
-			return
-		}
-		text := found[2]
-		switch {
-		case ownQuestion.MatchString(l.Message):
-			r.own++
-			return
-		case found[1] == "fastpath function call":
-			text = functionCall(text)
-		}
-		r.logged++
-		if key := legible(text); recorded[key] > 0 {
-			recorded[key]--
-		} else {
-			r.missing = append(r.missing, l.Message)
-		}
-		return
-	}
-	if l.Statement != "" && (l.Severity == "ERROR" || l.Severity == "FATAL") {
-		r.failed++
-		if l.Doing == "PARSE" {
-			r.unrun++
-			return
-		}
-		if !once[legible(l.Statement)] {
-			r.missing = append(r.missing, l.Severity+": "+l.Statement)
-		}
-	}
-}
-
-// functionCall is the record's word for a function call that the log names as: "lo_open" (OID 952).
-func functionCall(text string) string {
-	_, oid, ok := strings.Cut(text, "(OID ")
-	if !ok {
-		return text
-	}
-	return "SELECT function " + strings.TrimSuffix(oid, ")")
-}
-
-// readJournal counts the statements of the journal by their text.
-func (r *record) readJournal(dir string) (map[string]int, error) {
+// readJournal counts the statements of the journal by their text, as the store would log it.
+func (r *record) readJournal(dir string, s store) (*texts, error) {
 	in, err := journal.OpenReader(dir, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
 	defer in.Close()
-	texts := make(map[string]int)
+	recorded := &texts{left: make(map[string]int), once: make(map[string]bool)}
 	for {
 		line, err := in.Next()
 		if errors.Is(err, io.EOF) {
-			return texts, nil
+			return recorded, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read the journal: %w", err)
@@ -156,7 +82,10 @@ func (r *record) readJournal(dir string) (map[string]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		texts[legible(text)]++
+		for _, key := range s.textsOf(&e, text) {
+			recorded.left[key]++
+			recorded.once[key] = true
+		}
 		r.journal++
 	}
 }
@@ -176,20 +105,6 @@ func wholeText(dir string, t *audit.Text) (string, error) {
 		return "", fmt.Errorf("read side file: %w", err)
 	}
 	return string(b), nil
-}
-
-// legible is a text as it survives the store's log: the log is in the database's encoding, the record in the client's,
-// so that what is not ASCII cannot be compared byte by byte.
-func legible(text string) string {
-	var b strings.Builder
-	for i := range len(text) {
-		if c := text[i]; c < 0x80 {
-			b.WriteByte(c)
-		} else if i == 0 || text[i-1] < 0x80 {
-			b.WriteByte('?')
-		}
-	}
-	return b.String()
 }
 
 func (r *record) writeMissing(logs string) error {

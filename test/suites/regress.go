@@ -24,7 +24,7 @@ func runRegress(ctx context.Context, j *job) (map[string]result, error) {
 		}
 	}
 	out, err := j.command(ctx, src, filepath.Join(src, "pg_regress"),
-		"--inputdir="+src, "--outputdir="+j.logs, "--dlpath="+filepath.Join(src, "lib"), "--bindir="+j.store.BinDir,
+		"--inputdir="+src, "--outputdir="+j.logs, "--dlpath="+filepath.Join(src, "lib"), "--bindir="+j.store.(*postgresStore).BinDir,
 		"--use-existing", "--dbname="+j.door.database, "--host="+j.door.host, "--port="+j.door.port, "--user="+j.door.user,
 		"--schedule="+filepath.Join(src, "parallel_schedule"), "--max-concurrent-tests=20")
 	if err != nil {

@@ -5,18 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/test/servers"
 )
 
@@ -30,19 +29,43 @@ const (
 const (
 	person   = "alice@acme.com"
 	resource = "suite-db"
-	account  = "postgres" // the suites need a superuser
-	// preparation names the runner's own connections to the store, which are not compared with the record.
-	preparation = "sally-suites"
 
 	tunnelStartLimit = 15 * time.Second
 	tunnelStopGrace  = 10 * time.Second
 )
 
+// store is a server that suites run at, and that tells all that it ran.
+type store interface {
+	protocol() string
+	// start starts it below dir. The context bounds the start alone.
+	start(ctx context.Context, dir string, config map[string]string) error
+	stop() error
+	// direct is the way to it without the gateway, for the account that the suites use; its database is empty.
+	direct() door
+	// resourceFlags are those of `sally admin resources add` beside address and account.
+	resourceFlags() []string
+	// makeDatabase makes a database and runs statements in it.
+	makeDatabase(ctx context.Context, name string, setup []string) error
+	// env is the environment that its own programs find a door by.
+	env(d door) []string
+	// textsOf are the keys by which compare looks for a recorded statement.
+	textsOf(e *audit.Event, text string) []string
+	// compare takes what the store says that it ran into account.
+	compare(r *record, recorded *texts) error
+}
+
+// stores are the kinds of store.
+var stores = map[string]func() store{
+	"postgres": func() store { return &postgresStore{} },
+	"mariadb":  func() store { return &mariaStore{} },
+	"redis":    func() store { return &redisStore{} },
+}
+
 // world is a store that logs every statement, and a gateway before it.
 type world struct {
 	dir   string
 	bin   string
-	store *servers.Postgres
+	store store
 	sally *servers.Sally
 	token string
 
@@ -55,19 +78,14 @@ type door struct {
 }
 
 // openWorld starts both, and makes a person who may do everything in the store.
-func openWorld(ctx context.Context, dir, bin string, config map[string]string) (*world, error) {
-	settings := map[string]string{
-		"log_statement": "all", "log_destination": "jsonlog", "logging_collector": "on", "log_directory": filepath.Join(dir, "log"),
-		"log_filename": "statements.log", "log_rotation_size": "0", "log_rotation_age": "0", "log_error_verbosity": "terse",
+func openWorld(ctx context.Context, dir, bin string, s store, config map[string]string) (*world, error) {
+	w := &world{dir: dir, bin: bin, store: s}
+	if err := s.start(ctx, dir, config); err != nil {
+		return nil, err
 	}
-	maps.Copy(settings, config)
-	w := &world{dir: dir, bin: bin}
 	var err error
-	if w.store, err = servers.RunPostgres(ctx, filepath.Join(dir, "store"), servers.PostgresOptions{Config: settings}); err != nil {
-		return nil, fmt.Errorf("start PostgreSQL: %w", err)
-	}
 	if w.sally, err = servers.RunSally(ctx, bin, filepath.Join(dir, "data")); err != nil {
-		return nil, errors.Join(fmt.Errorf("start sally: %w", err), w.store.Stop())
+		return nil, errors.Join(fmt.Errorf("start sally: %w", err), s.stop())
 	}
 	if err := w.onboard(ctx); err != nil {
 		return nil, errors.Join(err, w.close())
@@ -76,15 +94,16 @@ func openWorld(ctx context.Context, dir, bin string, config map[string]string) (
 }
 
 func (w *world) onboard(ctx context.Context) error {
+	d := w.store.direct()
+	add := []string{"resources", "add", resource, "--protocol", w.store.protocol(), "--address", net.JoinHostPort(d.host, d.port), "--account", d.user + "=suite"}
 	var out string
 	for _, step := range []struct {
 		stdin string
 		args  []string
 	}{
-		{w.store.Password, []string{"credentials", "add", "suite", "--username", w.store.User, "--password-stdin"}},
-		{"", []string{"resources", "add", resource, "--address", w.store.Addr(), "--database", "postgres", "--ssl-mode", "disable",
-			"--account", account + "=suite"}},
-		{"", []string{"roles", "add", "tester", "--resource", resource, "--account", account}},
+		{d.password, []string{"credentials", "add", "suite", "--username", d.user, "--password-stdin"}},
+		{"", append(add, w.store.resourceFlags()...)},
+		{"", []string{"roles", "add", "tester", "--resource", resource, "--account", d.user}},
 		{"", []string{"users", "add", person, "--role", "tester"}},
 		{"", []string{"tokens", "add", person, "--expires", "24h", "-o", "json"}},
 	} {
@@ -103,7 +122,7 @@ func (w *world) onboard(ctx context.Context) error {
 
 // close ends what still runs.
 func (w *world) close() error {
-	return errors.Join(w.stopGateway(), w.store.Stop())
+	return errors.Join(w.stopGateway(), w.store.stop())
 }
 
 // stopGateway ends the tunnel and the gateway, so that the record is complete.
@@ -120,52 +139,21 @@ func (w *world) stopGateway() error {
 	return errors.Join(errs...)
 }
 
-// makeDatabase makes a database as pg_regress does, so that its tests and everybody else's start from the same, and
-// runs statements in it.
-func (w *world) makeDatabase(ctx context.Context, name string, setup []string) error {
-	if name != "postgres" {
-		statements := []string{"CREATE DATABASE %s TEMPLATE template0"}
-		for _, setting := range []string{"lc_messages TO 'C'", "lc_monetary TO 'C'", "lc_numeric TO 'C'", "lc_time TO 'C'",
-			"bytea_output TO 'hex'", "timezone_abbreviations TO 'Default'"} {
-			statements = append(statements, "ALTER DATABASE %s SET "+setting)
-		}
-		for i := range statements {
-			statements[i] = fmt.Sprintf(statements[i], pgx.Identifier{name}.Sanitize())
-		}
-		if err := w.asAdmin(ctx, "postgres", statements); err != nil {
-			return err
-		}
-	}
-	return w.asAdmin(ctx, name, setup)
-}
-
-func (w *world) asAdmin(ctx context.Context, database string, statements []string) error {
-	conn, err := pgx.Connect(ctx, w.store.URL(w.store.User, w.store.Password, database)+"&application_name="+preparation)
-	if err != nil {
-		return fmt.Errorf("connect to the store: %w", err)
-	}
-	for _, s := range statements {
-		if _, err := conn.Exec(ctx, s, pgx.QueryExecModeSimpleProtocol); err != nil {
-			return errors.Join(fmt.Errorf("prepare the store: %w", err), conn.Close(ctx))
-		}
-	}
-	if err := conn.Close(ctx); err != nil {
-		return fmt.Errorf("disconnect from the store: %w", err)
-	}
-	return nil
-}
-
 // door opens a way to the store's database.
-func (w *world) door(ctx context.Context, entrance, database string) (door, error) {
+func (w *world) door(ctx context.Context, entrance, database string) (d door, err error) {
+	d = w.store.direct()
+	d.database = database
 	switch entrance {
 	case direct:
-		return door{w.store.Host, strconv.Itoa(w.store.Port), w.store.User, w.store.Password, database}, nil
+		return d, nil
 	case native:
-		host, port, err := w.sally.PostgresHostPort()
-		return door{host, port, person + "#" + resource, w.token, database}, err
+		d.host, d.port, err = w.sally.Native(w.store.protocol())
+		d.user, d.password = person+"#"+resource, w.token
+		return d, err
 	case tunnel:
-		port, err := w.openTunnel(ctx)
-		return door{"127.0.0.1", port, account, "", database}, err
+		d.host, d.password = "127.0.0.1", ""
+		d.port, err = w.openTunnel(ctx)
+		return d, err
 	}
 	return door{}, fmt.Errorf("there is no entrance named %q", entrance)
 }
@@ -218,33 +206,9 @@ func (w *world) reach(ctx context.Context, addr string) error {
 	}
 }
 
-// env is the environment of a libpq client at this door.
-func (d door) env() []string {
-	env := append(cleanEnv(), "PGHOST="+d.host, "PGPORT="+d.port, "PGUSER="+d.user, "PGDATABASE="+d.database, "PGSSLMODE=disable")
-	if d.password != "" {
-		env = append(env, "PGPASSWORD="+d.password)
-	}
-	return env
-}
-
-// conninfo is libpq's connection string for this door.
-func (d door) conninfo() string {
-	s := fmt.Sprintf("host=%s port=%s user='%s' dbname='%s' sslmode=disable", d.host, d.port, d.user, d.database)
-	if d.password != "" {
-		s += fmt.Sprintf(" password='%s'", d.password)
-	}
-	return s
-}
-
-// cleanEnv is this process's environment without libpq's variables.
-func cleanEnv() []string {
-	var env []string
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "PG") {
-			env = append(env, v)
-		}
-	}
-	return env
+// cleanEnv is this process's environment without the variables that begin so.
+func cleanEnv(prefix string) []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, prefix) })
 }
 
 // url is this door as a URL.

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/test/servers"
+)
+
+// mariaAccount may do everything in the store, from anywhere.
+const (
+	mariaAccount  = "tester"
+	mariaPassword = "the-testers-password"
+)
+
+// mariaStore is a MariaDB whose general log is on.
+type mariaStore struct{ *servers.MariaDB }
+
+func (s *mariaStore) protocol() string { return "mysql" }
+
+func (s *mariaStore) start(ctx context.Context, dir string, config map[string]string) error {
+	settings := map[string]string{"local-infile": "1", "innodb-buffer-pool-size": "64M"}
+	maps.Copy(settings, config)
+	var err error
+	if s.MariaDB, err = servers.RunMariaDB(ctx, filepath.Join(dir, "store"), servers.MariaDBOptions{Config: settings}); err != nil {
+		return fmt.Errorf("start MariaDB: %w", err)
+	}
+	account := servers.MariaDBAccount{Name: mariaAccount, Password: mariaPassword, Grant: "ALL ON *.*"}
+	if err := s.Account(ctx, account); err != nil {
+		return errors.Join(err, s.Stop())
+	}
+	// What is granted here is what the tests' root has.
+	_, err = s.Run(ctx, nil, "GRANT ALL ON *.* TO tester@'%' WITH GRANT OPTION; GRANT PROXY ON ''@'%' TO tester@'%' WITH GRANT OPTION")
+	if err != nil {
+		return errors.Join(err, s.Stop())
+	}
+	return nil
+}
+
+func (s *mariaStore) stop() error { return s.Stop() }
+
+func (s *mariaStore) direct() door {
+	return door{host: s.Host, port: strconv.Itoa(s.Port), user: mariaAccount, password: mariaPassword}
+}
+
+func (s *mariaStore) resourceFlags() []string { return []string{"--ssl-mode", "disable"} }
+
+func (s *mariaStore) makeDatabase(ctx context.Context, name string, setup []string) error {
+	if name != "" {
+		setup = append([]string{"CREATE DATABASE IF NOT EXISTS `" + name + "`", "USE `" + name + "`"}, setup...)
+	}
+	_, err := s.Run(ctx, nil, strings.Join(setup, ";\n"))
+	return err
+}
+
+// env is that of any program: MariaDB's own are told by arguments.
+func (s *mariaStore) env(door) []string { return cleanEnv("MYSQL") }
+
+// arguments are those of MariaDB's programs at a door.
+func (d door) mariaArguments() []string {
+	return []string{"--no-defaults", "--protocol=tcp", "--host=" + d.host, "--port=" + d.port, "--user=" + d.user, "--password=" + d.password}
+}
+
+// generalLine is the beginning of an entry in the general log.
+var generalLine = regexp.MustCompile(`(?m)^(?:\d{6} [ \d]\d:\d\d:\d\d)?\t\s*(\d+) (Query|Prepare|Execute|Bulk_execute|Connect|Init DB|Quit|Close stmt|` +
+	`Field List|Reset stmt|Fetch|Long Data|Statistics|Ping|Kill|Reset Connection|Processlist|Refresh|Debug|Set option|Change user|Error|Daemon)(?:\t|$)`)
+
+// textsOf is the statement's text; for one with parameters its shape, since the log has the values in it.
+func (s *mariaStore) textsOf(e *audit.Event, text string) []string {
+	if strings.Contains(e.Command, "execute") {
+		return []string{"execute " + shape(text)}
+	}
+	return []string{text, "shape " + shape(text)}
+}
+
+// compare counts each statement that the log has of the account, and each in the journal.
+func (s *mariaStore) compare(r *record, recorded *texts) error {
+	log, err := os.ReadFile(s.GeneralLog)
+	if err != nil {
+		return fmt.Errorf("read the store's log: %w", err)
+	}
+	at := generalLine.FindAllSubmatchIndex(log, -1)
+	ours := make(map[string]bool)
+	for i, m := range at {
+		end := len(log)
+		if i+1 < len(at) {
+			end = at[i+1][0]
+		}
+		connection, command := string(log[m[2]:m[3]]), string(log[m[4]:m[5]])
+		argument := string(bytes.TrimSuffix(log[m[1]:end], []byte("\n")))
+		if command == "Connect" {
+			ours[connection] = strings.HasPrefix(argument, mariaAccount+"@")
+		}
+		if ours[connection] {
+			r.checkMaria(command, argument, recorded)
+		}
+	}
+	return nil
+}
+
+// checkMaria takes one entry of the general log into account.
+func (r *record) checkMaria(command, argument string, recorded *texts) {
+	var found bool
+	switch command {
+	case "Query":
+		// The server leaves passwords out of its log, and the gateway out of its record.
+		found = recorded.take(argument) || strings.Contains(argument, "<secret>") || recorded.take("shape "+shape(argument))
+	case "Execute", "Bulk_execute":
+		found = recorded.take("execute " + shape(argument))
+	default:
+		return
+	}
+	r.logged++
+	if !found {
+		r.missing = append(r.missing, command+": "+argument)
+	}
+}
+
+// value is a literal, or a parameter's place, as the general log or a prepared statement has it.
+var value = regexp.MustCompile(`(?is)\b(?:_\w+|[nxb]|date|time|timestamp)?\s*(?:'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")` +
+	`|-?\b\d+(?:\.\d+)?(?:e[-+]?\d+)?\b|\?|\bnull\b|\bdefault\b`)
+
+// shape is a statement without its values.
+func shape(text string) string { return value.ReplaceAllString(text, "?") }

@@ -1,0 +1,5 @@
+package main
+
+func redisSuites() []*suite {
+	return nil
+}

@@ -1,13 +1,13 @@
 package mysql
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/sallyport/sallyport/proxy"
-	"github.com/sallyport/sallyport/proxy/sqltext"
 )
 
 // This file follows prepared statements. The store gets their text when they are prepared, and it is recorded then; each
@@ -16,11 +16,9 @@ import (
 // statement is a prepared statement.
 type statement struct {
 	id    uint32
-	name  string // id, as the record has it
-	text  []byte
-	class string
-	facts *sqltext.Facts
-	files []string // that it may ask the client for
+	name  string          // id, as the record has it
+	said  proxy.Statement // what its text tells
+	files []string        // that it may ask the client for
 
 	params   int
 	types    []paramType // of the parameters and attributes as they were bound last
@@ -102,12 +100,18 @@ func (s *statements) dropLong(one *statement) {
 
 // prepare judges and records what a client prepares.
 func (r *relay) prepare(body []byte, c framed) error {
-	text := append([]byte(nil), body...)
-	one := &statement{text: text, class: r.facts.Class(text), facts: r.facts.Facts(text)}
-	s := one.described("prepare")
+	s := proxy.Statement{Command: "prepare", Text: bytes.Clone(body)}
+	own, err := r.describe(&s)
+	if err != nil {
+		return r.refuse(c, err)
+	}
+	one := &statement{said: s}
+	if own {
+		r.replaced = append([]byte{comStmtPrepare}, s.Text...)
+	}
 	s.Class, s.Judged = classPrepare, s.Class
 	if r.capabilities.has(capLocalFiles) {
-		one.files = filesNamed(text)
+		one.files = filesNamed(s.Text)
 	}
 	return r.begin(c, command{kind: comStmtPrepare, statement: one}, &s)
 }
@@ -115,11 +119,11 @@ func (r *relay) prepare(body []byte, c framed) error {
 // classPrepare is the class of what was brought to the store without being executed by this record.
 const classPrepare = "prepare"
 
-// described is what the text tells of something that is done with the statement.
-func (one *statement) described(command string) proxy.Statement {
-	f := one.facts
-	return proxy.Statement{Command: command, Prepared: one.name, Text: one.text, Class: one.class, Tables: f.Tables, Columns: f.Columns,
-		Fingerprint: f.Fingerprint, Understood: f.Understood, WholeTable: f.WholeTable || !f.Parsed && one.class == classWrite}
+// describe tells of something that is done with the statement.
+func (one *statement) describe(command string) proxy.Statement {
+	s := one.said
+	s.Command, s.Prepared = command, one.name
+	return s
 }
 
 // notePrepared keeps what the store says of a statement that it has prepared.
@@ -175,7 +179,7 @@ func (r *relay) execute(body []byte, c framed) error {
 	if err != nil {
 		return err
 	}
-	s := one.described("execute")
+	s := one.describe("execute")
 	s.Params, s.BytesIn = params, int64(one.longSize)
 	r.standIn = r.standIn[:0]
 	if at >= 0 && !one.bound {
@@ -236,7 +240,7 @@ func (r *relay) bulkExecute(body []byte, c framed) error {
 	if flags&bulkTypes == 0 && !known {
 		return r.refuse(c, &proxy.Refusal{Sentence: "the types of the parameters were in a command that was refused; prepare the statement again"})
 	}
-	s := one.described("bulk execute")
+	s := one.describe("bulk execute")
 	s.Params, s.BytesIn = params, int64(one.longSize)
 	r.standIn = r.standIn[:0]
 	return r.runPrepared(c, comStmtBulkExecute, one, &s)
@@ -276,7 +280,7 @@ func (r *relay) fetch(body []byte, c framed) error {
 	if one == nil {
 		return r.noStatement(c, body, "FETCH")
 	}
-	s := one.described("fetch")
+	s := one.describe("fetch")
 	return r.begin(c, command{kind: comStmtFetch, statement: one}, &s)
 }
 

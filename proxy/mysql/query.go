@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -19,9 +18,14 @@ func (r *relay) query(body []byte, c framed) error {
 		}
 		s.Text = f.b
 	}
-	r.describe(&s)
+	size := len(s.Text)
 	running := command{kind: comQuery}
+	own, err := r.describe(&s)
 	switch {
+	case err != nil:
+		return r.refuse(c, err)
+	case own: // its number is another than the client's
+		r.replaced = append(append([]byte{comQuery}, body[:len(body)-size]...), s.Text...)
 	case s.Class == classRead:
 	case s.Class == classSession:
 		running.database = databaseUsed(s.Text)
@@ -74,7 +78,7 @@ func (r *relay) simple(kind byte, body []byte, c framed) error {
 		return malformedCommand("it has an invalid length")
 	}
 	if s.Class == "" {
-		r.describe(&s)
+		r.describeText(&s)
 	}
 	return r.begin(c, running, &s)
 }
@@ -124,38 +128,12 @@ func setOption(option uint16) []byte {
 	return fmt.Appendf(nil, "OPTION %d", option)
 }
 
-// kill judges the ending of another session or its statement, by the id of its connection.
-func (r *relay) kill(body []byte, c framed) error {
-	f := fields{b: body}
-	id := f.uint32()
-	if !f.complete() {
-		return malformedCommand("it names no connection")
-	}
-	own, foreign := r.ownSession(&id)
-	if foreign {
-		return r.noThread(c, id)
-	}
-	binary.LittleEndian.PutUint32(body, id)
-	s := proxy.Statement{Command: "process kill", Text: fmt.Appendf(nil, "KILL %d", id)}
-	if r.describe(&s); own {
-		s.Class, s.Understood = classSession, true
-	}
-	return r.begin(c, command{kind: comProcessKill}, &s)
-}
-
-// ownSession puts the store's id of a session in the place of the one that its client was greeted with. own: it is one of the
-// same user's; foreign: it is another's, who has nothing to fear from this one.
-func (r *relay) ownSession(id *uint32) (own, foreign bool) {
-	at, own, foreign := r.link.own(*id)
-	if own {
-		*id = at
-	}
-	return own, foreign
-}
-
-// noThread answers as stores do where there is no connection with the id.
-func (r *relay) noThread(c framed, id uint32) error {
-	return r.refuse(c, &codedError{number: numberUnknownThread, sentence: fmt.Sprintf("Unknown thread id: %d", id)})
+// describeText gives a statement what its text tells.
+func (r *relay) describeText(s *proxy.Statement) {
+	f := r.facts.Facts(s.Text)
+	s.Class = r.facts.Class(s.Text)
+	s.Tables, s.Columns, s.Fingerprint = f.Tables, f.Columns, f.Fingerprint
+	s.Understood, s.WholeTable = f.Understood, f.WholeTable || !f.Parsed && s.Class == classWrite
 }
 
 // databaseUsed is the database that a text selects, where it is nothing but USE; empty for others.

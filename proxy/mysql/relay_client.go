@@ -241,11 +241,3 @@ func (r *relay) begin(c framed, running command, s *proxy.Statement) error {
 	r.start(c, running)
 	return nil
 }
-
-// describe gives a statement what its text tells.
-func (r *relay) describe(s *proxy.Statement) {
-	f := r.facts.Facts(s.Text)
-	s.Class = r.facts.Class(s.Text)
-	s.Tables, s.Columns, s.Fingerprint = f.Tables, f.Columns, f.Fingerprint
-	s.Understood, s.WholeTable = f.Understood, f.WholeTable || !f.Parsed && s.Class == classWrite
-}

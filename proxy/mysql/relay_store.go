@@ -91,7 +91,7 @@ func (r *relay) readPacket(b []byte, now time.Time) (n int, err error) {
 		if left := r.rowsLeft(); left == 0 {
 			return 0, errTooManyRows
 		} else if n, rows := wholeRows(b, left); n > 0 {
-			r.running.rows += rows
+			r.counted(rows)
 			r.count(n, now)
 			r.next(r.sequence + byte(rows))
 			return n, nil
@@ -99,7 +99,7 @@ func (r *relay) readPacket(b []byte, now time.Time) (n int, err error) {
 	}
 	n = r.passUnseen(b, size, now)
 	if a.pass(r.capabilities) == partRow {
-		r.running.rows++
+		r.counted(1)
 	}
 	return n, nil
 }
@@ -131,6 +131,13 @@ func wholeRows(b []byte, most int64) (n int, rows int64) {
 func (r *relay) next(sequence byte) {
 	if !r.busy || r.running.over == nil {
 		r.sequence = sequence
+	}
+}
+
+// counted adds rows that the client gets.
+func (r *relay) counted(rows int64) {
+	if r.running.over == nil {
+		r.running.rows += rows
 	}
 }
 

@@ -115,13 +115,14 @@ func topologyAnswerOf(command, subcommand []byte) topologyAnswer {
 // answer is the store's whole answer, with nodes as the client reaches them. What cannot be read becomes an error.
 func (t *topology) answer(form topologyAnswer, reply []byte) []byte {
 	d, used, err := parseDatum(reply)
-	if form == namesNoNodes || err == nil && d.isError() {
+	whole := err == nil && used == len(reply)
+	if form == namesNoNodes || whole && d.isError() {
 		return reply
 	}
 	if t == nil {
 		return notListed("the resource names no nodes")
 	}
-	if err == nil && used == len(reply) {
+	if whole {
 		switch form {
 		case namesSlots:
 			err = t.slots(&d)
@@ -133,7 +134,7 @@ func (t *topology) answer(form topologyAnswer, reply []byte) []byte {
 			err = t.replicas(&d)
 		}
 	}
-	if err != nil || used != len(reply) {
+	if err != nil || !whole {
 		return []byte("-ERR the store's answer names nodes in a way that this gateway does not know; tell an operator of Sallyport\r\n")
 	}
 	return d.appendTo(nil)

@@ -53,16 +53,19 @@ func parseNested(b []byte, depth int) (d datum, used int, err error) {
 		if len(b)-used-2 < size {
 			return datum{}, 0, errIncomplete
 		}
-		d.text = b[used : used+size]
+		if d.text = b[used : used+size]; string(b[used+size:used+size+2]) != "\r\n" {
+			return datum{}, 0, errNoRESP
+		}
 		return d, used + size + 2, nil
-	case '%':
-		size *= 2
-	case '*', '~', '>':
+	case '%', '*', '~', '>':
 	default:
 		return datum{}, 0, errNoRESP
 	}
 	if depth == maxDatumDepth || size > maxDatumItems {
 		return datum{}, 0, errNoRESP
+	}
+	if d.kind == '%' {
+		size *= 2
 	}
 	for range size {
 		item, n, err := parseNested(b[used:], depth+1)

@@ -245,6 +245,12 @@ func (g *Gate) End(op *Op, now time.Time, r *Result) {
 	_ = g.journal.Post(e)
 }
 
+// Count adds to the session's totals what the store sends on behalf of no statement, such as messages to a subscriber.
+func (g *Gate) Count(rows, bytesOut int64) {
+	g.rows.Add(rows)
+	g.bytesOut.Add(bytesOut)
+}
+
 // hold waits until an answer may be shown to the client.
 func (g *Gate) hold(ctx context.Context) error {
 	if g.durability != access.Hold {

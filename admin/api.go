@@ -93,6 +93,7 @@ func (s *Service) newAPI(mux *http.ServeMux) *api {
 	registerNoun(a, s.credentialNoun())
 	registerNoun(a, s.groupNoun())
 	registerNoun(a, s.policyNoun())
+	s.registerProtocols(a)
 	s.registerGroupMembers(a)
 	s.registerEffective(a)
 	s.registerGrants(a)

@@ -49,6 +49,7 @@ var routes = []struct{ method, path, level string }{
 	{"GET", "/users/{name}/passkeys", "reader"},
 	{"DELETE", "/users/{name}/passkeys/{id}", "admin"},
 	{"GET", "/resources/mine", "user"},
+	{"GET", "/protocols", "reader"},
 	{"GET", "/requests/offers", "user"},
 	{"GET", "/users/{name}/access", "reader"},
 	{"GET", "/roles/{name}/holders", "reader"},

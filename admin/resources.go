@@ -4,11 +4,8 @@ import (
 	"context"
 	"crypto/x509"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/sallyport/sallyport/access"
 )
@@ -18,20 +15,17 @@ func (s *Service) resourceNoun() noun[access.Resource] {
 		one: "resource", many: "resources",
 		all:     func(snap *snapshot) map[string]access.Resource { return snap.Resources },
 		name:    func(r *access.Resource) *string { return &r.Name },
-		prepare: prepareResource,
+		prepare: s.prepareResource,
 		put:     s.store.PutResource,
 		remove:  s.store.DeleteResource,
 	}
 }
 
-func prepareResource(snap *snapshot, r, _ *access.Resource) error {
+func (s *Service) prepareResource(snap *snapshot, r, _ *access.Resource) error {
 	if !labelNames.MatchString(r.Name) || r.Name == "mine" {
 		return invalid("name", "a resource's name is a DNS label other than mine: small letters, digits and - inside, at most 63 of them")
 	}
-	if !objectNames.MatchString(r.Protocol) {
-		return invalid("protocol", "name the protocol, such as postgres")
-	}
-	if err := checkAddress(r.Address); err != nil {
+	if err := s.checkProtocol(r); err != nil {
 		return err
 	}
 	if err := checkSSL(r); err != nil {
@@ -48,6 +42,9 @@ func prepareResource(snap *snapshot, r, _ *access.Resource) error {
 	if len(r.Labels) == 0 {
 		r.Labels = nil
 	}
+	if len(r.Nodes) == 0 {
+		r.Nodes = nil
+	}
 	if err := checkLabels(r.Labels); err != nil {
 		return err
 	}
@@ -61,20 +58,6 @@ func prepareResource(snap *snapshot, r, _ *access.Resource) error {
 		if _, ok := snap.Credentials[r.Accounts[account]]; !ok {
 			return invalid("accounts", "there is no credential %q for the account %s; add it first", r.Accounts[account], account)
 		}
-	}
-	return nil
-}
-
-func checkAddress(address string) error {
-	if strings.HasPrefix(address, "/") {
-		return nil
-	}
-	host, port, err := net.SplitHostPort(address)
-	if err != nil || host == "" {
-		return invalid("address", "the address is host:port, or the path of a Unix socket; %q is neither", address)
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return invalid("address", "%q is no port from 1 to 65535", port)
 	}
 	return nil
 }
@@ -102,6 +85,21 @@ type ownResource struct {
 	// Gateways are where it can be reached, to be tried in this order.
 	Gateways []ownGateway `json:"gateways" doc:"Gateways that serve it, in the order in which to try them"`
 	Port     int          `json:"port" doc:"The local port that clients open it on: the same for everybody, no two resources have the same"`
+	Nodes    []ownNode    `json:"nodes,omitempty" doc:"Of a cluster: clients open each node on its own local port as well"`
+}
+
+// ownNode is a cluster's node as clients open it.
+type ownNode struct {
+	Name string `json:"name" doc:"A client asks a gateway for NODE.RESOURCE"`
+	Port int    `json:"port" doc:"The local port, by which gateways tell the cluster's clients of the node; 0: there are more nodes than ports"`
+}
+
+func ownNodes(r *access.Resource, ports map[string]int) []ownNode {
+	var nodes []ownNode
+	for _, n := range r.Nodes {
+		nodes = append(nodes, ownNode{Name: n.Name, Port: ports[r.Name+"/"+n.Name]})
+	}
+	return nodes
 }
 
 // ownResources lists what the caller may open.
@@ -111,11 +109,12 @@ func (s *Service) ownResources(ctx context.Context, in *paging) (*answer[list[ow
 		return nil, err
 	}
 	id := callerOf(ctx).identity
-	ports := localPorts(slices.Sorted(maps.Keys(snap.Resources)))
+	ports := snap.LocalPorts()
 	return &answer[list[ownResource]]{Body: page(*in, snap.Open(id, s.now()), func(name string) ownResource {
 		r := snap.Resources[name]
 		own := ownResource{Name: r.Name, Protocol: r.Protocol, Database: r.Database, Labels: r.Labels,
-			Accounts: snap.Accounts(id, name, s.now()), Gateways: s.gatewaysOf(snap, r), Port: ports[name]}
+			Accounts: snap.Accounts(id, name, s.now()), Gateways: s.gatewaysOf(snap, r), Port: ports[name],
+			Nodes: ownNodes(&r, ports)}
 		if len(own.Gateways) > 0 {
 			own.Tunnel = own.Gateways[0].Tunnel
 		}

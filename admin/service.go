@@ -67,6 +67,8 @@ type Config struct {
 	GatewayRecords GatewayRecords
 	// OfflineLimit is how long gateways work without word from a control plane; 0 means 15 minutes.
 	OfflineLimit time.Duration
+	// Protocols are those that resources may speak, in the order in which people are told of them.
+	Protocols []Protocol
 	// AccessRequests says what is told of access requests, and to whom.
 	AccessRequests AccessRequests
 	// Facts tells what a statement's text is about, for explaining and simulating; nil: that goes without statements.
@@ -109,13 +111,14 @@ type Service struct {
 	signIns      signIns
 	notices      *notices
 	facts        func(protocol string, text []byte) (access.Statement, error)
+	protocols    []Protocol
 }
 
 // New loads the state, makes or opens the certificate authority, and is then ready to serve. End it with Close.
 func New(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, journal: c.Journal, searcher: c.Searcher, prover: c.Prover, rotator: c.Rotator, metrics: c.Metrics,
-		facts: c.Facts, secrets: c.Secrets, ui: c.UI, log: c.Log, gateway: c.Gateway, tunnel: c.Tunnel, health: c.Health, now: c.Now,
+		facts: c.Facts, protocols: c.Protocols, secrets: c.Secrets, ui: c.UI, log: c.Log, gateway: c.Gateway, tunnel: c.Tunnel, health: c.Health, now: c.Now,
 		exports:      make(chan struct{}, maxExports),
 		addrFailures: networkLimiter{access.NewLimiter(20, 3*time.Second)},
 	}

@@ -2,13 +2,17 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin"
 )
 
 func escapeName(name string) string { return url.PathEscape(name) }
@@ -16,14 +20,24 @@ func escapeName(name string) string { return url.PathEscape(name) }
 func newAdminResources(f *adminFlags) *cobra.Command {
 	n := &adminNoun[access.Resource]{
 		one: "resource", many: "resources",
-		long: "Resources are the data stores and servers behind Sallyport. Each account there is opened with a credential.",
+		long: `Resources are the data stores and servers behind Sallyport. Each account there is opened with a credential.
+
+A Redis Cluster is one resource with all of its nodes; --node names each by host and port as the cluster itself announces
+it, and --address is that of any. A store whose master Sentinels know has --master, and their addresses as --address.`,
 		example: `  sally admin resources add orders-db --protocol postgres --address 127.0.0.1:5432 --database app \
       --ssl-mode disable --label env=prod --account app=orders-app
   sally admin resources add billing-db --protocol postgres --address billing.internal:5432 --ca ca.pem \
-      --account app=billing-app --account readonly=billing-ro --durability strict`,
-		head: []string{"NAME", "PROTOCOL", "ADDRESS", "DATABASE", "TLS", "ACCOUNTS", "LABELS", "DURABILITY"},
+      --account app=billing-app --account readonly=billing-ro --durability strict
+  sally admin resources add shop-db --protocol mysql --address shop.internal:3306 --database shop --account app=shop-app
+  sally admin resources add sessions --protocol redis --address redis.internal:6379 --account app=sessions-app
+  sally admin resources add cache --protocol redis --address 10.0.0.1:6379 --node n1=10.0.0.1:6379 --node n2=10.0.0.2:6379 \
+      --node n3=10.0.0.3:6379 --account app=cache-app
+  sally admin resources add queue --protocol redis --master mymaster --address 10.0.1.1:26379,10.0.1.2:26379,10.0.1.3:26379 \
+      --account app=queue-app`,
+		head: []string{"NAME", "PROTOCOL", "ADDRESS", "DATABASE", "TLS", "ACCOUNTS", "LABELS", "DURABILITY", "NODES", "MASTER"},
 		row: func(r access.Resource) []string {
-			return []string{r.Name, r.Protocol, r.Address, r.Database, string(r.SSLMode), joinMap(r.Accounts), joinMap(r.Labels), string(r.Durability)}
+			return []string{r.Name, r.Protocol, r.Address, r.Database, string(r.SSLMode), joinMap(r.Accounts), joinMap(r.Labels), string(r.Durability),
+				joinNodes(r.Nodes), r.Master}
 		},
 		fresh: func(name string) access.Resource {
 			return access.Resource{Name: name, Protocol: "postgres", Accounts: map[string]string{}}
@@ -34,8 +48,10 @@ func newAdminResources(f *adminFlags) *cobra.Command {
 }
 
 func resourceFlags(fs *pflag.FlagSet) func(*access.Resource) error {
-	fs.String("protocol", "postgres", "protocol of the store")
-	fs.String("address", "", "host:port of the store, or the path of its Unix socket")
+	fs.String("protocol", "postgres", "protocol of the store: "+protocolNames())
+	fs.String("address", "", "host:port of the store, or the path of its Unix socket; with --master, host:port of each Sentinel, with commas between")
+	nodes := fs.StringToString("node", nil, "NODE=HOST:PORT: a node of the cluster that the store is (repeat)")
+	fs.String("master", "", "name under which Sentinels know the store")
 	fs.String("database", "", "database that is opened when the client names none")
 	fs.String("ssl-mode", "", "disable, prefer, require, verify-ca or verify-full (the default)")
 	ca := fs.String("ca", "", "file with the CA of the store's certificate, PEM; default: the system's")
@@ -46,6 +62,8 @@ func resourceFlags(fs *pflag.FlagSet) func(*access.Resource) error {
 	return func(r *access.Resource) error {
 		takeText(fs, "protocol", &r.Protocol)
 		takeText(fs, "address", &r.Address)
+		takeNodes(*nodes, &r.Nodes)
+		takeText(fs, "master", &r.Master)
 		takeText(fs, "database", &r.Database)
 		takeText(fs, "ssl-mode", &r.SSLMode)
 		takeText(fs, "durability", &r.Durability)
@@ -65,6 +83,48 @@ func resourceFlags(fs *pflag.FlagSet) func(*access.Resource) error {
 		}
 		return nil
 	}
+}
+
+// takeNodes puts the nodes into the list by their names; one without an address is taken out.
+func takeNodes(named map[string]string, into *[]access.Node) {
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		address := named[name]
+		i := slices.IndexFunc(*into, func(n access.Node) bool { return n.Name == name })
+		switch {
+		case address == "" && i >= 0:
+			*into = slices.Delete(*into, i, i+1)
+		case address == "":
+		case i >= 0:
+			(*into)[i].Address = address
+		default:
+			*into = append(*into, access.Node{Name: name, Address: address})
+		}
+	}
+}
+
+func joinNodes(nodes []access.Node) string {
+	var words []string
+	for _, n := range nodes {
+		words = append(words, n.Name+"="+n.Address)
+	}
+	return strings.Join(words, ", ")
+}
+
+// resourceProtocols are those that resources may speak.
+func resourceProtocols() []admin.Protocol {
+	var protocols []admin.Protocol
+	for _, p := range servedProtocols() {
+		protocols = append(protocols, admin.NewProtocol(p.name, p.words))
+	}
+	return protocols
+}
+
+func protocolNames() string {
+	var names []string
+	for _, p := range servedProtocols() {
+		names = append(names, p.name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func newAdminRoles(f *adminFlags) *cobra.Command {

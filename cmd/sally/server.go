@@ -253,6 +253,7 @@ func (s *server) openAdmin(ctx context.Context) (err error) {
 		Prover: proof.Prover{Log: s.proof, Searcher: s.own}, Rotator: s.proof, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
 		UI: web.Files(), Log: s.log, Gateway: s.config.Gateway, Tunnel: func() string { return s.tunnelAddress },
 		Health: s.journal.Fault, Measured: s.measured(), Facts: statementFacts(newProtocols(s.config.Limits)), AccessRequests: s.config.AccessRequests, Handout: s.sealed, GatewayRecords: s.records, OfflineLimit: s.config.OfflineLimit,
+		Protocols: resourceProtocols(),
 	})
 	if err != nil {
 		return err

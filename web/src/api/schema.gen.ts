@@ -831,6 +831,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/protocols": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the protocols that resources may speak
+         * @description All are in one page, in the order in which to offer them.
+         */
+        get: operations["list-protocols"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/receipts": {
         parameters: {
             query?: never;
@@ -2281,6 +2301,11 @@ export interface components {
             /** @description Cursor of the next page; empty: there is none */
             next: string;
         };
+        ListProtocol: {
+            items: components["schemas"]["Protocol"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
         ListReceiptSummary: {
             items: components["schemas"]["ReceiptSummary"][];
             /** @description Cursor of the next page; empty: there is none */
@@ -2414,6 +2439,10 @@ export interface components {
             /** @description Whose token it is */
             user: string;
         };
+        Node: {
+            address: string;
+            name: string;
+        };
         Offer: {
             /**
              * Format: int64
@@ -2473,6 +2502,15 @@ export interface components {
             /** @description host:port of its tunnel entrance, or of the gateway's through which it is reached; an empty host is the server's own */
             tunnel: string;
         };
+        OwnNode: {
+            /** @description A client asks a gateway for NODE.RESOURCE */
+            name: string;
+            /**
+             * Format: int64
+             * @description The local port, by which gateways tell the cluster's clients of the node; 0: there are more nodes than ports
+             */
+            port: number;
+        };
         OwnResource: {
             /** @description Accounts that the caller may use; the first is the default */
             accounts: string[];
@@ -2484,6 +2522,8 @@ export interface components {
                 [key: string]: string;
             };
             name: string;
+            /** @description Of a cluster: clients open each node on its own local port as well */
+            nodes?: components["schemas"]["OwnNode"][];
             /**
              * Format: int64
              * @description The local port that clients open it on: the same for everybody, no two resources have the same
@@ -2614,6 +2654,18 @@ export interface components {
             inclusions: components["schemas"]["Inclusion"][];
             origin: string;
             rotations?: components["schemas"]["Rotation"][];
+        };
+        Protocol: {
+            /** @description A resource may be a cluster, with nodes */
+            clusters: boolean;
+            /** @description As resources and the record name it */
+            name: string;
+            /** @description A database is a number */
+            numbered_databases: boolean;
+            /** @description A resource may be found by Sentinels, with a master's name */
+            sentinels: boolean;
+            /** @description For people */
+            title: string;
         };
         Receipt: {
             /** @enum {string} */
@@ -2767,7 +2819,9 @@ export interface components {
             labels?: {
                 [key: string]: string;
             };
+            master?: string;
             name: string;
+            nodes?: components["schemas"]["Node"][];
             protocol: string;
             ssl_mode?: string;
         };
@@ -4985,6 +5039,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-protocols": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListProtocol"];
+                };
             };
             /** @description Error */
             default: {

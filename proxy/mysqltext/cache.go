@@ -57,8 +57,34 @@ func (c *Cache) Facts(text []byte) *sqltext.Facts {
 	return c.facts(s)
 }
 
-// Class is the class of a text by its words and by the functions that it calls; see Class.
-func (c *Cache) Class(text []byte) string { return sqltext.Stronger(Class(text), c.Facts(text).Calls) }
+// Class is the class of a text by its words, by the functions that it calls, and by what a SET reads. What settings are,
+// but in doubt, is other: settings are let pass where nothing else is.
+func (c *Cache) Class(text []byte) string {
+	facts := c.Facts(text)
+	class := sqltext.Stronger(Class(text), facts.Calls)
+	switch {
+	case class != sqltext.Session && class != sqltext.Transaction:
+	case facts.Understood && class == sqltext.Session && len(facts.Tables) > 0:
+		return sqltext.Read
+	case !facts.Understood && !plain(text):
+		return sqltext.Other
+	}
+	return class
+}
+
+// plain says whether a text calls nothing and reads as it stands under any settings and versions.
+func plain(text []byte) bool {
+	l := newLexer(text, false)
+	for {
+		t := l.next()
+		switch {
+		case t.doubtful || t.kind == lexMark && text[t.start] == '(' || t.kind == lexWord && hasFold(text[t.start:t.end], "next"):
+			return false
+		case t.kind == lexEnd:
+			return true
+		}
+	}
+}
 
 // Comments is the function of that name.
 func (c *Cache) Comments(text []byte) [][2]int { return Comments(text) }

@@ -22,19 +22,25 @@ func Class(text []byte) string {
 	if cut {
 		text = text[:maxScan]
 	}
-	c := classifier{lexer: newLexer(text, false), strongest: ""}
-	for {
-		t := c.next()
-		if t.kind == lexEnd {
-			break
-		}
-		c.take(t)
+	c := classifier{lexer: newLexer(text, false)}
+	c.run()
+	if c.versions { // what runs is one of two statements
+		second := classifier{lexer: newLexer(text, false), strongest: c.strongest}
+		second.skips = true
+		second.run()
+		c.strongest = second.strongest
 	}
-	c.end()
 	if cut || c.strongest == "" {
 		c.note(sqltext.Other)
 	}
 	return c.strongest
+}
+
+func (c *classifier) run() {
+	for t := c.next(); t.kind != lexEnd; t = c.next() {
+		c.take(t)
+	}
+	c.end()
 }
 
 // mode is what a classifier looks for in the statement that it reads.
@@ -51,6 +57,7 @@ const (
 	inLoad                  // LOCAL
 	inStart                 // what is started
 	inBegin                 // NOT ATOMIC
+	inLock                  // INSTANCE
 	inProgram               // words that statements follow
 	pastVerdict             // nothing but the end
 )
@@ -173,6 +180,11 @@ func (c *classifier) word(w *word) {
 		c.takeStart(w)
 	case inBegin:
 		c.takeBegin(w)
+	case inLock:
+		if w.is("instance") {
+			c.note(sqltext.Admin)
+		}
+		c.mode = pastVerdict
 	case inProgram:
 		c.takeProgram(w)
 	}
@@ -200,14 +212,16 @@ func (c *classifier) begin(w *word) {
 		"optimize", "repair", "check", "cache", "binlog", "backup", "clone", "delimiter", "slave":
 		c.settle(sqltext.Admin)
 	case "set":
-		c.expect("", inSet)
+		c.expect(sqltext.Session, inSet)
 	case "use", "deallocate":
 		c.settle(sqltext.Session)
 	case "start":
 		c.expect("", inStart)
 	case "begin":
 		c.expect("", inBegin)
-	case "commit", "rollback", "savepoint", "release", "lock", "unlock", "xa", "end":
+	case "lock":
+		c.expect(sqltext.Transaction, inLock)
+	case "commit", "rollback", "savepoint", "release", "unlock", "xa", "end":
 		c.settle(sqltext.Transaction)
 	case "if", "loop", "while", "repeat", "for", "case", "declare":
 		c.program = true
@@ -285,10 +299,8 @@ func (c *classifier) takeSet(w *word) {
 	case "for":
 		if c.depth == 0 { // SET STATEMENT ... FOR ...
 			c.mode = atStart
-			return
 		}
 	}
-	c.note(sqltext.Session)
 }
 
 func (c *classifier) takeLoad(w *word) {

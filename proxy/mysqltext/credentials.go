@@ -265,7 +265,7 @@ func nibble(b byte) byte {
 	case b >= '0' && b <= '9':
 		return b - '0'
 	case b|0x20 >= 'a' && b|0x20 <= 'f':
-		return b|0x20 - 'a' + 10
+		return b | 0x20 - 'a' + 10
 	}
 	return 0
 }

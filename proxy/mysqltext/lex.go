@@ -39,6 +39,8 @@ type lexer struct {
 	text     []byte
 	at       int
 	comments bool // comments are lexemes, too
+	skips    bool // executable comments of which nobody knows whether they run are comments
+	versions bool // there was one
 	executes int  // executable comments that are open
 	word     int  // where a word ended just now, behind which a dot makes the next word a name; -1 for none
 	dot      int  // where a dot ended just now that makes the next word a name; -1 for none
@@ -178,7 +180,13 @@ func (l *lexer) lineComment() lexemeKind {
 // blockComment reads a comment, or the beginning of one whose content runs. Comments do not nest.
 func (l *lexer) blockComment() lexemeKind {
 	if l.peek(2) == '!' || (l.peek(2) == 'M' && l.peek(3) == '!') {
-		return l.execute()
+		start := l.at
+		kind := l.execute()
+		if l.versions = l.versions || l.doubtful; !l.doubtful || !l.skips {
+			return kind
+		}
+		l.at = start
+		l.executes--
 	}
 	end := bytes.Index(l.text[l.at+2:], []byte("*/"))
 	if end < 0 {
@@ -316,8 +324,8 @@ func (l *lexer) dottedName() lexemeKind {
 
 // variable reads @name and @@name. Quotes behind the sign are lexemes of their own.
 func (l *lexer) variable() lexemeKind {
-	l.at++
-	if l.peek(0) == '@' {
+	system := l.peek(1) == '@'
+	if l.at++; system {
 		l.at++
 	}
 	start := l.at
@@ -328,7 +336,7 @@ func (l *lexer) variable() lexemeKind {
 	if l.at > start {
 		return lexVar
 	}
-	if next := l.peek(0); next != '\'' && next != '"' && next != '`' {
+	if next := l.peek(0); system || next != '\'' && next != '"' && next != '`' {
 		l.doubtful = true
 	}
 	return lexMark

@@ -26,13 +26,13 @@ type source struct {
 
 // ref is a column as written.
 type ref struct {
-	scope             *scope
-	database, table   string // empty where they are not written
-	column            string // "*" for all
-	output            bool   // it stands where the names that the select list gives count, too
-	silent            bool   // it counts for owners alone
-	owner             sqltext.Owner
-	known             bool // the owner is
+	scope           *scope
+	database, table string // empty where they are not written
+	column          string // "*" for all
+	output          bool   // it stands where the names that the select list gives count, too
+	silent          bool   // it counts for owners alone
+	owner           sqltext.Owner
+	known           bool // the owner is
 }
 
 // group gathers what becomes a Group.

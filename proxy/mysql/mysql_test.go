@@ -34,8 +34,8 @@ func testStore(t testing.TB) (*servers.MariaDB, access.Resource, creds.Secret) {
 	return m, store, secretOf("app")
 }
 
-// admin runs SQL at the store, past the gateway, and gives what it prints.
-func admin(t testing.TB, m *servers.MariaDB, sql string) string {
+// adminRun runs SQL at the store, past the gateway, and gives what it prints.
+func adminRun(t testing.TB, m *servers.MariaDB, sql string) string {
 	t.Helper()
 	out, err := m.Run(t.Context(), []string{"--socket=" + m.Socket, "--user=root", "--database=orders"}, sql)
 	if err != nil {
@@ -90,7 +90,7 @@ func nativeConfig(addr, user, token, resource string) *driver.Config {
 
 func TestConformance(t *testing.T) {
 	m, store, secret := testStore(t)
-	admin(t, m, "CREATE TABLE marks (n int); CREATE TABLE salaries (n int)")
+	adminRun(t, m, "CREATE TABLE marks (n int); CREATE TABLE salaries (n int)")
 	proxytest.Run(t, proxytest.Subject{
 		Protocol:  func() proxy.Protocol { return New(Options{}) },
 		Store:     store,
@@ -110,7 +110,7 @@ func TestConformance(t *testing.T) {
 		Rows:      func(n int) string { return fmt.Sprintf("SELECT seq FROM seq_1_to_%d", n) },
 		Mark:      func(n int) string { return fmt.Sprintf("INSERT INTO marks VALUES (%d)", n) },
 		Marked: func(t *testing.T, n int) bool {
-			return admin(t, m, fmt.Sprintf("SELECT count(*) > 0 FROM marks WHERE n = %d", n)) == "1"
+			return adminRun(t, m, fmt.Sprintf("SELECT count(*) > 0 FROM marks WHERE n = %d", n)) == "1"
 		},
 	})
 }

@@ -116,7 +116,7 @@ func (r *relay) run() error {
 		defer proxy.Recover(&fromStore)
 		fromStore = r.store.Pump(r.limit, r.fromStore)
 		if fromStore == nil {
-			fromStore = &proxy.Refusal{Sentence: "the database closed the connection; connect again"}
+			fromStore = &codedError{number: numberNetworkRead, sentence: "the database closed the connection; connect again"}
 		}
 	}()
 	fromClient := r.client.Pump(r.limit, r.fromClient)

@@ -152,8 +152,8 @@ func (r *relay) count(n int, now time.Time) {
 }
 
 // errDesync ends a session whose answers do not match what was asked: what is recorded could be wrong.
-var errDesync error = &proxy.Refusal{Sentence: "the database's answers do not match the commands sent; connect again",
-	Err: errUnexpected}
+var errDesync error = &codedError{number: numberNetworkRead, sentence: "the database's answers do not match the commands sent; connect again",
+	err: errUnexpected}
 
 // unasked takes a packet that answers nothing: the store's last word, such as that the session was idle for too long.
 func (r *relay) unasked(b []byte, size int) (n int, err error) {

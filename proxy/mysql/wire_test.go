@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/audit/journal"
 	"github.com/sallyport/sallyport/creds"
 	"github.com/sallyport/sallyport/proxy/proxytest"
 )
@@ -346,4 +347,19 @@ func story(events []audit.Event) []string {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// sideFile reads a text that the journal keeps beside its records.
+func sideFile(t *testing.T, g *proxytest.Gateway, sum string) []byte {
+	t.Helper()
+	f, err := journal.OpenSideFile(g.Journal.Dir(), sum)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

@@ -118,7 +118,13 @@ func (e *exchange) prove(plugin string, answer []byte) (access.TokenProof, error
 	if err != nil {
 		return access.TokenProof{}, err
 	}
-	if e.client.conn.Secure() && !bytes.Equal(password, []byte{sha2RequestKey}) {
+	if bytes.Equal(password, []byte{sha2RequestKey}) {
+		if password, err = e.giveKey(); err != nil {
+			return access.TokenProof{}, err
+		}
+	}
+	// Some clients send it in the clear without TLS, too, where that is allowed.
+	if e.client.conn.Secure() || len(password) != rsaBits/8 {
 		return e.token(password)
 	}
 	return e.encryptedToken(password)
@@ -133,21 +139,20 @@ func (e *exchange) token(password []byte) (access.TokenProof, error) {
 	return access.TokenProof{Token: string(token)}, nil
 }
 
-// encryptedToken takes a token that was sent encrypted by the gateway's public key, for which the client asks first unless
-// it knows it.
-func (e *exchange) encryptedToken(password []byte) (access.TokenProof, error) {
-	if bytes.Equal(password, []byte{sha2RequestKey}) {
-		public, err := e.client.protocol.rsa.public()
-		if err != nil {
-			return access.TokenProof{}, err
-		}
-		if err := e.client.write(append([]byte{packetMoreAuth}, public...)...); err != nil {
-			return access.TokenProof{}, err
-		}
-		if password, err = e.client.read(); err != nil {
-			return access.TokenProof{}, err
-		}
+// giveKey sends the gateway's public key and reads what the client has encrypted by it.
+func (e *exchange) giveKey() ([]byte, error) {
+	public, err := e.client.protocol.rsa.public()
+	if err != nil {
+		return nil, err
 	}
+	if err := e.client.write(append([]byte{packetMoreAuth}, public...)...); err != nil {
+		return nil, err
+	}
+	return e.client.read()
+}
+
+// encryptedToken takes a token that was encrypted by the gateway's public key.
+func (e *exchange) encryptedToken(password []byte) (access.TokenProof, error) {
 	plain, err := e.client.protocol.rsa.decrypt(password)
 	if err != nil {
 		return access.TokenProof{}, malformed("decrypt the password: %w", err)

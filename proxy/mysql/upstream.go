@@ -42,8 +42,18 @@ func (c *client) dial(ctx context.Context, store access.Resource, secret creds.S
 	if said != nil {
 		c.protocol.greetings.note(store.Address, said)
 	}
-	return conn, err
+	if !errors.Is(err, errLacking) {
+		return conn, err
+	}
+	if c.conn.Identity() != nil { // it was greeted as the store did some minutes ago
+		return nil, &codedError{number: numberUnreachable, sentence: "the store's version has changed just now; connect again", err: err}
+	}
+	return nil, &codedError{number: numberUnreachable, sentence: "this store has less than clients are promised here; use the local client " +
+		"(sally connect), or let the gateway's listen.mysql_version be this store's version", err: err}
 }
+
+// errLacking says that the store cannot do what the client was promised and counts on in every packet.
+var errLacking = errors.New("the store lacks capabilities that the client was promised")
 
 // openStore connects to the store and logs in there as secret.Username. What the store itself refuses is a *serverError; a
 // refused credential wraps proxy.ErrCredentialRefused. The greeting is nil where there was none. The connection is closed
@@ -77,7 +87,7 @@ func unreachable(store *access.Resource, err error) error {
 	switch {
 	case errors.As(err, &said) && said.away() != "":
 		return &codedError{number: numberUnreachable, sentence: said.away(), err: err}
-	case errors.As(err, &said), errors.As(err, &refusal):
+	case errors.As(err, &said), errors.As(err, &refusal), errors.Is(err, errLacking):
 		return err
 	}
 	return &proxy.StoreUnreachable{Resource: store.Name, Err: err}
@@ -128,14 +138,12 @@ func isLocal(conn net.Conn) bool {
 	return ok
 }
 
-// agree reduces the wish to what the store has. What the client was promised and counts on in every packet, it has to have.
+// agree reduces the wish to what the store has.
 func (l *storeLogin) agree() error {
 	has := l.greeting.capabilities
 	lacking := l.wish.capabilities&shaping&^has | l.wish.mariadb&^l.greeting.mariadb
 	if lacking != 0 {
-		return &codedError{number: numberUnreachable, sentence: "the store has less than a client is promised here; connect once more, or by the local client " +
-			"(sally connect), or let the gateway's listen.mysql_version be this store's version",
-			err: fmt.Errorf("%s lacks capabilities %#x", l.greeting.version, uint32(lacking))}
+		return fmt.Errorf("%w: %s lacks %#x", errLacking, l.greeting.version, uint32(lacking))
 	}
 	if !has.has(capSecureConnection) {
 		return &codedError{number: numberUnreachable, sentence: "the store knows only the passwords of MySQL before 4.1", err: errors.New(l.greeting.version)}

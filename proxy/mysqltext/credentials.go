@@ -9,7 +9,7 @@ import (
 
 // credentialWords are what a text holds that may open a door; a backslash may spell any of these, and a comment or a
 // string of digits hides none that the server would see.
-var credentialWords = [...]string{"passw", "ident", "conne", "aes_e", "aes_d", "des_e", "des_d", "encod", "decod", "encry"}
+var credentialWords = [...]string{"passw", "ident", "authe", "auth_", "conne", "aes_e", "aes_d", "des_e", "des_d", "encod", "decod", "encry"}
 
 // MayHoldCredential says whether Credentials has to be asked: it is cheap, and true more often than need be.
 func MayHoldCredential(text []byte) bool {
@@ -80,6 +80,7 @@ type finder struct {
 	commas   int
 	depth    int
 	last     lexeme
+	naming   bool // between SET PASSWORD FOR and the sign stands an account
 	dangling bool
 }
 
@@ -98,6 +99,8 @@ func (f *finder) take(t lexeme) {
 		f.mark(text[0])
 	case lexWord:
 		f.word(text)
+	case lexOp:
+		f.naming = f.naming && text[0] != '='
 	case lexString, lexBytes:
 		f.constant(t)
 	case lexNumber, lexName:
@@ -111,7 +114,7 @@ func (f *finder) take(t lexeme) {
 func (f *finder) mark(b byte) {
 	switch b {
 	case ';':
-		f.until, f.cipher = reachNone, 0
+		f.until, f.cipher, f.naming = reachNone, 0, false
 	case '(':
 		f.depth++
 	case ')':
@@ -128,15 +131,24 @@ func (f *finder) mark(b byte) {
 // word looks for words that a password or a key follows.
 func (f *finder) word(word []byte) {
 	is := func(w string) bool { return len(word) == len(w) && hasFold(word, w) }
+	before := func(w string) bool {
+		l := f.last
+		return l.kind == lexWord && l.end-l.start == len(w) && hasFold(f.text[l.start:l.end], w)
+	}
 	switch {
+	case f.naming:
+	case is("for") && before("password"):
+		f.naming = true
+	case is("password") && before("set"):
+		f.until = reachEnd
 	case is("identified"), is("auth_string"), is("authentication_string"):
 		f.until = reachEnd
-	case is("password"), is("old_password"), is("master_password"), is("source_password"), is("network_namespace"),
-		is("connection"), is("encryption_key"), is("retain"):
+	case is("password"), is("old_password"), is("master_password"), is("source_password"), is("connection"),
+		is("encryption_key"):
 		if f.until == reachNone {
 			f.until = reachNext
 		}
-	case is("aes_encrypt"), is("aes_decrypt"), is("des_encrypt"), is("des_decrypt"), is("encode"), is("decode"), is("encrypt"), is("kdf"):
+	case is("aes_encrypt"), is("aes_decrypt"), is("des_encrypt"), is("des_decrypt"), is("encode"), is("decode"), is("encrypt"):
 		f.cipher, f.commas = f.depth+1, 0
 	case is("for"), is("by"), is("as"), is("using"), is("with"), is("to"), is("values"):
 	case f.until == reachNext && !bytes.ContainsRune(word, '_') && !is("set"):
@@ -146,8 +158,11 @@ func (f *finder) word(word []byte) {
 
 // constant takes a string that is, or holds, a credential.
 func (f *finder) constant(t lexeme) {
+	if f.naming {
+		return
+	}
 	take := f.until != reachNone || f.cipher > 0 && f.depth >= f.cipher && f.commas > 0
-	if f.until == reachNext && !f.isAccount(t) {
+	if f.until == reachNext {
 		f.until = reachNone
 	}
 	joined := f.last.kind == lexString && len(f.spans) > 0 && f.spans[len(f.spans)-1].End == f.last.end
@@ -170,12 +185,6 @@ func (f *finder) constant(t lexeme) {
 	if t.open && MayHoldCredential(f.text) {
 		f.open(t)
 	}
-}
-
-// isAccount says whether a string is an account's name or host, as in SET PASSWORD FOR 'u'@'h'.
-func (f *finder) isAccount(t lexeme) bool {
-	rest := bytes.TrimLeft(f.text[t.end:], " \t\r\n")
-	return len(rest) > 0 && rest[0] == '@' || f.last.kind == lexMark && f.text[f.last.start] == '@'
 }
 
 // open takes all from a string on of which nobody can tell where it ends.

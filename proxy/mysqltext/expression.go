@@ -72,8 +72,8 @@ func (v *visitor) Enter(n ast.Node) (ast.Node, bool) {
 	case *ast.SubqueryExpr:
 		r.subquery(n.Query)
 		return n, true
-	case *ast.SelectStmt, *ast.SetOprStmt:
-		r.subquery(n)
+	case *ast.SelectStmt, *ast.SetOprStmt: // of a definition
+		r.apart(n)
 		return n, true
 	case *ast.FuncCallExpr:
 		r.call(n.Schema.O, n.FnName.L)

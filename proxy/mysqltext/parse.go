@@ -19,20 +19,26 @@ func (p *parsers) facts(shape []byte, slots int) *sqltext.Facts {
 		return f
 	}
 	for _, named := range []bool{true, false} {
-		for _, text := range [][]byte{shape, withoutReturning(shape)} {
-			if text == nil {
-				continue
-			}
+		if f := p.parse(shape, slots, named); f != nil {
+			return f
+		}
+		if text := withoutReturning(shape); text != nil {
 			if f := p.parse(text, slots, named); f != nil {
 				return f
 			}
 		}
+		if text := withoutInto(shape); text != nil {
+			if f := p.parse(text, slots, named); f != nil {
+				f.Opaque = true
+				return f
+			}
+		}
 	}
-	return unparsed(shape, slots)
+	return unparsed(slots)
 }
 
 // unparsed are the facts of what the parser does not know. It may do anything.
-func unparsed(_ []byte, slots int) *sqltext.Facts {
+func unparsed(slots int) *sqltext.Facts {
 	return &sqltext.Facts{Slots: slots, Opaque: true, WholeTable: true}
 }
 

@@ -119,3 +119,29 @@ func tableEnd(shape []byte, end int) int {
 	l := newLexer(shape[end+1:], false)
 	return end + 1 + l.next().end
 }
+
+// withoutInto leaves the variables out that a SELECT puts its row into; nil when there are none.
+func withoutInto(shape []byte) []byte {
+	l := newLexer(shape, false)
+	var into lexeme
+	end := 0
+	for t := l.next(); t.kind != lexEnd; t = l.next() {
+		switch {
+		case into.end == 0:
+			if t.kind == lexWord && t.end-t.start == len("into") && hasFold(shape[t.start:t.end], "into") {
+				into = t
+			}
+		case end == 0 && t.kind != lexVar, t.kind == lexMark && shape[t.start] == ';':
+			return nil
+		case t.kind == lexVar, t.kind == lexMark && shape[t.start] == ',':
+			end = t.end
+			continue
+		default:
+			return append(append(append([]byte{}, shape[:into.start]...), ' '), shape[end:]...)
+		}
+	}
+	if end == 0 {
+		return nil
+	}
+	return append([]byte{}, shape[:into.start]...)
+}

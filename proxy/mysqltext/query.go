@@ -33,6 +33,14 @@ func (r *reader) query(n ast.Node) {
 	}
 }
 
+// apart reads a query that sees none of the tables beside it: one in FROM, of a WITH, or whose rows an INSERT takes.
+func (r *reader) apart(n ast.Node) {
+	was := r.scope
+	defer func() { r.scope = was }()
+	r.scope = &scope{outer: was.outer, with: was.with}
+	r.query(n)
+}
+
 func (r *reader) union(list *ast.SetOprSelectList) {
 	for _, s := range list.Selects {
 		r.query(s)
@@ -48,7 +56,7 @@ func (r *reader) with(w *ast.WithClause) {
 		if w.IsRecursive {
 			r.scope.with = append(r.scope.with, c.Name.O)
 		}
-		r.query(c.Query)
+		r.apart(c.Query)
 		if !w.IsRecursive {
 			r.scope.with = append(r.scope.with, c.Name.O)
 		}
@@ -165,7 +173,7 @@ func (r *reader) from(n ast.ResultSetNode) {
 	case *ast.TableName:
 		r.base(t, "")
 	case *ast.SelectStmt, *ast.SetOprStmt:
-		r.query(t)
+		r.apart(t)
 		r.addSource(source{})
 	default:
 		r.doubt()
@@ -177,7 +185,7 @@ func (r *reader) source(t *ast.TableSource) {
 	case *ast.TableName:
 		r.base(s, t.AsName.O)
 	case *ast.SelectStmt, *ast.SetOprStmt:
-		r.query(s)
+		r.apart(s)
 		r.addSource(source{alias: t.AsName.O})
 	default:
 		r.from(t.Source)
@@ -209,19 +217,25 @@ func (r *reader) join(j *ast.Join) {
 	for _, c := range j.Using {
 		r.newGroup()
 		r.mention(ref{column: c.Name.O})
+		r.tie(first, c.Name.O)
 	}
 	if j.NaturalJoin { // any of their columns may be compared
 		r.newGroup()
-		for _, s := range r.scope.sources[first:] {
-			if s.table == "" {
-				r.groups[r.group].unresolved = true
-				continue
-			}
-			name := s.alias
-			if name == "" {
-				name = s.name
-			}
-			r.mention(ref{table: name, column: "*", silent: true})
+		r.tie(first, "*")
+	}
+}
+
+// tie notes in the current group that the tables from first on are joined by a column.
+func (r *reader) tie(first int, column string) {
+	for _, s := range r.scope.sources[first:] {
+		if s.table == "" {
+			r.groups[r.group].unresolved = true
+			continue
 		}
+		name := s.alias
+		if name == "" {
+			name = s.name
+		}
+		r.mention(ref{table: name, column: column, silent: true})
 	}
 }

@@ -62,7 +62,6 @@ func (r *reader) definition(n ast.Node) {
 	defer r.pop()
 	r.group = -1
 	r.expr(n)
-	r.refs = r.refs[:len(r.refs):len(r.refs)]
 	for _, t := range r.tables {
 		r.addSource(source{table: t, name: t})
 	}
@@ -121,14 +120,12 @@ func (r *reader) insert(n *ast.InsertStmt) {
 	}
 	groups := len(r.groups)
 	for _, row := range n.Lists {
-		r.row(columns, row, groups, len(n.Lists) == 1)
+		r.row(columns, row)
 	}
 	if n.Select != nil {
 		r.newGroup()
 		r.targets(columns)
-		outer := r.scope
-		r.query(n.Select)
-		r.scope = outer
+		r.apart(n.Select)
 		r.unite(groups)
 	}
 	for _, a := range n.OnDuplicate {
@@ -147,7 +144,7 @@ func (r *reader) targets(columns []ref) {
 }
 
 // row reads one row of VALUES, each value with its column.
-func (r *reader) row(columns []ref, row []ast.ExprNode, _ int, _ bool) {
+func (r *reader) row(columns []ref, row []ast.ExprNode) {
 	for i, e := range row {
 		r.newGroup()
 		switch {
@@ -254,8 +251,11 @@ func (r *reader) load(n *ast.LoadDataStmt) {
 func (r *reader) shows(n *ast.ShowStmt) {
 	r.push()
 	defer r.pop()
-	if n.Table != nil {
-		r.note(n.Table)
+	if t := n.Table; t != nil {
+		if t.Schema.O == "" && n.DBName != "" {
+			t.Schema = ast.NewCIStr(n.DBName)
+		}
+		r.note(t)
 	}
 	r.newGroup()
 	r.expr(n.Where)

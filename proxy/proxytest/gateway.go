@@ -131,9 +131,20 @@ func (g *Gateway) Govern(t testing.TB, role access.Role) {
 // negative means it has expired.
 func (g *Gateway) DialTunnel(t testing.TB, user string, ttl time.Duration) (net.Conn, error) {
 	t.Helper()
+	return g.dialTunnel(t, user, g.Store.Name, ttl)
+}
+
+// DialNode opens a tunnel to one node of the gateway's store as User.
+func (g *Gateway) DialNode(t testing.TB, node string) (net.Conn, error) {
+	t.Helper()
+	return g.dialTunnel(t, User, node+"."+g.Store.Name, time.Hour)
+}
+
+func (g *Gateway) dialTunnel(t testing.TB, user, server string, ttl time.Duration) (net.Conn, error) {
+	t.Helper()
 	certificate := g.CA.Issue(t, user, x509.ExtKeyUsageClientAuth, ttl)
 	return tls.Dial("tcp", g.Tunnel, &tls.Config{
-		Certificates: []tls.Certificate{certificate}, ServerName: g.Store.Name, NextProtos: []string{proxy.TunnelALPN},
+		Certificates: []tls.Certificate{certificate}, ServerName: server, NextProtos: []string{proxy.TunnelALPN},
 		MinVersion: tls.VersionTLS13,
 		// The gateway's certificate names the gateway, SNI the resource; the client package verifies this properly.
 		InsecureSkipVerify: true,

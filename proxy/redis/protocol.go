@@ -68,6 +68,7 @@ type client struct {
 	// user and password are as AUTH or HELLO gave them, if authenticates.
 	user, password string
 	authenticates  bool
+	welcomed       bool // it was told that it is in
 	garbled        bool // an answer was cut off on the way to the client: no other can follow it
 }
 
@@ -83,9 +84,21 @@ func (c *client) Connect(ctx context.Context, store access.Resource, secret cred
 	return &link{client: c, store: conn, topology: newTopology(c.conn, store)}, nil
 }
 
-// Deny implements proxy.Client.
+// Deny implements proxy.Client. A client that was not let in is told so again for whatever else it sends, until it
+// leaves or its time is over: many answer a failed HELLO with AUTH, and show the last answer alone.
 func (c *client) Deny(err error) {
-	if !c.garbled {
+	if c.garbled {
+		return
+	}
+	_ = tell(c.conn, err)
+	if c.welcomed {
+		return
+	}
+	in := &commandReader{conn: c.conn, buf: c.early}
+	for range maxBeforeLogin {
+		if _, unread := in.next(); unread != nil {
+			return
+		}
 		_ = tell(c.conn, err)
 	}
 }

@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	appUser     = "app on >word ~* &* +@all -role"
-	appPassword = "word"
+	storeUser     = "app on >word ~* &* +@all -role"
+	storePassword = "word"
 )
 
 func TestStores(t *testing.T) {
 	open := servers.StartRedis(t, servers.RedisOptions{})
-	closed := servers.StartRedis(t, servers.RedisOptions{Password: "secret", Users: []string{appUser, "guest on nopass ~* +@all"}, TLS: true})
+	closed := servers.StartRedis(t, servers.RedisOptions{Password: "secret", Users: []string{storeUser, "guest on nopass ~* +@all"}, TLS: true})
 	strict := servers.StartRedis(t, servers.RedisOptions{TLS: true, ClientCertificates: true})
 	certificate, key, err := strict.ClientCertificate("sallyport")
 	if err != nil {
@@ -42,7 +42,7 @@ func TestStores(t *testing.T) {
 	secured := func(r *servers.Redis, mode access.SSLMode, ca string) access.Resource {
 		return access.Resource{Name: "cache", Address: r.TLSAddr(), SSLMode: mode, CA: ca}
 	}
-	app := creds.Secret{Username: "app", Password: appPassword}
+	app := creds.Secret{Username: "app", Password: storePassword}
 	for name, test := range map[string]struct {
 		store  access.Resource
 		secret creds.Secret
@@ -138,7 +138,7 @@ func helloID(t *testing.T, s *storeConn) string {
 
 // What a store answers that no real one here does.
 func TestStoresThatRefuse(t *testing.T) {
-	app := creds.Secret{Username: "app", Password: appPassword}
+	app := creds.Secret{Username: "app", Password: storePassword}
 	for name, test := range map[string]struct {
 		answers string
 		secret  creds.Secret

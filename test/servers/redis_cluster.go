@@ -75,14 +75,21 @@ func (c *RedisCluster) join(ctx context.Context) error {
 	return nil
 }
 
-// agrees says whether each node knows all slots, and which nodes are replicas.
+// agrees says whether each node knows all slots, and shows all nodes for them: replicas once they have data.
 func (c *RedisCluster) agrees(ctx context.Context) bool {
 	for _, n := range c.Nodes {
 		info, err := n.Run(ctx, "CLUSTER", "INFO")
-		nodes, err2 := n.Run(ctx, "CLUSTER", "NODES")
-		if err != nil || err2 != nil || !strings.Contains(info, "cluster_state:ok") ||
-			strings.Count(nodes, "slave") != redisClusterNodes/2 {
+		if err != nil || !strings.Contains(info, "cluster_state:ok") {
 			return false
+		}
+		slots, err := n.Run(ctx, "CLUSTER", "SLOTS")
+		if err != nil {
+			return false
+		}
+		for _, other := range c.Nodes {
+			if !strings.Contains(slots, strconv.Itoa(other.Port)) {
+				return false
+			}
 		}
 	}
 	return true

@@ -55,7 +55,7 @@ func NewDialer(p *Profile, reload func() (*Profile, error)) (*Dialer, error) {
 	}, nil
 }
 
-// Dial connects to resource through the gateway at address, or the profile's when address is empty. Errors are
+// Dial connects to resource (of a cluster's node: NODE.RESOURCE) through the gateway at address, or the profile's when address is empty. Errors are
 // *Trouble. Since TLS 1.3 lets a server refuse a certificate after the client's handshake is done, a refusal may come
 // from the first Read instead.
 func (d *Dialer) Dial(ctx context.Context, resource, address string) (*GatewayConn, error) {

@@ -141,6 +141,32 @@ func TestDialUsesANewerSignInOnceTheCertificateEnded(t *testing.T) {
 	}
 }
 
+// The gateway's certificate is the same under whatever name it was asked.
+func TestDialNamesANodeOfACluster(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	g := startGateway(t, tunnelEntrance(ca), echo)
+	d, err := client.NewDialer(ca.profile("alice", g.address, hour()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time on a resumed session
+		conn, err := d.Dial(t.Context(), client.Node{Name: "n1"}.Of("cache"), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		roundTrip(t, conn)
+		_ = conn.Close()
+	}
+	for _, state := range g.states() {
+		if state.ServerName != "n1.cache" {
+			t.Errorf("asked for %q", state.ServerName)
+		}
+	}
+	if got := g.states(); len(got) != 2 || !got[1].DidResume {
+		t.Errorf("%d connections, the second not resumed", len(got))
+	}
+}
+
 func TestDialUsesTheResourcesOwnGateway(t *testing.T) {
 	ca := newAuthority(t, "ca")
 	g := startGateway(t, tunnelEntrance(ca), echo)

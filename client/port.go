@@ -43,6 +43,18 @@ func ListenFrom(ctx context.Context, preferred int) (*net.TCPListener, error) {
 	return nil, fmt.Errorf("find a free port from %d to %d: %w", firstPort, firstPort+portCount-1, taken)
 }
 
+// ListenNode listens on 127.0.0.1 at the node's own port. The error says what follows when that cannot be had.
+func ListenNode(ctx context.Context, n Node) (*net.TCPListener, error) {
+	if n.Port == 0 {
+		return nil, fmt.Errorf("clients of the cluster do not reach its node %s: the server has no port left for it", n.Name)
+	}
+	l, err := ListenOn(ctx, n.Port)
+	if err != nil {
+		return nil, fmt.Errorf("clients of the cluster do not reach its node %s, whose port must be %d: end the program that has it (%w)", n.Name, n.Port, err)
+	}
+	return l, nil
+}
+
 // ListenOn listens on 127.0.0.1 at the given port.
 func ListenOn(ctx context.Context, port int) (*net.TCPListener, error) {
 	var config net.ListenConfig

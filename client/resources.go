@@ -23,7 +23,19 @@ type Resource struct {
 	// Gateways serve it, those first that should be tried first. Without any, Tunnel does; empty means the profile's.
 	Gateways []Gateway `json:"gateways,omitempty"`
 	Tunnel   string    `json:"tunnel,omitempty"` // host:port
+	// Nodes are those of a cluster, whose clients reach each by itself.
+	Nodes []Node `json:"nodes,omitempty"`
 }
+
+// Node is one server of a cluster. It has its own local port and no other, since gateways tell the cluster's clients that
+// one.
+type Node struct {
+	Name string `json:"name"`
+	Port int    `json:"port"` // 0: the server has none for it
+}
+
+// Of is how gateways are asked for the node of a resource, in the resource's place.
+func (n Node) Of(resource string) string { return n.Name + "." + resource }
 
 // Gateway is one of several ways to a resource.
 type Gateway struct {
@@ -86,5 +98,6 @@ func (r Resource) URL(account string, port int) string { return r.Target(account
 
 // Target is the resource as client programs find it at the port of this machine.
 func (r Resource) Target(account string, port int) program.Target {
-	return program.Target{Name: r.Name, Protocol: r.Protocol, Host: "127.0.0.1", Port: port, Database: r.Database, Account: account}
+	return program.Target{Name: r.Name, Protocol: r.Protocol, Host: "127.0.0.1", Port: port, Database: r.Database, Account: account,
+		Cluster: len(r.Nodes) > 0}
 }

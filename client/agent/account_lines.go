@@ -16,6 +16,20 @@ type openLine struct {
 	account  string
 	listener *listener // nil while it cannot be open
 	trouble  string
+	nodes    []*openNode
+}
+
+// listeners gives all that are open.
+func (l *openLine) listeners() (open []*listener) {
+	if l.listener != nil {
+		open = append(open, l.listener)
+	}
+	for _, n := range l.nodes {
+		if n.listener != nil {
+			open = append(open, n.listener)
+		}
+	}
+	return open
 }
 
 // apply opens the ports that are wished for and closes the others. fresh says that the list of resources is the
@@ -33,16 +47,15 @@ func (a *account) apply(life context.Context, fresh bool) {
 		if stays && r != nil {
 			continue
 		}
-		if l.listener != nil {
-			closing = append(closing, l.listener)
-			l.listener = nil
-		}
+		closing = append(closing, l.listeners()...)
+		l.listener, l.nodes = nil, nil
 		l.trouble = fmt.Sprintf("you may not open %s any more; sally ls shows what you may", name)
 		if !stays {
 			delete(a.lines, name)
 		}
 	}
 	var opening []client.Resource
+	var open []string
 	for name, r := range wanted {
 		l, known := a.lines[name]
 		if !known {
@@ -52,6 +65,8 @@ func (a *account) apply(life context.Context, fresh bool) {
 		switch {
 		case r != nil:
 			l.resource = *r
+			closing = append(closing, l.keepNodes(r.Nodes)...)
+			open = append(open, name)
 			if l.listener == nil {
 				opening = append(opening, *r)
 			}
@@ -67,6 +82,9 @@ func (a *account) apply(life context.Context, fresh bool) {
 	slices.SortFunc(opening, func(x, y client.Resource) int { return strings.Compare(x.Name, y.Name) })
 	for _, r := range opening {
 		a.open(life, r)
+	}
+	for _, name := range open {
+		a.openNodes(life, name)
 	}
 }
 
@@ -90,11 +108,16 @@ func (a *account) wanted(fresh bool) map[string]*client.Resource {
 // open listens for a resource: on its own port, on the one that was taken instead before, or on another.
 func (a *account) open(life context.Context, r client.Resource) {
 	a.mu.Lock()
+	theirs := map[int]bool{}
+	for _, other := range a.mine {
+		for _, n := range other.Nodes {
+			theirs[n.Port] = true
+		}
+	}
 	ports := []int{r.LocalPort()}
-	if before := a.wish.Ports[r.Name]; before != 0 {
+	if before := a.wish.Ports[r.Name]; before != 0 && !theirs[before] { // a node can have no other
 		ports = append(ports, before)
 	}
-	theirs := map[int]bool{}
 	for _, other := range a.mine {
 		theirs[other.LocalPort()] = true
 	}
@@ -109,7 +132,7 @@ func (a *account) open(life context.Context, r client.Resource) {
 	}
 	l := listen(life, local, &client.Tunnel{
 		Resource: r.Name, Report: a.report,
-		Dial: func(ctx context.Context) (client.Conn, error) { return a.dial(ctx, r.Name) },
+		Dial: func(ctx context.Context) (client.Conn, error) { return a.dial(ctx, r.Name, nil) },
 	})
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -129,9 +152,9 @@ func (a *account) open(life context.Context, r client.Resource) {
 	}
 }
 
-// dial opens a connection to the resource by one of its gateways, with a certificate that has not ended if one can be
-// had.
-func (a *account) dial(ctx context.Context, name string) (client.Conn, error) {
+// dial opens a connection to the resource, or to the node of it, by one of its gateways, with a certificate that has not
+// ended if one can be had.
+func (a *account) dial(ctx context.Context, name string, node *openNode) (client.Conn, error) {
 	if !time.Now().Before(a.dialer.Expires()) {
 		renewing, cancel := context.WithTimeout(ctx, askLimit)
 		_ = a.do(renewing, a.revive) // the gateway's own answer to the old certificate says more
@@ -144,14 +167,18 @@ func (a *account) dial(ctx context.Context, name string) (client.Conn, error) {
 		return nil, fmt.Errorf("%s is not connected", name)
 	}
 	ways := l.resource.Ways(a.host)
+	server, trouble := name, &l.trouble
+	if node != nil {
+		server, trouble = node.node.Of(name), &node.trouble
+	}
 	a.mu.Unlock()
-	conn, err := a.routes.Dial(ctx, name, ways)
+	conn, err := a.routes.Dial(ctx, server, ways)
 	if err != nil {
 		a.kick() // perhaps the server knows another gateway by now
 		return nil, err
 	}
 	a.mu.Lock()
-	l.trouble = ""
+	*trouble = ""
 	a.mu.Unlock()
 	return conn, nil
 }
@@ -175,8 +202,8 @@ func (a *account) closeAll() {
 	a.lines = map[string]*openLine{}
 	a.mu.Unlock()
 	for _, l := range lines {
-		if l.listener != nil {
-			l.listener.close()
+		for _, open := range l.listeners() {
+			open.close()
 		}
 	}
 }
@@ -187,8 +214,8 @@ func (a *account) freePorts() {
 	defer a.mu.Unlock()
 	a.draining = true
 	for _, l := range a.lines {
-		if l.listener != nil {
-			l.listener.drain()
+		for _, open := range l.listeners() {
+			open.drain()
 		}
 	}
 }
@@ -198,9 +225,7 @@ func (a *account) drained(ctx context.Context) {
 	a.mu.Lock()
 	var open []*listener
 	for _, l := range a.lines {
-		if l.listener != nil {
-			open = append(open, l.listener)
-		}
+		open = append(open, l.listeners()...)
 	}
 	a.mu.Unlock()
 	for _, l := range open {
@@ -218,7 +243,7 @@ func (a *account) line(name string) Line {
 	r := l.resource
 	told := Line{
 		Name: name, Protocol: r.Protocol, Database: r.Database, Account: l.account, OwnPort: r.LocalPort(), Trouble: l.trouble,
-		Gateway: a.routes.Chosen(r.Ways(a.host)),
+		Gateway: a.routes.Chosen(r.Ways(a.host)), Nodes: l.nodeLines(),
 	}
 	if told.Account == "" && len(r.Accounts) > 0 {
 		told.Account = r.Accounts[0]
@@ -226,6 +251,9 @@ func (a *account) line(name string) Line {
 	if l.listener != nil {
 		told.Port, told.Open = l.listener.port, l.listener.tunnel.Open()
 		told.URL = address(r, told.Account, a.profile.User, told.Port)
+	}
+	for _, n := range told.Nodes {
+		told.Open += n.Open
 	}
 	return told
 }

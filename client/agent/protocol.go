@@ -65,6 +65,17 @@ type Line struct {
 	Open     int    `json:"open"`     // connections now
 	Gateway  string `json:"gateway,omitempty"`
 	Trouble  string `json:"trouble,omitempty"`
+	// Nodes are those of a cluster, sorted by name. Open counts their connections too.
+	Nodes []NodeLine `json:"nodes,omitempty"`
+}
+
+// NodeLine is a cluster's node on its own local port.
+type NodeLine struct {
+	Name    string `json:"name"`
+	Port    int    `json:"port"`     // 0 while it is not open
+	OwnPort int    `json:"own_port"` // the only one by which the cluster's clients find it
+	Open    int    `json:"open"`
+	Trouble string `json:"trouble,omitempty"`
 }
 
 // Lines is an answer of some.
@@ -95,6 +106,16 @@ func (p ProfileStatus) Line(name string) (Line, bool) {
 		}
 	}
 	return Line{}, false
+}
+
+// Unreached gives the nodes that are not open.
+func (l Line) Unreached() (nodes []NodeLine) {
+	for _, n := range l.Nodes {
+		if n.Port == 0 {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
 }
 
 // OpenConnections counts the connections through the agent.

@@ -214,8 +214,20 @@ func (d Patient) agent(ctx context.Context, p *client.Profile) []Finding {
 			findings = append(findings, note("port", "end that program, then: sally agent stop, sally agent start",
 				"%s is on port %d, because its own, %d, was taken%s", l.Name, l.Port, l.OwnPort, heldBy(l.OwnPort)))
 		}
+		for _, n := range l.Unreached() {
+			findings = append(findings, unreached(l.Name, n.Name, n.OwnPort))
+		}
 	}
 	return findings
+}
+
+// unreached is a node of a cluster whose port another program has. There is no other for it.
+func unreached(resource, node string, port int) Finding {
+	if port == 0 {
+		return wrong("port", "tell your admin", "clients of %s do not reach its node %s: the server has no local port left for it", resource, node)
+	}
+	return wrong("port", "end that program; the agent takes the port within a minute", "clients of %s do not reach its node %s, whose port must be %d: it is taken%s",
+		resource, node, port, heldBy(port))
 }
 
 // freePorts says which resources' own ports another program has.
@@ -229,6 +241,18 @@ func (d Patient) freePorts(ctx context.Context, p *client.Profile) (findings []F
 			continue
 		}
 		_ = l.Close()
+	}
+	for _, r := range kept {
+		for _, n := range r.Nodes {
+			l, err := client.ListenNode(ctx, n)
+			if err != nil {
+				taken := unreached(r.Name, n.Name, n.Port)
+				taken.Verdict = Note // a sally connect --foreground may be what has it
+				findings = append(findings, taken)
+				continue
+			}
+			_ = l.Close()
+		}
 	}
 	return findings
 }

@@ -30,6 +30,7 @@ type patient struct {
 	profile *client.Profile
 	now     time.Duration // how far this machine's clock is off
 	port    int           // of orders-db
+	nodes   []client.Node // of orders-db
 }
 
 func newPatient(t *testing.T) *patient {
@@ -92,7 +93,7 @@ func (p *patient) examine(t *testing.T) string {
 		if err := p.store.Save(p.profile); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.store.KeepResources("test", []client.Resource{{Name: "orders-db", Protocol: "postgres", Port: p.port}}); err != nil {
+		if err := p.store.KeepResources("test", []client.Resource{{Name: "orders-db", Protocol: "postgres", Port: p.port, Nodes: p.nodes}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -131,6 +132,8 @@ func TestDoctorSaysWhatIsWrong(t *testing.T) {
 		"gateway down":        {func(*testing.T, *patient) {}, "wrong gateway: nothing listens at 127.0.0.1:1"},
 		"no agent":            {func(*testing.T, *patient) {}, "note agent: the agent does not run"},
 		"port taken":          {takePort, "is taken by doctor.test (process "},
+		"node's port taken":   {takeNodePort, "note port: clients of orders-db do not reach its node n1, whose port must be "},
+		"node without a port": {func(_ *testing.T, p *patient) { p.nodes = []client.Node{{Name: "n1"}} }, "the server has no local port left for it\n"},
 		"port taken, in full": {takePort, "note port: the port of orders-db, "},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -145,10 +148,21 @@ func TestDoctorSaysWhatIsWrong(t *testing.T) {
 
 func takePort(t *testing.T, p *patient) {
 	t.Helper()
+	p.port = takenPort(t)
+}
+
+func takeNodePort(t *testing.T, p *patient) {
+	t.Helper()
+	p.nodes = []client.Node{{Name: "n1", Port: takenPort(t)}}
+}
+
+// takenPort is listened on until the test ends.
+func takenPort(t *testing.T) int {
+	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	p.port = l.Addr().(*net.TCPAddr).Port
+	return l.Addr().(*net.TCPAddr).Port
 }

@@ -183,9 +183,26 @@ func printLines(out io.Writer, lines []agent.Line) error {
 		if l.Port == 0 {
 			address = "not connected"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", l.Name, address, l.Open, l.Gateway, l.Trouble)
+		if open := len(l.Nodes) - len(l.Unreached()); len(l.Nodes) > 0 {
+			address += fmt.Sprintf(", %d of %d nodes", open, len(l.Nodes))
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", l.Name, address, l.Open, l.Gateway, troublesOf(l))
 	}
 	return w.Flush()
+}
+
+// troublesOf gives those of a line and its nodes.
+func troublesOf(l agent.Line) string {
+	var all []string
+	if l.Trouble != "" {
+		all = append(all, l.Trouble)
+	}
+	for _, n := range l.Nodes {
+		if n.Trouble != "" {
+			all = append(all, n.Trouble)
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 // personsAgent is the agent, asked for one profile.

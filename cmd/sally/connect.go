@@ -33,6 +33,9 @@ client at the printed address; it needs no password. An agent in the background 
 each new connection and renews your certificate; "sally status" shows what it does, and "sally disconnect" closes them.
 With --foreground this command does it itself, until Ctrl-C.
 
+The nodes of a cluster have local ports of their own, and its clients find each node by that port alone. They are opened
+with the cluster; you need not name them.
+
 Every program and every user of this machine can use a port while it is open: on a machine that you share, use
 "sally db connect", whose socket is yours alone.`,
 		Example: `  sally connect orders-db
@@ -106,6 +109,9 @@ func printAddresses(out, notes io.Writer, lines []agent.Line) {
 		fmt.Fprintf(out, "%s  %s\n", l.Name, l.URL)
 		if l.Port != l.OwnPort {
 			fmt.Fprintf(notes, "%s: its own port %d is taken by another program; using %d\n", l.Name, l.OwnPort, l.Port)
+		}
+		for _, n := range l.Unreached() {
+			fmt.Fprintf(notes, "%s: %s\n", l.Name, n.Trouble)
 		}
 	}
 }

@@ -114,14 +114,43 @@ func (c *connecting) account(r client.Resource, wanted string) (string, error) {
 	return account, err
 }
 
-func (c *connecting) tunnel(r client.Resource) *client.Tunnel {
+func (c *connecting) tunnel(r client.Resource) *client.Tunnel { return c.tunnelTo(r, r.Name) }
+
+// tunnelTo is the tunnel to what gateways know by server: the resource, or a node of it.
+func (c *connecting) tunnelTo(r client.Resource, server string) *client.Tunnel {
 	return &client.Tunnel{
-		Resource: r.Name,
+		Resource: server,
 		Dial: func(ctx context.Context) (client.Conn, error) {
-			return c.routes.Dial(ctx, r.Name, r.Ways(c.profile.Host()))
+			return c.routes.Dial(ctx, server, r.Ways(c.profile.Host()))
 		},
 		Report: c.report,
 	}
+}
+
+// openPort is a local listener with the tunnel that it leads into.
+type openPort struct {
+	net.Listener
+	*client.Tunnel
+}
+
+// serve carries connections until ctx ends, or the listener is closed and they have ended.
+func (c *connecting) serve(ctx context.Context, p openPort) {
+	if err := p.Serve(ctx, p.Listener); err != nil {
+		c.report(p.Resource, err)
+	}
+}
+
+// nodes listens for the nodes of a resource. One whose port cannot be had is told of: the others are of use without it.
+func (c *connecting) nodes(ctx context.Context, r client.Resource) (ports []openPort) {
+	for _, n := range r.Nodes {
+		l, err := client.ListenNode(ctx, n)
+		if err != nil {
+			c.say("%s: %v", r.Name, err)
+			continue
+		}
+		ports = append(ports, openPort{l, c.tunnelTo(r, n.Of(r.Name))})
+	}
+	return ports
 }
 
 // foreground opens a listener for each resource and serves them until ctx ends or a signal comes; then it lets open
@@ -133,22 +162,20 @@ func (c *connecting) foreground(ctx context.Context, resources []client.Resource
 	var serving sync.WaitGroup
 	defer serving.Wait()
 	defer end()
-	var (
-		listeners []net.Listener
-		tunnels   []*client.Tunnel
-	)
+	var ports []openPort
+	begin := func(fresh ...openPort) {
+		ports = append(ports, fresh...)
+		for _, p := range fresh {
+			serving.Go(func() { c.serve(life, p) })
+		}
+	}
 	for _, r := range resources {
+		begin(c.nodes(ctx, r)...) // which can have no other port, and so go first
 		l, err := c.open(ctx, r, account, port)
 		if err != nil {
 			return err
 		}
-		t := c.tunnel(r)
-		listeners, tunnels = append(listeners, l), append(tunnels, t)
-		serving.Go(func() {
-			if err := t.Serve(life, l); err != nil {
-				c.report(r.Name, err)
-			}
-		})
+		begin(openPort{l, c.tunnel(r)})
 	}
 	c.say("Certificate %s.", untilWhen(c.dialer.Expires()))
 	c.say("Ctrl-C ends.")
@@ -156,10 +183,10 @@ func (c *connecting) foreground(ctx context.Context, resources []client.Resource
 
 	<-ctx.Done()
 	stop()
-	for _, l := range listeners {
-		_ = l.Close()
+	for _, p := range ports {
+		_ = p.Close()
 	}
-	c.drain(tunnels)
+	c.drain(ports)
 	return nil
 }
 
@@ -187,7 +214,7 @@ func (c *connecting) open(ctx context.Context, r client.Resource, account string
 }
 
 // drain waits until no connection is open, or for a signal.
-func (c *connecting) drain(tunnels []*client.Tunnel) {
+func (c *connecting) drain(ports []openPort) {
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(again)
@@ -195,8 +222,8 @@ func (c *connecting) drain(tunnels []*client.Tunnel) {
 	defer tick.Stop()
 	for told := false; ; told = true {
 		open := 0
-		for _, t := range tunnels {
-			open += t.Open()
+		for _, p := range ports {
+			open += p.Open()
 		}
 		if open == 0 {
 			return

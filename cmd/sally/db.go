@@ -39,6 +39,10 @@ func newDBConnectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "connect NAME [-- PROGRAM-ARGUMENTS]",
 		Short: "Start the right client program, through a socket that is yours alone",
+		Long: `Start the right client program, through a socket that is yours alone.
+
+A cluster sends its clients from node to node, so that it is connected by the agent as well: the nodes' ports are open to
+every user of this machine until "sally disconnect".`,
 		Example: `  sally db connect orders-db
   sally db connect orders-db --account reporting
   sally db connect orders-db -- -c 'select count(*) from orders'
@@ -97,6 +101,11 @@ func connectProgram(cmd *cobra.Command, args []string, account, wanted string) e
 	if account, err = c.account(r, account); err != nil {
 		return err
 	}
+	if len(r.Nodes) > 0 {
+		if err := c.connectNodes(cmd, r); err != nil {
+			return err
+		}
+	}
 	// From here on the terminal is the program's, and its exit status says all.
 	cmd.SilenceUsage = true
 	return c.run(cmd, r, account, found, path, args[1:])
@@ -113,11 +122,7 @@ func (c *connecting) run(cmd *cobra.Command, r client.Resource, account string, 
 	defer remove()
 	ctx, end := context.WithCancel(context.WithoutCancel(cmd.Context()))
 	var serving sync.WaitGroup
-	serving.Go(func() {
-		if err := c.tunnel(r).Serve(ctx, l); err != nil {
-			c.report(r.Name, err)
-		}
-	})
+	serving.Go(func() { c.serve(ctx, openPort{l, c.tunnel(r)}) })
 	defer serving.Wait()
 	defer end()
 
@@ -129,6 +134,19 @@ func (c *connecting) run(cmd *cobra.Command, r client.Resource, account string, 
 	started.Stdin, started.Stdout, started.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 	started.Env = append(p.Without(os.Environ()), p.EnvironmentFor(target)...)
 	return started.Run()
+}
+
+// connectNodes has the agent open a cluster's nodes, to which the cluster sends its clients on. The agent and not this
+// command, since another one may need the same ports and outlive it.
+func (c *connecting) connectNodes(cmd *cobra.Command, r client.Resource) error {
+	l, err := connectedLine(cmd, r.Name, "")
+	if err != nil {
+		return fmt.Errorf("connect the nodes of %s: %w", r.Name, err)
+	}
+	for _, n := range l.Unreached() {
+		c.say("%s: %s", r.Name, n.Trouble)
+	}
+	return nil
 }
 
 // privateListener listens where only this user can connect, and tells target where that is: a socket in a directory
@@ -225,7 +243,8 @@ func connectedLine(cmd *cobra.Command, name, account string) (agent.Line, error)
 }
 
 func targetOf(l agent.Line) program.Target {
-	return program.Target{Name: l.Name, Protocol: l.Protocol, Host: "127.0.0.1", Port: l.Port, Database: l.Database, Account: l.Account}
+	return program.Target{Name: l.Name, Protocol: l.Protocol, Host: "127.0.0.1", Port: l.Port, Database: l.Database, Account: l.Account,
+		Cluster: len(l.Nodes) > 0}
 }
 
 func newOpenCommand() *cobra.Command {

@@ -72,6 +72,10 @@ func TestNativeWithRealClients(t *testing.T) {
 	t.Run("who is told what", func(t *testing.T) { testTold(t, g) })
 	t.Run("go-mysql", func(t *testing.T) { testGoMySQL(t, g) })
 	t.Run("mariadb", func(t *testing.T) { testCLI(t, m, g) })
+	asMariaDB := proxytest.Start(t, proxytest.Options{Protocol: New(Options{NativeVersion: "5.5.5-10.11.6-MariaDB"}), Store: g.Store,
+		Secret: creds.Secret{Username: "app", Password: storePassword}})
+	t.Run("go-sql-driver, greeted as by MariaDB", func(t *testing.T) { testDriver(t, asMariaDB) })
+	t.Run("mariadb, greeted as by MariaDB", func(t *testing.T) { testCLI(t, m, asMariaDB) })
 }
 
 func testDriver(t *testing.T, g *proxytest.Gateway) {
@@ -79,10 +83,9 @@ func testDriver(t *testing.T, g *proxytest.Gateway) {
 	for name, c := range map[string]struct {
 		user, database string
 		tls            *tls.Config
-		native         bool // the client answers by mysql_native_password alone
 	}{
-		"caching_sha2_password over TLS":       {user: long, tls: trusting("gateway")},
-		"caching_sha2_password by RSA":         {user: long},
+		"over TLS":                             {user: long, tls: trusting("gateway")},
+		"plain":                                {user: long},
 		"an account":                           {user: long + "/app", tls: trusting("gateway")},
 		"the resource by the database":         {user: proxytest.User, database: "shop-db/shop", tls: trusting("gateway")},
 		"the resource as the database":         {user: proxytest.User, database: "shop-db", tls: trusting("gateway")},

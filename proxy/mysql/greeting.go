@@ -124,12 +124,21 @@ func (g *greeting) packet() []byte {
 
 // nativeGreeting is for clients whose store is not known yet: it promises what any store of that version has.
 func (p *Protocol) nativeGreeting() *greeting {
-	g := &greeting{version: p.nativeVersion, capabilities: common, charset: charsetUTF8MB4, status: statusAutocommit,
-		plugin: pluginCachingSHA2}
+	g := &greeting{version: p.nativeVersion, capabilities: common, charset: charsetUTF8MB4, status: statusAutocommit}
+	g.plugin = g.defaultPlugin()
 	if g.modern() {
 		g.capabilities |= modern
 	}
 	return g
+}
+
+// defaultPlugin is what a server of that version begins with. Some clients cannot take another: MySQL's for Java reads
+// caching_sha2_password amiss where the version says 5.5.5, as MariaDB's does.
+func (g *greeting) defaultPlugin() string {
+	if g.fromMariaDB() || g.plugin == pluginNative {
+		return pluginNative
+	}
+	return pluginCachingSHA2
 }
 
 // modern says whether the version is at least MySQL 5.7 or MariaDB 10.2.
@@ -150,11 +159,8 @@ func (g *greeting) modern() bool {
 
 // mirrored is a greeting like the store's, with no more than the relay can follow.
 func (g *greeting) mirrored() *greeting {
-	m := &greeting{version: g.version, charset: g.charset, status: g.status, plugin: pluginCachingSHA2,
+	m := &greeting{version: g.version, charset: g.charset, status: g.status, plugin: g.defaultPlugin(),
 		capabilities: ours | g.capabilities&(shaping|passing)}
-	if g.plugin == pluginNative || g.fromMariaDB() {
-		m.plugin = pluginNative
-	}
 	if !g.capabilities.has(capLongPassword) {
 		m.capabilities &^= capLongPassword
 		m.mariadb = g.mariadb & mariaShaping

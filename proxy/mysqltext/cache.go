@@ -159,23 +159,17 @@ func (c *Cache) put(key uint64, e *entry) {
 	c.young[key] = e
 }
 
-// fingerprint is the beginning of the SHA-256 of the shape, with one placeholder for all kinds of constants and what is
-// not in backticks in lower case: it must be the same everywhere and for ever.
+// fingerprint is the beginning of the SHA-256 of the shape, in lower case and with one placeholder for all kinds of
+// constants: it must be the same everywhere and for ever.
 func fingerprint(shape []byte) string {
 	if len(shape) == 0 {
 		return ""
 	}
 	plain := bytes.Clone(shape[:min(len(shape), maxShape)])
-	quoted := false
+	lower(plain)
 	for i, b := range plain {
-		switch {
-		case b == '`':
-			quoted = !quoted
-		case quoted:
-		case isHolder(b):
+		if isHolder(b) {
 			plain[i] = '?'
-		case b >= 'A' && b <= 'Z':
-			plain[i] = b | 0x20
 		}
 	}
 	sum := sha256.Sum256(plain)

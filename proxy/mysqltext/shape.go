@@ -148,11 +148,14 @@ func (s *shaper) beforeSign() bool {
 	if s.last[0].kind == lexOp {
 		return true
 	}
-	if s.last[0].kind != lexMark {
-		return false
+	switch s.last[0].kind {
+	case lexMark:
+		b := s.text[s.last[0].start]
+		return b == '(' || b == ','
+	case lexWord:
+		return beforeOperand(s.text[s.last[0].start:s.last[0].end])
 	}
-	b := s.text[s.last[0].start]
-	return b == '(' || b == ','
+	return false
 }
 
 // constant puts a placeholder in the place of a constant or parameter.
@@ -245,13 +248,15 @@ func (s *shaper) emit(t lexeme) {
 		s.lastAt--
 	}
 	switch {
-	case t.kind == lexName && text[0] != '`', t.kind == lexWord && kinds[text[0]] == kindDigit:
+	case t.kind == lexName && text[0] != '`', t.kind == lexWord && (kinds[text[0]] == kindDigit || s.behindDot()):
 		s.shape = append(s.shape, '`')
 		s.shape = append(append(s.shape, text...), '`')
 	default:
 		s.shape = append(s.shape, text...)
 	}
 }
+
+func (s *shaper) behindDot() bool { return s.last[0].kind == lexMark && s.text[s.last[0].start] == '.' }
 
 // impure notes in the innermost list that it holds more than constants.
 func (s *shaper) impure() {

@@ -68,3 +68,14 @@ func gapMatters(word []byte) bool {
 	}
 	return false
 }
+
+// beforeOperand says whether a word is one that an operand has to follow, so that a sign behind it is a number's.
+func beforeOperand(word []byte) bool {
+	var buffer [maxWord]byte
+	switch string(foldWord(word, &buffer)) {
+	case "and", "or", "xor", "not", "between", "like", "rlike", "regexp", "is", "div", "mod", "when", "then", "else", "where", "having", "on",
+		"select", "by", "limit", "interval":
+		return true
+	}
+	return false
+}

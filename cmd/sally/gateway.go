@@ -204,7 +204,7 @@ func (g *gatewayProcess) join(ctx context.Context, dir string, stdin io.Reader) 
 }
 
 func (g *gatewayProcess) openGateway(context.Context) error {
-	protocols := newProtocols(g.config.Limits)
+	protocols := newProtocols(g.config.Limits, g.config.Listen.Native)
 	redactor, err := redact.New(g.config.Redact, proxy.Readers(protocols))
 	if err != nil {
 		return err

@@ -3,12 +3,15 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxy/mysql"
 	"github.com/sallyport/sallyport/proxy/postgres"
+	"github.com/sallyport/sallyport/proxy/redis"
 )
 
 // served is a protocol that a gateway serves.
@@ -17,25 +20,37 @@ type served struct {
 	words string // for people
 	// listen is where its native entrance is configured.
 	listen func(*nativeConfig) *string
-	make   func(limitsConfig) proxy.Protocol
+	make   func(limitsConfig, nativeConfig) proxy.Protocol
 }
 
 // servedProtocols are in the order in which people are told of them.
 func servedProtocols() []served {
 	return []served{
 		{"postgres", "PostgreSQL", func(c *nativeConfig) *string { return &c.Postgres },
-			func(l limitsConfig) proxy.Protocol { return postgres.New(l.StatementBytes) }},
+			func(l limitsConfig, _ nativeConfig) proxy.Protocol { return postgres.New(l.StatementBytes) }},
+		{"mysql", "MySQL, MariaDB", func(c *nativeConfig) *string { return &c.MySQL },
+			func(l limitsConfig, c nativeConfig) proxy.Protocol {
+				return mysql.New(mysql.Options{MessageLimit: l.StatementBytes, NativeVersion: c.MySQLVersion})
+			}},
+		{"redis", "Redis", func(c *nativeConfig) *string { return &c.Redis },
+			func(l limitsConfig, _ nativeConfig) proxy.Protocol { return redis.New(l.StatementBytes) }},
 	}
 }
 
 // nativeConfig holds the addresses of the native entrances, a port for each protocol: host:port each; "off" closes one.
 type nativeConfig struct {
 	Postgres string `yaml:"postgres"`
+	MySQL    string `yaml:"mysql"`
+	Redis    string `yaml:"redis"`
+	// MySQLVersion is the server version that MySQL clients are greeted with here, before they have said what they want.
+	MySQLVersion string `yaml:"mysql_version"`
+	// RedisNodes are further addresses, for the nodes of clusters: RESOURCE/NODE to host:port.
+	RedisNodes map[string]string `yaml:"redis_nodes"`
 }
 
 // defaultNative is loopback, each on a port that is easy to know the protocol by.
 func defaultNative() nativeConfig {
-	return nativeConfig{Postgres: "127.0.0.1:7432"}
+	return nativeConfig{Postgres: "127.0.0.1:7432", MySQL: "127.0.0.1:7306", Redis: "127.0.0.1:7379"}
 }
 
 // each calls visit with the address of every native entrance.
@@ -52,25 +67,37 @@ func (c *nativeConfig) check() (err error) {
 			err = checkListen("listen."+p.name, *address)
 		}
 	})
+	for node, address := range c.RedisNodes {
+		if resource, name, ok := strings.Cut(node, "/"); err == nil && (!ok || resource == "" || name == "") {
+			err = fmt.Errorf("listen.redis_nodes: %q is not RESOURCE/NODE", node)
+		}
+		if err == nil {
+			err = checkListen("listen.redis_nodes."+node, address)
+		}
+	}
 	return err
 }
 
 // flags adds a flag for each native entrance.
 func (c *nativeConfig) flags(f *pflag.FlagSet) {
 	c.each(func(p served, address *string) {
-		f.StringVar(address, "listen-"+p.name, "", fmt.Sprintf(`address of %s's native entrance, or "off"`, p.words))
+		f.StringVar(address, "listen-"+p.name, "", fmt.Sprintf(`address of the native entrance for %s, or "off"`, p.words))
 	})
 }
 
 // complete takes from defaults what is not given.
 func (c *nativeConfig) complete(defaults nativeConfig) {
 	c.each(func(p served, address *string) { *address = cmp.Or(*address, *p.listen(&defaults)) })
+	c.MySQLVersion = cmp.Or(c.MySQLVersion, defaults.MySQLVersion)
+	if c.RedisNodes == nil {
+		c.RedisNodes = defaults.RedisNodes
+	}
 }
 
-func newProtocols(limits limitsConfig) map[string]proxy.Protocol {
+func newProtocols(limits limitsConfig, native nativeConfig) map[string]proxy.Protocol {
 	protocols := map[string]proxy.Protocol{}
 	for _, p := range servedProtocols() {
-		protocols[p.name] = p.make(limits)
+		protocols[p.name] = p.make(limits, native)
 	}
 	return protocols
 }

@@ -252,7 +252,7 @@ func (s *server) openAdmin(ctx context.Context) (err error) {
 		Store: s.state, Journal: s.journal, Searcher: s.index, Sessions: s.access,
 		Prover: proof.Prover{Log: s.proof, Searcher: s.own}, Rotator: s.proof, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
 		UI: web.Files(), Log: s.log, Gateway: s.config.Gateway, Tunnel: func() string { return s.tunnelAddress },
-		Health: s.journal.Fault, Measured: s.measured(), Facts: statementFacts(newProtocols(s.config.Limits)), AccessRequests: s.config.AccessRequests, Handout: s.sealed, GatewayRecords: s.records, OfflineLimit: s.config.OfflineLimit,
+		Health: s.journal.Fault, Measured: s.measured(), Facts: statementFacts(newProtocols(s.config.Limits, s.config.Listen.Native)), AccessRequests: s.config.AccessRequests, Handout: s.sealed, GatewayRecords: s.records, OfflineLimit: s.config.OfflineLimit,
 		Protocols: resourceProtocols(),
 	})
 	if err != nil {
@@ -270,7 +270,7 @@ func (s *server) openGateway(context.Context) error {
 	if s.linkTLS, err = s.admin.GatewayTLS(); err != nil {
 		return err
 	}
-	protocols := newProtocols(s.config.Limits)
+	protocols := newProtocols(s.config.Limits, s.config.Listen.Native)
 	redactor, err := redact.New(s.config.Redact, proxy.Readers(protocols))
 	if err != nil {
 		return err

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -24,6 +26,9 @@ type entrance struct {
 func (c *nativeConfig) entrances() []entrance {
 	var list []entrance
 	c.each(func(p served, address *string) { list = append(list, entrance{p.name, p.words, *address}) })
+	for _, node := range slices.Sorted(maps.Keys(c.RedisNodes)) {
+		list = append(list, entrance{node, node, c.RedisNodes[node]})
+	}
 	return list
 }
 
@@ -63,6 +68,11 @@ func (l listeners) serveNative(run *errgroup.Group, gateway *proxy.Server) {
 	for _, p := range servedProtocols() {
 		if one, ok := l[p.name]; ok {
 			run.Go(func() error { return gateway.ServeNative(p.name, one) })
+		}
+	}
+	for name, one := range l {
+		if resource, node, ok := strings.Cut(name, "/"); ok {
+			run.Go(func() error { return gateway.ServeNode("redis", resource, node, one) })
 		}
 	}
 }

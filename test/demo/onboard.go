@@ -32,21 +32,29 @@ func (w *world) onboard(ctx context.Context) error {
 		{w.password, []string{"credentials", "add", "orders-app", "--username", account, "--password-stdin"}},
 		{"", []string{"resources", "add", resource, "--protocol", "postgres", "--address", w.postgres.Addr(),
 			"--database", database, "--ssl-mode", "disable", "--account", account + "=orders-app"}},
-		{"", []string{"roles", "add", "engineer", "--resource", resource, "--account", account}},
+		{"", []string{"roles", "add", "engineer", "--resource", "*", "--account", "*"}},
 		{"", []string{"users", "add", alice, "--role", "engineer"}},
 		{"", []string{"users", "add", bob}},
 		{"", []string{"users", "add", carol, "--role", "engineer"}},
 	} {
-		shown := "sally admin " + strings.Join(step.args, " ")
-		if step.stdin != "" {
-			shown += " < password"
-		}
-		say("  $ %s", shown)
-		if _, err := w.admin(ctx, step.stdin, step.args...); err != nil {
+		if err := w.step(ctx, true, step.stdin, step.args...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// step runs `sally admin ...`, and shows it.
+func (w *world) step(ctx context.Context, shown bool, stdin string, args ...string) error {
+	if shown {
+		line := "sally admin " + strings.Join(args, " ")
+		if stdin != "" {
+			line += " < password"
+		}
+		say("  $ %s", line)
+	}
+	_, err := w.admin(ctx, stdin, args...)
+	return err
 }
 
 // issueTokens makes an access token for each person; none is kept on disk.

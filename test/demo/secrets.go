@@ -13,6 +13,9 @@ import (
 // checkSecrets reads every file that Sallyport has written and looks for the database's password and the access tokens.
 func (w *world) checkSecrets(context.Context) error {
 	secrets := map[string]string{"the password of " + account: w.password}
+	for account, password := range w.stores.passwords {
+		secrets["the password of "+account] = password
+	}
 	for person, token := range w.people {
 		secrets["the access token of "+person] = token
 	}

@@ -17,10 +17,11 @@ import (
 
 // statement is one that alice ran, and what the record must say of it.
 type statement struct {
-	text   string
-	rows   int64
-	params []string
-	failed string // SQLSTATE
+	resource, account string // those at PostgreSQL when empty
+	text              string
+	rows              int64
+	params            []string
+	failed            string // SQLSTATE
 }
 
 // tell shows the engineer's side, and then security's.
@@ -37,6 +38,9 @@ func (w *world) tell(ctx context.Context) error {
 		}
 	}
 	if err := w.runWithDriver(ctx); err != nil {
+		return err
+	}
+	if err := w.tellOthers(ctx); err != nil {
 		return err
 	}
 	if err := w.showTunnel(ctx); err != nil {
@@ -62,6 +66,31 @@ func (w *world) runWithPsql(ctx context.Context, s statement) error {
 	case err == nil && s.failed != "":
 		return fmt.Errorf("run %q as %s: PostgreSQL let it pass", s.text, alice)
 	}
+	w.done = append(w.done, s)
+	return nil
+}
+
+// show runs a statement of alice's with a program, through the native entrance of a protocol, and shows it. The two %s
+// among its arguments are host and port.
+func (w *world) show(ctx context.Context, protocol string, s statement, name string, args ...string) error {
+	host, port, err := w.sally.Native(protocol)
+	if err != nil {
+		return err
+	}
+	where := []string{host, port}
+	for i, arg := range args {
+		if strings.Contains(arg, "%s") {
+			args[i], where = strings.Replace(arg, "%s", where[0], 1), where[1:]
+		}
+	}
+	say("  $ %s %s", name, strings.Join(args, " "))
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(cleanEnv(), "MYSQL_PWD="+w.people[alice], "REDISCLI_AUTH="+w.people[alice])
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("run %s: %w: %s", name, err, out)
+	}
+	say("%s", indent(string(out)))
 	w.done = append(w.done, s)
 	return nil
 }
@@ -131,6 +160,15 @@ func (w *world) invite(ctx context.Context) error {
 	}
 	say("\nThe web UI is at http://%s. The first admin signs in by this link, once:\n  %s", w.sally.Web, link)
 	say("Try it as Alice:\n  PGPASSWORD=%s psql -h %s -p %s -U '%s#%s' %s", w.people[alice], host, port, alice, resource, database)
+	for _, other := range []struct{ protocol, command, resource string }{
+		{"mysql", "MYSQL_PWD=%s mariadb -h %s -P %s -u '%s#%s'", cartsResource},
+		{"redis", "REDISCLI_AUTH=%s redis-cli -h %s -p %s --user '%s#%s'", cacheResource},
+	} {
+		if host, port, err = w.sally.Native(other.protocol); err != nil {
+			return err
+		}
+		say("  "+other.command, w.people[alice], host, port, alice, other.resource)
+	}
 	say("See her statements as they happen:\n  %s audit tail --data-dir %s 'user:%s'", w.sally.Bin, w.sally.DataDir, alice)
 	return nil
 }

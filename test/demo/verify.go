@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -110,13 +111,16 @@ func (w *world) eventually(ctx context.Context, query string, good func([]audit.
 
 func (w *world) checkRecord(ctx context.Context) error {
 	for _, s := range w.done {
-		query := fmt.Sprintf("user:%s resource:%s type:statement since:1h %q", alice, resource, s.text)
+		query := fmt.Sprintf("user:%s resource:%s type:statement since:1h %q", alice, s.at(), s.text)
 		if err := w.eventually(ctx, query, s.matches); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+func (s statement) at() string { return cmp.Or(s.resource, resource) }
+func (s statement) as() string { return cmp.Or(s.account, account) }
 
 // matches says what is wrong with the newest record of the statement.
 func (s statement) matches(events []audit.Event) error {
@@ -140,7 +144,7 @@ func (s statement) matches(events []audit.Event) error {
 		return fmt.Errorf("%q is recorded without a duration", s.text)
 	case !slices.Equal(params, s.params):
 		return fmt.Errorf("%q is recorded with the parameters %q, want %q", s.text, params, s.params)
-	case e.User != alice || e.Resource != resource || e.Account != account || e.Session == "":
+	case e.User != alice || e.Resource != s.at() || e.Account != s.as() || e.Session == "":
 		return fmt.Errorf("%q is recorded as of %s on %s as %s in session %q", s.text, e.User, e.Resource, e.Account, e.Session)
 	}
 	return nil

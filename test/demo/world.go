@@ -22,6 +22,7 @@ type world struct {
 	dir      string
 	notes    notes
 	postgres *servers.Postgres
+	stores   *stores
 	sally    *servers.Sally
 	people   map[string]string // access tokens of this run, by person
 	password string            // of the account at PostgreSQL; known to the run that made it alone
@@ -60,14 +61,23 @@ func openWorld(ctx context.Context, dir, bin string) (_ *world, err error) {
 		return nil, err
 	}
 	w.notes.PostgresPort = w.postgres.Port
+	if w.stores, err = openStores(ctx); err != nil {
+		return nil, err
+	}
 	if w.sally, err = servers.RunSally(ctx, bin, filepath.Join(dir, "sally")); err != nil {
 		return nil, err
 	}
-	say("PostgreSQL with a shop's sample data on %s; Sallyport before it on %s.", w.postgres.Addr(), w.sally.Postgres)
+	say("A shop's PostgreSQL on %s, MariaDB on %s, Redis on %s; Sallyport before them on %s, %s, %s.", w.postgres.Addr(),
+		w.stores.mariadb.Addr(), w.stores.redis.Addr(), w.sally.Postgres, w.sally.MySQL, w.sally.Redis)
 	if !w.notes.Ready {
 		if err := w.onboard(ctx); err != nil {
 			return nil, err
 		}
+	}
+	if err := w.placeStores(ctx); err != nil {
+		return nil, err
+	}
+	if !w.notes.Ready {
 		w.notes.Ready = true
 		if err := w.saveNotes(); err != nil {
 			return nil, err
@@ -76,7 +86,7 @@ func openWorld(ctx context.Context, dir, bin string) (_ *world, err error) {
 	return w, w.issueTokens(ctx)
 }
 
-// close ends Sallyport and then PostgreSQL.
+// close ends Sallyport and then the stores.
 func (w *world) close() error {
 	var errs []error
 	if w.sally != nil {
@@ -84,6 +94,9 @@ func (w *world) close() error {
 	}
 	if w.postgres != nil {
 		errs = append(errs, w.postgres.Stop())
+	}
+	if w.stores != nil {
+		errs = append(errs, w.stores.close())
 	}
 	return errors.Join(errs...)
 }

@@ -55,7 +55,7 @@ func RunSallyUnder(ctx context.Context, wrapper []string, bin, dataDir string, a
 		return nil, fmt.Errorf("remove stale addresses.json: %w", err)
 	}
 	line := slices.Concat(wrapper, []string{bin, "server", "--data-dir", dataDir, "--listen-web", "127.0.0.1:0",
-		"--listen-tunnel", "127.0.0.1:0", "--listen-postgres", "127.0.0.1:0"}, args)
+		"--listen-tunnel", "127.0.0.1:0", "--listen-postgres", "127.0.0.1:0", "--listen-mysql", "127.0.0.1:0", "--listen-redis", "127.0.0.1:0"}, args)
 	process, err := Start(Command{Path: line[0], Args: line[1:], LogFile: s.LogFile})
 	if err != nil {
 		return nil, err

@@ -34,6 +34,8 @@ type Subject struct {
 	Rules     access.StatementRules
 	// Rows is a statement that returns n rows.
 	Rows func(n int) string
+	// Whole says that an answer with too many rows is withheld as a whole, and not cut off behind the last that may pass.
+	Whole bool
 }
 
 // Client is a real client's session.

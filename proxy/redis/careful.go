@@ -112,11 +112,11 @@ func (r *relay) auth(c *command, from, to int) error {
 	if a.count() != 2 && a.count() != 3 {
 		return r.record(c, from, to, awaited{}) // an error, to the store
 	}
-	var user []byte
+	user := ""
 	if a.count() == 3 {
-		user = a.get(1)
+		user = string(a.get(1))
 	}
-	if err := r.sameClient(user, a.get(a.count()-1)); err != nil {
+	if err := r.sameClient(user, string(a.get(a.count()-1))); err != nil {
 		return r.answerError(c, from, to, err)
 	}
 	return r.answer(c, from, to, []byte("+OK\r\n"))
@@ -129,18 +129,32 @@ func (r *relay) answerError(c *command, from, to int, err error) error {
 	return r.record(c, from, to, await)
 }
 
-// sameClient says whether a name, nil where none was given, and a password are those that the session was opened with. In
+// sameClient says whether a name, empty where none was given, and a password are those that the session was opened with. In
 // the tunnel, a password means nothing.
-func (r *relay) sameClient(user, password []byte) error {
+func (r *relay) sameClient(user, password string) error {
 	known := r.link.client
-	if user != nil && string(user) != known.user {
-		return &proxy.Refusal{Sentence: "a session stays its user's; connect again to be another"}
+	if known.conn.Identity() != nil {
+		if user != "" && user != "default" && user != known.user {
+			return errOtherUser
+		}
+		return nil
 	}
-	if known.conn.Identity() == nil && subtle.ConstantTimeCompare(password, []byte(known.login.Token.Token)) != 1 {
+	user, token, err := splitToken(user, password)
+	if err != nil {
+		return err
+	}
+	var login proxy.Login
+	login.User, login.Resource, login.Account = proxy.NativeUser(user)
+	switch {
+	case login.User != known.login.User || login.Resource != known.login.Resource || login.Account != known.login.Account:
+		return errOtherUser
+	case subtle.ConstantTimeCompare([]byte(token), []byte(known.login.Token.Token)) != 1:
 		return &access.Denial{Cause: access.BadCredentials, Sentence: "unknown user or wrong access token"}
 	}
 	return nil
 }
+
+var errOtherUser = &proxy.Refusal{Sentence: "a session stays its user's; connect again to be another"}
 
 // hello lets a client change the version of the protocol and its name. The store does not see who it says it is.
 func (r *relay) hello(c *command, from, to int) error {
@@ -149,7 +163,7 @@ func (r *relay) hello(c *command, from, to int) error {
 	await := awaited{kind: awaitHello}
 	for i := 0; i < a.count(); i++ {
 		if i > 1 && a.is(i, "AUTH") && i+2 < a.count() {
-			if err := r.sameClient(a.get(i+1), a.get(i+2)); err != nil {
+			if err := r.sameClient(string(a.get(i+1)), string(a.get(i+2))); err != nil {
 				return r.answerError(c, from, to, err)
 			}
 			i += 2

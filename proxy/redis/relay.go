@@ -75,6 +75,7 @@ func (r *relay) run() error {
 			return fmt.Errorf("welcome client: %w", err)
 		}
 	}
+	r.link.client.welcomed = true
 	stop := context.AfterFunc(r.ctx, r.interrupt)
 	defer stop()
 	var fromStore error

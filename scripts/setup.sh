@@ -82,6 +82,10 @@ run | test | bench | suites) ;;
 esac
 want postgresql '/usr/lib/postgresql/*/bin/postgres' postgres
 want postgresql-client psql
+want mariadb-server /usr/sbin/mariadbd mariadbd
+want mariadb-client mariadb
+want redis-server redis-server
+want redis-tools redis-cli
 want ca-certificates /etc/ssl/certs/ca-certificates.crt
 if [ "$group" != run ]; then
     want postgresql-contrib '/usr/lib/postgresql/*/bin/pgbench' pgbench
@@ -101,10 +105,6 @@ if [ "$group" = test ] || [ "$group" = suites ]; then
     want chromium chromium
     want strace strace
     want iproute2 ip /sbin/ip
-    want mariadb-server /usr/sbin/mariadbd mariadbd
-    want mariadb-client mariadb
-    want redis-server redis-server
-    want redis-tools redis-cli
     # OpenSearch comes from Maven Central and runs on Java.
     want maven mvn
     want default-jre-headless java

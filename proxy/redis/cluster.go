@@ -131,7 +131,7 @@ func (t *topology) answer(form topologyAnswer, reply []byte) []byte {
 		case namesNodes:
 			err = t.lines(&d)
 		case namesReplicas:
-			err = t.replicas(&d)
+			t.replicas(&d)
 		}
 	}
 	if err != nil || !whole {
@@ -255,7 +255,7 @@ func (t *topology) shardNode(n *datum) bool {
 }
 
 // replicas rewrites CLUSTER REPLICAS.
-func (t *topology) replicas(d *datum) error {
+func (t *topology) replicas(d *datum) {
 	kept := d.items[:0]
 	for _, line := range d.items {
 		rewritten, ok := t.line(string(line.text))
@@ -265,7 +265,6 @@ func (t *topology) replicas(d *datum) error {
 		}
 	}
 	d.items = kept
-	return nil
 }
 
 // lines rewrites CLUSTER NODES.

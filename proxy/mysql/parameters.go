@@ -60,6 +60,9 @@ func (d *paramDecoder) execute(f *fields, one *statement, named bool) (params []
 		default:
 			d.value(f, t)
 		}
+		if f.bad {
+			break
+		}
 		if i >= one.params {
 			d.attribute(t.name)
 		}
@@ -148,6 +151,9 @@ func (d *paramDecoder) query(f *fields) ([]audit.Param, error) {
 			d.null()
 		} else {
 			d.value(f, t)
+		}
+		if f.bad {
+			break
 		}
 		d.attribute(t.name)
 	}

@@ -50,11 +50,15 @@ func (t *topology) find(port int, hosts ...string) (host string, reached int, ok
 	return "", 0, false
 }
 
-// redirect is an error reply of the store's, whole with its line end. A MOVED or ASK names its node as the client
-// reaches it, or says what is missing; any other error comes back as it is.
+// isRedirect says whether an error reply, whole with its line end, sends the client to another node.
+func isRedirect(line []byte) bool {
+	return (bytes.HasPrefix(line, []byte("-MOVED ")) || bytes.HasPrefix(line, []byte("-ASK "))) && bytes.HasSuffix(line, []byte("\n"))
+}
+
+// redirect is what the client gets in place of a redirect of the store's: one to where it reaches that node, or an error
+// that says what is missing. Any other reply comes back as it is.
 func (t *topology) redirect(line []byte) []byte {
-	moved, asked := bytes.HasPrefix(line, []byte("-MOVED ")), bytes.HasPrefix(line, []byte("-ASK "))
-	if !moved && !asked {
+	if !isRedirect(line) {
 		return line
 	}
 	if t == nil {

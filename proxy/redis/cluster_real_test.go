@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -324,5 +325,29 @@ func TestSentinelsThatKnowNoSuchMaster(t *testing.T) {
 	defer client.Close()
 	if err := client.Ping(t.Context()).Err(); err == nil || !strings.Contains(err.Error(), "know no master of the name payments") {
 		t.Errorf("the gateway says %v", err)
+	}
+}
+
+// A node of a cluster that is a resource by itself, without the others, sends nobody past the gateway.
+func TestOneNodeOfACluster(t *testing.T) {
+	cluster := startCluster(t)
+	g := proxytest.Start(t, proxytest.Options{Protocol: redis.New(0), Secret: creds.Secret{Username: "app", Password: "word"},
+		Store: access.Resource{Name: storeName, Protocol: "redis", Address: cluster.Nodes[0].Addr(), SSLMode: access.SSLDisable}})
+	client := goredis.NewClient(&goredis.Options{Addr: g.Native, Username: nativeUser, Password: proxytest.Token})
+	defer client.Close()
+	var told int
+	for i := range 20 {
+		err := client.Get(t.Context(), fmt.Sprint("key", i)).Err()
+		if err != nil && strings.Contains(err.Error(), "the resource names no nodes") {
+			told++
+		} else if !errors.Is(err, goredis.Nil) {
+			t.Fatalf("the gateway says %v", err)
+		}
+	}
+	if told == 0 || told == 20 {
+		t.Errorf("%d of 20 keys are on other nodes", told)
+	}
+	if err := client.ClusterSlots(t.Context()).Err(); err == nil || !strings.Contains(err.Error(), "the resource names no nodes") {
+		t.Errorf("asked for slots the gateway says %v", err)
 	}
 }

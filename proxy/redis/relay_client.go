@@ -51,7 +51,7 @@ func (r *relay) command(from, to int) error {
 	case r.requests.inline:
 		return r.record(c, from, to, awaited{})
 	case c.alone && !r.tx.open:
-		if c.form != namesNoNodes && r.link.topology != nil {
+		if c.form != namesNoNodes {
 			return r.record(c, from, to, awaited{kind: awaitTopology, form: c.form})
 		}
 		return r.record(c, from, to, awaited{})

@@ -277,7 +277,7 @@ func (r *relay) failed(e *awaited, b []byte, h *header, at int, now time.Time) (
 	}
 	code, message, _ := bytes.Cut(bytes.TrimRight(line, "\r\n"), []byte{' '})
 	r.fault(e, string(code), string(message))
-	if h.kind == '-' && r.link.topology != nil && b[h.size-1] == '\n' {
+	if isRedirect(b[:h.size]) {
 		reply := r.link.topology.redirect(b[:h.size])
 		r.toClient.insert(reply)
 		e.result.BytesOut += int64(len(reply))

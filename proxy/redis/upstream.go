@@ -36,8 +36,6 @@ type storeConn struct {
 	version string // such as "7.0.15"; empty where it could not be learned
 	early   []byte // what the store sent behind its last answer
 	reauth  []byte // the AUTH command that opens it again after RESET; nil where it needs none
-	// reselect is the SELECT command that takes it to the resource's database again after RESET; nil where that is 0.
-	reselect []byte
 }
 
 // wish is what a client's connection to the store shall be.
@@ -124,11 +122,12 @@ func (s *storeConn) logIn(store access.Resource, secret creds.Secret, w wish) er
 	if w.name != "" {
 		hello = append(hello, "SETNAME", w.name)
 	}
-	if d := store.Database; d != "" && d != "0" {
-		s.reselect = appendCommand(nil, "SELECT", d)
-	}
+	selected := store.Database == "" || store.Database == "0"
 	request := appendCommand(append([]byte(nil), s.reauth...), hello...)
-	if _, err := s.Write(append(request, s.reselect...)); err != nil {
+	if !selected {
+		request = appendCommand(request, "SELECT", store.Database)
+	}
+	if _, err := s.Write(request); err != nil {
 		return closedInHandshake(store, err)
 	}
 	if s.reauth != nil {
@@ -147,7 +146,7 @@ func (s *storeConn) logIn(store access.Resource, secret creds.Secret, w wish) er
 	if err := s.greeted(&d, raw); err != nil {
 		return err
 	}
-	if s.reselect != nil {
+	if !selected {
 		d, _, err := s.next(store)
 		if err != nil {
 			return err

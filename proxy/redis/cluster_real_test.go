@@ -108,13 +108,11 @@ func (g *clusterGateway) tunnelAddr(node string) string {
 	return ""
 }
 
-func startCluster(t *testing.T) *servers.RedisCluster {
-	t.Helper()
-	return servers.StartRedisCluster(t, servers.RedisOptions{Users: []string{"app on >word ~* &* +@all"}})
-}
-
-func TestClusterClients(t *testing.T) {
-	g := startClusterGateway(t, startCluster(t), 6)
+func TestCluster(t *testing.T) {
+	cluster := servers.StartRedisCluster(t, servers.RedisOptions{Users: []string{"app on >word ~* &* +@all"}})
+	t.Run("nodes that are not listed", func(t *testing.T) { wantUnlistedTold(t, cluster) })
+	t.Run("one node alone", func(t *testing.T) { wantOthersTold(t, cluster) })
+	g := startClusterGateway(t, cluster, 6)
 	for entrance, client := range g.clients(t) {
 		t.Run(entrance, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -266,9 +264,9 @@ func wantFailoverFollowed(ctx context.Context, t *testing.T, g *clusterGateway, 
 	}
 }
 
-// Nodes that the resource does not list are not shown, and what only they could answer says what an admin has to do.
-func TestNodesThatAreNotListed(t *testing.T) {
-	cluster := startCluster(t)
+// wantUnlistedTold checks that nodes that the resource does not list are not shown, and that what only they could answer
+// says what an admin has to do.
+func wantUnlistedTold(t *testing.T, cluster *servers.RedisCluster) {
 	g := startClusterGateway(t, cluster, 1)
 	one := goredis.NewClient(&goredis.Options{Addr: g.Native, Username: nativeUser, Password: proxytest.Token})
 	defer one.Close()
@@ -328,9 +326,8 @@ func TestSentinelsThatKnowNoSuchMaster(t *testing.T) {
 	}
 }
 
-// A node of a cluster that is a resource by itself, without the others, sends nobody past the gateway.
-func TestOneNodeOfACluster(t *testing.T) {
-	cluster := startCluster(t)
+// wantOthersTold checks that a node that is a resource by itself, without the others, sends nobody past the gateway.
+func wantOthersTold(t *testing.T, cluster *servers.RedisCluster) {
 	g := proxytest.Start(t, proxytest.Options{Protocol: redis.New(0), Secret: creds.Secret{Username: "app", Password: "word"},
 		Store: access.Resource{Name: storeName, Protocol: "redis", Address: cluster.Nodes[0].Addr(), SSLMode: access.SSLDisable}})
 	client := goredis.NewClient(&goredis.Options{Addr: g.Native, Username: nativeUser, Password: proxytest.Token})

@@ -121,7 +121,9 @@ func (c *Cache) keep(s *shaper) {
 
 func (c *Cache) facts(s *shaper) *sqltext.Facts {
 	if s.cut {
-		return &sqltext.Facts{Fingerprint: fingerprint(s.shape)}
+		f := unparsed(s.slots)
+		f.Fingerprint = fingerprint(s.shape)
+		return f
 	}
 	key := maphash.Bytes(c.seed, s.shape)
 	c.mu.RLock()

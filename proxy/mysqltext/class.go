@@ -1,6 +1,10 @@
 package mysqltext
 
-import "github.com/sallyport/sallyport/proxy/sqltext"
+import (
+	"bytes"
+
+	"github.com/sallyport/sallyport/proxy/sqltext"
+)
 
 // maxScan bounds, in bytes, how far a text is read for its class.
 const maxScan = 64 << 10
@@ -37,10 +41,26 @@ func Class(text []byte) string {
 }
 
 func (c *classifier) run() {
+	asked := false
 	for t := c.next(); t.kind != lexEnd; t = c.next() {
 		c.take(t)
+		if !asked && c.mode != atStart {
+			if asked = true; c.decided() {
+				return
+			}
+		}
 	}
 	c.end()
+}
+
+// decided says that nothing which follows can change the class: no further statement, no file, no comment that runs. It is
+// asked for speed alone, and most statements end here, after their first word.
+func (c *classifier) decided() bool {
+	if c.mode != inQuery && c.mode != pastVerdict {
+		return false
+	}
+	rest := bytes.TrimRight(c.text[c.at:], "; \n")
+	return bytes.IndexByte(rest, ';') < 0 && !bytes.Contains(rest, []byte("/*")) && !holdsFile(rest)
 }
 
 // mode is what a classifier looks for in the statement that it reads.
@@ -70,6 +90,7 @@ type classifier struct {
 	words     int // of the statement so far
 	analyze   bool
 	local     bool
+	into      bool // the word INTO came just now
 	program   bool // a statement of several: what a semicolon ends is not all
 	previous  word
 }
@@ -109,7 +130,7 @@ func (c *classifier) end() {
 	case inWith, inStart, inExplain, inAnalyze:
 		c.note(sqltext.Other)
 	}
-	c.mode, c.depth, c.words, c.analyze, c.local, c.previous = atStart, 0, 0, false, false, word{}
+	c.mode, c.depth, c.words, c.analyze, c.local, c.into, c.previous = atStart, 0, 0, false, false, false, word{}
 	if c.program {
 		c.mode = inProgram
 	}
@@ -118,6 +139,10 @@ func (c *classifier) end() {
 func (c *classifier) take(t lexeme) {
 	switch t.kind {
 	case lexWord:
+		if c.mode == inQuery || c.mode == pastVerdict { // most words of most statements
+			c.file(c.text[t.start:t.end])
+			return
+		}
 		var w word
 		if t.end-t.start <= maxWord {
 			w.size = copy(w.bytes[:], c.text[t.start:t.end])
@@ -144,10 +169,14 @@ func (c *classifier) take(t lexeme) {
 			c.variable(c.text[t.start:t.end])
 		}
 	}
-	if c.mode == atStart {
+	switch c.mode {
+	case atStart:
 		c.settle(sqltext.Other)
+	case inBegin: // a program of MariaDB's ORACLE mode
+		c.program = true
+		c.expect(sqltext.Write, inProgram)
 	}
-	c.previous = word{}
+	c.into, c.previous = false, word{}
 }
 
 // variable is what SET sets, as in @@global.x.
@@ -157,10 +186,21 @@ func (c *classifier) variable(name []byte) {
 	}
 }
 
-func (c *classifier) word(w *word) {
-	if (w.is("outfile") || w.is("dumpfile")) && c.previous.is("into") {
-		c.note(sqltext.Admin)
+// file notes a file of the server's that a query's rows go to.
+func (c *classifier) file(word []byte) {
+	switch len(word) {
+	case len("into"):
+		c.into = hasFold(word, "into")
+		return
+	case len("outfile"), len("dumpfile"):
+		if c.into && (hasFold(word, "outfile") || hasFold(word, "dumpfile")) {
+			c.note(sqltext.Admin)
+		}
 	}
+	c.into = false
+}
+
+func (c *classifier) word(w *word) {
 	switch c.mode {
 	case atStart:
 		c.begin(w)

@@ -11,9 +11,9 @@ func effect(name string) string {
 	switch name {
 	case "load_file":
 		return sqltext.Admin
-	case "nextval", "setval", "next_value_for":
+	case "nextval", "setval":
 		return sqltext.Write
-	case "sys_exec", "sys_eval", "sys_get", "sys_set", "lib_mysqludf_sys_info":
+	case "sys_exec", "sys_eval": // of a library that many install
 		return sqltext.Admin
 	}
 	return ""
@@ -22,16 +22,16 @@ func effect(name string) string {
 // reveals says whether a table of the system's own holds values of other tables or texts of statements: statistics, logs,
 // the words of full-text indexes.
 func reveals(database, table string) bool {
-	switch table {
-	case "column_stats", "column_statistics", "general_log", "slow_log", "processlist", "innodb_ft_index_table",
-		"innodb_ft_index_cache", "innodb_ft_deleted", "triggers", "routines", "views", "events", "proc", "event",
-		"innodb_trx", "innodb_lock_waits", "metadata_lock_info":
-		return database == "" || database == "mysql" || database == "information_schema" || database == "performance_schema" ||
-			database == "sys"
+	switch database {
+	case "", "mysql", "information_schema":
+		switch table {
+		case "column_stats", "column_statistics", "general_log", "slow_log", "processlist", "innodb_ft_index_table",
+			"innodb_ft_index_cache", "innodb_trx":
+			return true
+		}
+		return false
 	}
-	return database == "performance_schema" && (strings.HasPrefix(table, "events_") || strings.HasPrefix(table, "threads") ||
-		strings.HasPrefix(table, "data_lock") || strings.HasPrefix(table, "user_variables") || strings.HasPrefix(table, "prepared_")) ||
-		database == "sys"
+	return database == "performance_schema" || database == "sys"
 }
 
 // plainEngine says whether a storage engine keeps a table's rows in the server itself, and not in another server, another
@@ -51,7 +51,7 @@ func known(name string) bool {
 	switch name {
 	// choice and comparison
 	case "coalesce", "greatest", "if", "ifnull", "interval", "isnull", "least", "nullif", "nvl", "nvl2", "strcmp", "decode_oracle",
-		"default_func", "any_value", "name_const", "grouping", "row_count", "values", "charset", "collation", "coercibility":
+		"any_value", "name_const", "grouping", "row_count", "values", "charset", "collation", "coercibility":
 		return true
 	// numbers
 	case "abs", "acos", "asin", "atan", "atan2", "ceil", "ceiling", "conv", "cos", "cot", "crc32", "crc32c", "degrees", "exp",

@@ -217,16 +217,16 @@ func (r *reader) join(j *ast.Join) {
 	for _, c := range j.Using {
 		r.newGroup()
 		r.mention(ref{column: c.Name.O})
-		r.tie(first, c.Name.O)
+		r.tie(first, c.Name.O, true)
 	}
 	if j.NaturalJoin { // any of their columns may be compared
 		r.newGroup()
-		r.tie(first, "*")
+		r.tie(first, "*", false)
 	}
 }
 
 // tie notes in the current group that the tables from first on are joined by a column.
-func (r *reader) tie(first int, column string) {
+func (r *reader) tie(first int, column string, silent bool) {
 	for _, s := range r.scope.sources[first:] {
 		if s.table == "" {
 			r.groups[r.group].unresolved = true
@@ -236,6 +236,6 @@ func (r *reader) tie(first int, column string) {
 		if name == "" {
 			name = s.name
 		}
-		r.mention(ref{table: name, column: column, silent: true})
+		r.mention(ref{table: name, column: column, silent: silent})
 	}
 }

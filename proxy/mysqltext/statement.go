@@ -257,6 +257,9 @@ func (r *reader) shows(n *ast.ShowStmt) {
 		}
 		r.note(t)
 	}
+	if n.Tp == ast.ShowProcessList { // what others run
+		r.doubt()
+	}
 	r.newGroup()
 	r.expr(n.Where)
 	if n.Pattern != nil {

@@ -79,3 +79,25 @@ func beforeOperand(word []byte) bool {
 	}
 	return false
 }
+
+// holdsFile says whether b holds "file" anywhere, whatever its case, in one pass of Horspool's.
+func holdsFile(b []byte) bool {
+	for i := 3; i < len(b); {
+		switch b[i] | 0x20 {
+		case 'e':
+			if hasFold(b[i-3:], "file") {
+				return true
+			}
+			i += 4
+		case 'l':
+			i++
+		case 'i':
+			i += 2
+		case 'f':
+			i += 3
+		default:
+			i += 4
+		}
+	}
+	return false
+}

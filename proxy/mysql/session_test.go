@@ -321,7 +321,8 @@ func TestRogueStore(t *testing.T) {
 // playing starts a gateway before a store that lets anybody in and then plays.
 func playing(t testing.TB, play func(net.Conn)) *proxytest.Gateway {
 	t.Helper()
-	store := access.Resource{Name: "orders-db", Protocol: "mysql", Database: "orders", SSLMode: access.SSLDisable, Address: playStore(t, play)}
+	store := access.Resource{Name: "orders-db", Protocol: "mysql", Database: "orders", SSLMode: access.SSLDisable,
+		Durability: access.Interval, Address: playStore(t, play)}
 	return proxytest.Start(t, proxytest.Options{Protocol: New(Options{}), Store: store,
 		Secret: creds.Secret{Username: "app", Password: storePassword}, Limits: proxy.Limits{}})
 }

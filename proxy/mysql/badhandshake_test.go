@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -28,7 +29,14 @@ func errorAnswer(t *testing.T, r io.Reader, sequence byte) *serverError {
 	if payload[0] != packetError {
 		t.Fatalf("answered %q", payload)
 	}
-	return newServerError(payload).(*serverError)
+	return saidBy(payload)
+}
+
+// saidBy takes an ERR packet apart; nil when it cannot be.
+func saidBy(payload []byte) *serverError {
+	var said *serverError
+	errors.As(newServerError(payload), &said)
+	return said
 }
 
 // TestBadHandshakes says what no client says to a live gateway, which tells what is wrong and serves on.

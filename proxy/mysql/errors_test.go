@@ -46,11 +46,11 @@ func TestErrorPackets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			said := newServerError(payload).(*serverError)
+			said := saidBy(payload)
 			if said.number != c.number || said.state != c.state || !strings.Contains(said.message, c.words) || strings.Contains(said.message, "10.1.2.3") {
 				t.Errorf("told %v", said)
 			}
-			if early := newServerError(errorPacket(0, c.err, 0)[headerSize:]).(*serverError); early.state != "" || early.message != said.message {
+			if early := saidBy(errorPacket(0, c.err, 0)[headerSize:]); early.state != "" || early.message != said.message {
 				t.Errorf("told before the greeting: %v", early)
 			}
 		})

@@ -110,7 +110,7 @@ func (f *fields) lastText() string {
 // length reads a length-encoded integer. NULL, which is one only in rows, is bad.
 func (f *fields) length() uint64 {
 	first := f.uint8()
-	width := uint64(0)
+	var width uint64
 	switch first {
 	default:
 		return uint64(first)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,6 +93,7 @@ func newRelay(ctx context.Context, gate *proxy.Gate, l *link) *relay {
 		capabilities: l.client.capabilities & l.store.capabilities, mariadb: l.client.mariadb & l.store.mariadb}
 	r.turn.L = &r.mu
 	r.statements.conn = conn
+	r.params.bits = !strings.Contains(strings.ToLower(l.store.version), "mariadb")
 	return r
 }
 

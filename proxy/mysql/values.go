@@ -17,11 +17,9 @@ const (
 	typeDouble     = 5
 	typeTimestamp  = 7
 	typeLongLong   = 8
-	typeInt24      = 9
 	typeDate       = 10
 	typeTime       = 11
 	typeDateTime   = 12
-	typeYear       = 13
 	typeVarchar    = 15
 	typeBit        = 16
 	typeJSON       = 245
@@ -58,6 +56,7 @@ const (
 type paramDecoder struct {
 	params []audit.Param
 	arena  []byte // the decoded texts
+	bits   bool   // the store reads typeBit, which MariaDB takes for NULL without its bytes
 }
 
 func (d *paramDecoder) reset() {
@@ -78,11 +77,12 @@ func (d *paramDecoder) null() {
 // text adds a parameter that is its own text, which is not copied.
 func (d *paramDecoder) text(value []byte) { d.params = append(d.params, audit.Param{Value: value}) }
 
-// value reads one value of type t. It sets f.bad where that is none.
+// value reads one value of type t. It sets f.bad where that is none, or of a type that stores read each in its own way, such as
+// YEAR: what one takes for a number is a string for another, and nothing for a third.
 func (d *paramDecoder) value(f *fields, t paramType) {
 	start := len(d.arena)
 	switch t.kind {
-	case typeTiny, typeShort, typeYear, typeLong, typeInt24, typeLongLong:
+	case typeTiny, typeShort, typeLong, typeLongLong:
 		d.arena = appendInteger(d.arena, f, t)
 	case typeFloat:
 		d.arena = strconv.AppendFloat(d.arena, float64(math.Float32frombits(f.uint32())), 'g', -1, 32)
@@ -92,7 +92,11 @@ func (d *paramDecoder) value(f *fields, t paramType) {
 		d.arena = appendDateTime(d.arena, f, t.kind == typeDate)
 	case typeTime:
 		d.arena = appendTime(d.arena, f)
-	case typeDecimal, typeVarchar, typeBit, typeJSON, typeNewDecimal, typeEnum, typeSet, typeTinyBlob, typeMediumBlob, typeLongBlob,
+	case typeBit:
+		f.bad = f.bad || !d.bits
+		d.text(f.counted())
+		return
+	case typeDecimal, typeVarchar, typeJSON, typeNewDecimal, typeEnum, typeSet, typeTinyBlob, typeMediumBlob, typeLongBlob,
 		typeBlob, typeVarString, typeString, typeGeometry:
 		d.text(f.counted())
 		return
@@ -110,10 +114,10 @@ func appendInteger(b []byte, f *fields, t paramType) []byte {
 	case typeTiny:
 		v := f.uint8()
 		signed, unsigned = int64(int8(v)), uint64(v)
-	case typeShort, typeYear:
+	case typeShort:
 		v := f.uint16()
 		signed, unsigned = int64(int16(v)), uint64(v)
-	case typeLong, typeInt24:
+	case typeLong:
 		v := f.uint32()
 		signed, unsigned = int64(int32(v)), uint64(v)
 	default:

@@ -16,11 +16,12 @@ type goLine struct {
 	Test    string
 }
 
-// runGo runs the tests of a Go module in the cache, in the given environment.
-func runGo(ctx context.Context, j *job, module string, env []string) (map[string]result, error) {
+// runGo runs the tests of a Go module in the cache, in the given environment; args are further ones of `go test`.
+func runGo(ctx context.Context, j *job, module string, env []string, args ...string) (map[string]result, error) {
 	dir := filepath.Join(j.cache, module)
 	// One package at a time: they share the database.
-	out, err := j.commandEnv(ctx, dir, env, "go", "test", "-json", "-p", "1", "-count", "1", "-timeout", "15m", "./...")
+	args = append([]string{"test", "-json", "-p", "1", "-count", "1", "-timeout", "15m"}, args...)
+	out, err := j.commandEnv(ctx, dir, env, "go", append(args, "./...")...)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// junit is what is read of pytest's JUnit report.
+// junit is what is read of a JUnit report.
 type junit struct {
 	Cases []struct {
 		Class   string    `xml:"classname,attr"`
@@ -22,19 +22,29 @@ type junit struct {
 // runPython runs pytest in a source distribution in the cache. An installed driver is tested by its own tests, so the
 // sources' package itself does not lie there.
 func runPython(ctx context.Context, j *job, name string, args []string) (map[string]result, error) {
+	return runPythonIn(ctx, j, "venv", name, args)
+}
+
+// runPythonIn is runPython in an environment of its own.
+func runPythonIn(ctx context.Context, j *job, venv, name string, args []string) (map[string]result, error) {
 	dir := filepath.Join(j.cache, name)
 	file := filepath.Join(j.logs, "junit.xml")
 	args = append([]string{"-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", file}, args...)
-	if _, err := j.command(ctx, dir, filepath.Join(j.cache, "venv", "bin", "python"), args...); err != nil {
+	if _, err := j.command(ctx, dir, filepath.Join(j.cache, venv, "bin", "python"), args...); err != nil {
 		return nil, err
 	}
+	return readJUnit(file)
+}
+
+// readJUnit reads a report in JUnit's form.
+func readJUnit(file string) (map[string]result, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read pytest's report: %w", err)
+		return nil, fmt.Errorf("read JUnit report: %w", err)
 	}
 	var report junit
 	if err := xml.Unmarshal(b, &report); err != nil {
-		return nil, fmt.Errorf("read pytest's report: %w", err)
+		return nil, fmt.Errorf("read JUnit report: %w", err)
 	}
 	results := make(map[string]result)
 	for _, c := range report.Cases {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -175,6 +176,47 @@ func TestTunnelLogins(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whatever a connection begins with, it ends, and harms nobody else.
+func TestBadBeginnings(t *testing.T) {
+	g := startGateway(t, proxy.Limits{HandshakeTimeout: 500 * time.Millisecond})
+	dials := map[string]func() (net.Conn, error){
+		"native": func() (net.Conn, error) { return net.Dial("tcp", g.Native) },
+		"tunnel": func() (net.Conn, error) { return g.DialTunnel(t, proxytest.User, time.Hour) },
+	}
+	for name, input := range map[string]string{
+		"nothing": "", "half a command": "*2\r\n$4\r\nAU", "a length that overflows": "*99999999999999999999\r\n", "a browser": "GET / HTTP/1.1\r\nHost: cache\r\n\r\n",
+		"half a TLS record": "\x16\x03\x01\x00", "no text": strings.Repeat("\x00\xff", 1<<12), "a line without end": strings.Repeat("a", 1<<20),
+		"a login without end": "*3\r\n$4\r\nAUTH\r\n$16384\r\n" + strings.Repeat("a", 1<<10), "nested": strings.Repeat("*1\r\n", 1<<10),
+		"empty commands": strings.Repeat("*0\r\n", 1<<12), "a HELLO that is none": "*2\r\n$5\r\nHELLO\r\n$-1\r\n",
+	} {
+		for entrance, dial := range dials {
+			t.Run(entrance+": "+name, func(t *testing.T) {
+				t.Parallel()
+				conn, err := dial()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				_ = conn.SetDeadline(time.Now().Add(patience))
+				_, _ = conn.Write([]byte(input)) // the gateway may have left before its end
+				if half, ok := conn.(interface{ CloseWrite() error }); ok {
+					_ = half.CloseWrite()
+				}
+				if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Error("the gateway keeps the connection")
+				}
+			})
+		}
+	}
+	t.Cleanup(func() {
+		client := goredis.NewClient(&goredis.Options{Addr: g.Native, Username: nativeUser, Password: proxytest.Token})
+		defer client.Close()
+		if err := client.Ping(context.Background()).Err(); err != nil {
+			t.Errorf("after all of them: %v", err)
+		}
+	})
 }
 
 // A connection that waits in a pool is not cut off for saying nothing, while one that is not known is. The gateway stops

@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -113,6 +114,7 @@ func TestCluster(t *testing.T) {
 	t.Run("nodes that are not listed", func(t *testing.T) { wantUnlistedTold(t, cluster) })
 	t.Run("one node alone", func(t *testing.T) { wantOthersTold(t, cluster) })
 	g := startClusterGateway(t, cluster, 6)
+	t.Run("each entrance is that of its node", func(t *testing.T) { wantNodesByName(t, g) })
 	for entrance, client := range g.clients(t) {
 		t.Run(entrance, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -123,6 +125,34 @@ func TestCluster(t *testing.T) {
 			t.Run("a slot moves", func(t *testing.T) { wantMoveFollowed(ctx, t, g, client, entrance) })
 			t.Run("a master fails over", func(t *testing.T) { wantFailoverFollowed(ctx, t, g, client, entrance) })
 		})
+	}
+}
+
+// wantNodesByName checks which node answers: the one whose entrance it is, or else the one that TLS names.
+func wantNodesByName(t *testing.T, g *clusterGateway) {
+	named := func(server string) *tls.Config {
+		return &tls.Config{ServerName: server, InsecureSkipVerify: true} //nolint:gosec // the certificate names the gateway alone
+	}
+	for name, test := range map[string]struct {
+		options goredis.Options
+		want    string
+	}{
+		"an entrance":                         {goredis.Options{Addr: g.native["n3"], Username: nativeUser}, "n3"},
+		"an entrance by TLS":                  {goredis.Options{Addr: g.native["n3"], Username: nativeUser, TLSConfig: named("sally.acme.com")}, "n3"},
+		"an entrance where TLS names another": {goredis.Options{Addr: g.native["n3"], Username: nativeUser, TLSConfig: named("n1.cache")}, "n3"},
+		"the name in TLS":                     {goredis.Options{Addr: g.Native, Username: proxytest.User, TLSConfig: named("n4.cache.acme.com")}, "n4"},
+		"the name in TLS of the resource":     {goredis.Options{Addr: g.Native, Username: proxytest.User, TLSConfig: named("cache")}, "n0"},
+		"the name in the tunnel":              {goredis.Options{Dialer: func(context.Context, string, string) (net.Conn, error) { return g.DialNode(t, "n2") }}, "n2"},
+	} {
+		if test.options.Password = proxytest.Token; test.options.Dialer != nil {
+			test.options.Password = ""
+		}
+		client := goredis.NewClient(&test.options)
+		id, err := client.Do(t.Context(), "CLUSTER", "MYID").Text()
+		if err != nil || id != g.nodes[test.want].ID(t) {
+			t.Errorf("%s: node %s, %v; want %s", name, id, err, test.want)
+		}
+		_ = client.Close()
 	}
 }
 
@@ -180,25 +210,51 @@ func wantNoOwnAddresses(ctx context.Context, t *testing.T, g *clusterGateway, cl
 	if entrance == "tunnel" {
 		want = slices.DeleteFunc(slices.Sorted(maps.Keys(g.tunnel)), func(addr string) bool { return g.tunnel[addr] == "" })
 	}
-	found := map[string]map[string]bool{"slots": {}, "shards": {}, "nodes": {}}
+	for form, named := range map[string]func(context.Context, *testing.T, *goredis.ClusterClient) map[string]bool{
+		"slots": namedBySlots, "shards": namedByShards, "nodes": namedByNodes,
+	} {
+		var found []string
+		agree := func() bool { // a node may have to hear of a replica first
+			found = slices.Sorted(maps.Keys(named(ctx, t, client)))
+			return len(found) >= len(want)
+		}
+		servers.Eventually(t, patience, "all nodes are named by "+form, agree)
+		if diff := cmp.Diff(want, found); diff != "" {
+			t.Errorf("%s: %s", form, diff)
+		}
+	}
+}
+
+func namedBySlots(ctx context.Context, t *testing.T, client *goredis.ClusterClient) map[string]bool {
+	found := map[string]bool{}
 	slots, err := client.ClusterSlots(ctx).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range slots {
 		for _, n := range s.Nodes {
-			found["slots"][n.Addr] = true
+			found[n.Addr] = true
 		}
 	}
+	return found
+}
+
+func namedByShards(ctx context.Context, t *testing.T, client *goredis.ClusterClient) map[string]bool {
+	found := map[string]bool{}
 	shards, err := client.ClusterShards(ctx).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range shards {
 		for _, n := range s.Nodes {
-			found["shards"][fmt.Sprintf("%s:%d", n.Endpoint, n.Port)] = true
+			found[fmt.Sprintf("%s:%d", n.Endpoint, n.Port)] = true
 		}
 	}
+	return found
+}
+
+func namedByNodes(ctx context.Context, t *testing.T, client *goredis.ClusterClient) map[string]bool {
+	found := map[string]bool{}
 	nodes, err := client.ClusterNodes(ctx).Result()
 	if err != nil {
 		t.Fatal(err)
@@ -206,13 +262,9 @@ func wantNoOwnAddresses(ctx context.Context, t *testing.T, g *clusterGateway, cl
 	for line := range strings.Lines(nodes) {
 		words := strings.Fields(line)
 		addr, _, _ := strings.Cut(words[1], "@")
-		found["nodes"][addr] = true
+		found[addr] = true
 	}
-	for form, addrs := range found {
-		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(addrs))); diff != "" {
-			t.Errorf("%s: %s", form, diff)
-		}
-	}
+	return found
 }
 
 // wantMoveFollowed moves a key's slot to another master: the old one's redirect leads to the new one's entrance.

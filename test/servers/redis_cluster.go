@@ -45,7 +45,7 @@ func startRedisNode(t testing.TB, options RedisOptions) *Redis {
 			return err
 		}
 		node := options
-		node.Config = append([]string{"cluster-enabled yes", "cluster-port " + strconv.Itoa(bus), "cluster-node-timeout 2000",
+		node.Config = append([]string{"cluster-enabled yes", "cluster-port " + strconv.Itoa(bus),
 			"repl-diskless-sync-delay 0", "cluster-allow-replica-migration no"}, options.Config...)
 		if options.Password != "" {
 			node.Config = append(node.Config, "masterauth "+options.Password)

@@ -118,6 +118,12 @@ func (w *wire) send(commands ...[]byte) {
 			}
 		}
 	}
+	w.raw(b)
+}
+
+// raw writes bytes as they are.
+func (w *wire) raw(b []byte) {
+	w.t.Helper()
 	if _, err := w.conn.Write(b); err != nil {
 		w.t.Fatal(err)
 	}

@@ -336,7 +336,7 @@ func alike(a, b []byte) bool {
 		return false
 	}
 	for i := range a {
-		if a[i] != b[i] && !(isHolder(a[i]) && isHolder(b[i])) {
+		if a[i] != b[i] && (!isHolder(a[i]) || !isHolder(b[i])) {
 			return false
 		}
 	}

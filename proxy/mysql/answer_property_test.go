@@ -46,8 +46,8 @@ func (s *said) ok(t *rapid.T, first byte, more bool) {
 	if s.c.has(capSessionTrack) && rapid.Bool().Draw(t, "changed") {
 		status |= statusStateChanged
 		s.database = rapid.StringN(1, 5, 5).Draw(t, "database")
-		other := append([]byte{0}, counted(string(append(counted("autocommit"), counted("ON")...)))...)
-		state = append(other, append([]byte{changedSchema}, counted(string(counted(s.database)))...)...)
+		variable := concat(counted("autocommit"), counted("ON"))
+		state = concat([]byte{0}, counted(string(variable)), []byte{changedSchema}, counted(string(counted(s.database))))
 	}
 	b := appendLength(appendLength([]byte{first}, affected), 7)
 	b = append(binary.LittleEndian.AppendUint16(b, status), 0, 0)

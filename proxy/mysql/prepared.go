@@ -247,7 +247,7 @@ func (r *relay) bulkExecute(body []byte, c framed) error {
 }
 
 // longData keeps a piece of a parameter until the execution that it is for is recorded. Nothing answers it.
-func (r *relay) longData(payload []byte, c framed) error {
+func (r *relay) longData(payload []byte) error {
 	if len(payload) < longHead {
 		return malformedCommand("it names no parameter")
 	}

@@ -197,7 +197,7 @@ func (r *relay) judge(payload []byte, c framed) error {
 	case comStmtBulkExecute:
 		return r.bulkExecute(body, c)
 	case comStmtSendLongData:
-		return r.longData(payload, c)
+		return r.longData(payload)
 	case comStmtFetch:
 		return r.fetch(body, c)
 	case comStmtReset:

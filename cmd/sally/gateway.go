@@ -226,7 +226,7 @@ func (g *gatewayProcess) openGateway(context.Context) error {
 	}
 	g.gateway = proxy.NewServer(proxy.Config{
 		Gateway: g.identity.Gateway, Protocols: protocols, Directory: g.access, Credentials: sources, Journal: g.journal, Certificate: certificate, ClientCAs: g.link.ClientCAs(), Redactor: redactor,
-		PlainOutside: g.config.PlainOutside, Limits: g.config.limits(), Log: g.log, Relays: g.access,
+		PlainOutside: g.config.PlainOutside, Limits: g.config.limits(), Log: g.log, Relays: g.access, NodeHost: g.config.Listen.Native.RedisNodesHost,
 	})
 	g.access.SetSessions(g.gateway)
 	g.shipped = g.link.Shipped

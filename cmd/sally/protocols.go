@@ -46,6 +46,8 @@ type nativeConfig struct {
 	MySQLVersion string `yaml:"mysql_version"`
 	// RedisNodes are further addresses, for the nodes of clusters: RESOURCE/NODE to host:port.
 	RedisNodes map[string]string `yaml:"redis_nodes"`
+	// RedisNodesHost is where clients of clusters reach these, where that is not the address by which they reached the first.
+	RedisNodesHost string `yaml:"redis_nodes_host"`
 }
 
 // defaultNative is loopback, each on a port that is easy to know the protocol by.
@@ -89,6 +91,7 @@ func (c *nativeConfig) flags(f *pflag.FlagSet) {
 func (c *nativeConfig) complete(defaults nativeConfig) {
 	c.each(func(p served, address *string) { *address = cmp.Or(*address, *p.listen(&defaults)) })
 	c.MySQLVersion = cmp.Or(c.MySQLVersion, defaults.MySQLVersion)
+	c.RedisNodesHost = cmp.Or(c.RedisNodesHost, defaults.RedisNodesHost)
 	if c.RedisNodes == nil {
 		c.RedisNodes = defaults.RedisNodes
 	}

@@ -281,7 +281,7 @@ func (s *server) openGateway(context.Context) error {
 	}
 	s.gateway = proxy.NewServer(proxy.Config{
 		Gateway: s.config.Gateway, Protocols: protocols, Directory: s.access, Credentials: sources, Journal: s.journal, Certificate: certificate, ClientCAs: s.admin.ClientCAs(), Redactor: redactor,
-		PlainOutside: s.config.PlainOutside, Limits: s.config.limits(), Log: s.log, Relays: s.access,
+		PlainOutside: s.config.PlainOutside, Limits: s.config.limits(), Log: s.log, Relays: s.access, NodeHost: s.config.Listen.Native.RedisNodesHost,
 	})
 	s.access.SetSessions(s.gateway)
 	s.access.SetRelays(s.gateway)

@@ -177,15 +177,3 @@ func fingerprint(shape []byte) string {
 	sum := sha256.Sum256(plain)
 	return hex.EncodeToString(sum[:8])
 }
-
-// Comments gives where the text's comments stand, as pairs of start and end. What an executable comment holds is none.
-func Comments(text []byte) [][2]int {
-	var places [][2]int
-	l := newLexer(text, true)
-	for t := l.next(); t.kind != lexEnd; t = l.next() {
-		if t.kind == lexComment {
-			places = append(places, [2]int{t.start, t.end})
-		}
-	}
-	return places
-}

@@ -148,8 +148,10 @@ func TestHostile(t *testing.T) {
 func TestWarmFactsAllocateNothing(t *testing.T) {
 	c := NewCache()
 	text := []byte("SELECT name, email FROM customers c JOIN orders o ON o.c = c.id WHERE c.id IN (1, 2, 3) AND o.note = 'x' LIMIT 10")
-	c.Facts(text)
-	if n := testing.AllocsPerRun(100, func() { c.Facts(text); c.Class(text); MayHoldCredential(text) }); n > 0 {
+	var s shaper // and none of a pool's, which the race detector empties
+	read := func() { s.read(text, false); c.facts(&s); Class(text); MayHoldCredential(text) }
+	read()
+	if n := testing.AllocsPerRun(100, read); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -59,15 +59,15 @@ func (s *Service) checkProtocol(r *access.Resource) error {
 	p := &s.protocols[i]
 	switch {
 	case len(r.Nodes) > 0 && !p.Clusters:
-		return invalid("nodes", "a resource of %s has no nodes", p.Title)
+		return invalid("nodes", "a resource with protocol %s has no nodes", p.Name)
 	case r.Master != "" && !p.Sentinels:
-		return invalid("master", "a resource of %s is not found by Sentinels, so it has no master", p.Title)
+		return invalid("master", "a resource with protocol %s is not found by Sentinels, so it has no master", p.Name)
 	case len(r.Nodes) > 0 && r.Master != "":
 		return invalid("master", "a store is a cluster with nodes, or is found by Sentinels with a master's name, not both")
 	}
 	if p.NumberedDatabases && r.Database != "" {
 		if n, err := strconv.ParseUint(r.Database, 10, 31); err != nil || strconv.FormatUint(n, 10) != r.Database {
-			return invalid("database", "a database of %s is a number, such as 0; %q is none", p.Title, r.Database)
+			return invalid("database", "with protocol %s a database is a number, such as 0; %q is none", p.Name, r.Database)
 		}
 	}
 	if err := checkNodes(r.Nodes); err != nil {

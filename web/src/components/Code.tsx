@@ -1,10 +1,12 @@
 import json from 'highlight.js/lib/languages/json';
 import pgsql from 'highlight.js/lib/languages/pgsql';
+import sql from 'highlight.js/lib/languages/sql';
 import { createLowlight } from 'lowlight';
 import { type ReactNode, useMemo } from 'react';
+import type { Language } from '../format/language';
 import classes from './Code.module.css';
 
-const highlighter = createLowlight({ json, pgsql });
+const highlighter = createLowlight({ json, pgsql, sql });
 
 // HIGHLIGHT_MAX bounds what is coloured, in characters: more would freeze the page.
 const HIGHLIGHT_MAX = 50_000;
@@ -12,9 +14,9 @@ const HIGHLIGHT_MAX = 50_000;
 type Nodes = ReturnType<typeof highlighter.highlight>['children'];
 
 // Code shows text with its syntax coloured. It builds React elements, never HTML: the text comes from anybody.
-export function Code({ text, language }: { text: string; language: 'pgsql' | 'json' }) {
+export function Code({ text, language }: { text: string; language: Language }) {
   const content = useMemo(
-    () => (text.length > HIGHLIGHT_MAX ? text : render(highlighter.highlight(language, text).children)),
+    () => (language === 'text' || text.length > HIGHLIGHT_MAX ? text : render(highlighter.highlight(language, text).children)),
     [text, language],
   );
   return (

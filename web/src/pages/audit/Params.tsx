@@ -31,7 +31,7 @@ function Row({ position, param }: { position: number; param: Param }) {
   const { kind, text } = paramView(param);
   return (
     <tr>
-      <td className="mono">${position}</td>
+      <td className="mono">{position}</td>
       <td>{kind}</td>
       <td className="mono">{text || (kind === 'NULL' ? <span className="soft">NULL</span> : <span className="soft">empty</span>)}</td>
     </tr>

@@ -68,7 +68,7 @@ function Nothing({ found, view, change, live }: Omit<Props, 'rows' | 'children'>
     <Notice title="The record is empty">
       <p>Every statement that goes through Sallyport is written here before it runs. To make the first:</p>
       <Command>sally login https://sally.acme.com</Command>
-      <Command>{"sally psql orders -- -c 'select 1'"}</Command>
+      <Command>sally db connect orders</Command>
       <Beginnings />
     </Notice>
   );

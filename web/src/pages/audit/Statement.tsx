@@ -5,6 +5,7 @@ import type { AuditEvent } from '../../api/types';
 import { Code } from '../../components/Code';
 import { CopyButton } from '../../components/CopyButton';
 import { statementView } from '../../format/event';
+import { isSql, languageOf } from '../../format/language';
 import classes from './EventPanel.module.css';
 
 // FORMAT_MAX bounds what is laid out for reading, in characters.
@@ -13,11 +14,12 @@ const FORMAT_MAX = 20_000;
 // Statement shows the text laid out for reading, or byte for byte as it was sent. What is copied is what was sent.
 export function Statement({ event }: { event: AuditEvent }) {
   const { text, note } = statementView(event.statement);
+  const language = languageOf(event.protocol);
   const [as, setAs] = useState('read');
   const pretty = useQuery({
-    queryKey: ['pretty', text],
-    queryFn: async () => (await import('../../format/sql')).prettySql(text),
-    enabled: text !== '' && text.length <= FORMAT_MAX && note === '',
+    queryKey: ['pretty', language, text],
+    queryFn: async () => (await import('../../format/sql')).prettySql(text, language),
+    enabled: isSql(language) && text !== '' && text.length <= FORMAT_MAX && note === '',
     staleTime: Infinity,
     gcTime: 60_000,
     retry: false,
@@ -46,7 +48,7 @@ export function Statement({ event }: { event: AuditEvent }) {
       </div>
       {note && <div className={classes.note}>{note}</div>}
       <div className={classes.boxBody} tabIndex={0} role="region" aria-label="Statement text">
-        <Code text={laidOut && as === 'read' ? pretty.data : text} language="pgsql" />
+        <Code text={laidOut && as === 'read' ? pretty.data : text} language={language} />
       </div>
     </div>
   );

@@ -3,14 +3,16 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { credentials } from '../../api/credentials';
 import { gateways } from '../../api/gateways';
+import { protocols } from '../../api/protocols';
 import { useSaveResource } from '../../api/resources';
 import type { Resource } from '../../api/types';
 import { Form } from '../../components/Form';
 import { pairs } from '../../components/Words';
 import { labelsOf } from '../roles/draft';
-import { type AccountRow, accountsOf, rowsOf } from './draft';
+import { type AccountRow, accountsOf, fitting, nodesOf, rowsOf } from './draft';
+import { Nodes } from './Nodes';
 
-const FIELDS = ['name', 'protocol', 'address', 'database', 'ssl_mode', 'ca', 'durability', 'labels', 'accounts', 'gateways'] as const;
+const FIELDS = ['name', 'protocol', 'address', 'nodes', 'master', 'database', 'ssl_mode', 'ca', 'durability', 'labels', 'accounts', 'gateways'] as const;
 const SSL = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'];
 const DURABILITY = [
   { value: 'interval', label: 'interval: recorded within moments' },
@@ -24,12 +26,19 @@ export function ResourceForm({ resource, fresh, done }: { resource: Resource; fr
   const [draft, setDraft] = useState(resource);
   const [labels, setLabels] = useState(() => pairs(resource.labels));
   const [rows, setRows] = useState(() => rowsOf(resource.accounts));
+  const [nodes, setNodes] = useState(() => resource.nodes ?? []);
+  const known = useQuery(protocols).data?.items ?? [];
+  const protocol = known.find(({ name }) => name === draft.protocol);
+  // Of a protocol that is not known, what is there is shown.
+  const clusters = protocol?.clusters ?? nodes.length > 0;
+  const sentinels = protocol?.sentinels ?? Boolean(draft.master);
   const change = (part: Partial<Resource>) => setDraft((before) => ({ ...before, ...part }));
-  const submit = () =>
-    save.mutate(
-      { object: { ...draft, name: draft.name.trim(), labels: labels.length > 0 ? labelsOf(labels) : undefined, accounts: accountsOf(rows) }, fresh },
-      { onSuccess: done },
-    );
+  const submit = () => {
+    const object: Resource = {
+      ...draft, name: draft.name.trim(), labels: labels.length > 0 ? labelsOf(labels) : undefined, accounts: accountsOf(rows), nodes: nodesOf(nodes),
+    };
+    save.mutate({ object: fitting(object, protocol), fresh }, { onSuccess: done });
+  };
   return (
     <Form fields={FIELDS} error={save.error} pending={save.isPending} submit={fresh ? 'Add resource' : 'Save'} onSubmit={submit} cancel={done}>
       {(at) => (
@@ -37,13 +46,26 @@ export function ResourceForm({ resource, fresh, done }: { resource: Resource; fr
           {fresh && (
             <TextInput label="Name" required data-autofocus value={draft.name} error={at('name')} onChange={(e) => change({ name: e.currentTarget.value })} />
           )}
-          <TextInput label="Protocol" required value={draft.protocol} error={at('protocol')} onChange={(e) => change({ protocol: e.currentTarget.value.trim() })} />
-          <TextInput
-            label="Address" description="host:port, or the path of a Unix socket" required value={draft.address} error={at('address')}
-            onChange={(e) => change({ address: e.currentTarget.value.trim() })}
+          <Select
+            label="Protocol" required allowDeselect={false} value={draft.protocol} error={at('protocol')}
+            data={known.length > 0 ? known.map(({ name, title }) => ({ value: name, label: title })) : [draft.protocol]}
+            onChange={(name) => name && change({ protocol: name })}
           />
           <TextInput
-            label="Database" description="Opened when the client names none" value={draft.database ?? ''} error={at('database')}
+            label="Address" required value={draft.address} error={at('address')}
+            description={sentinels && draft.master ? 'host:port of each Sentinel, with commas between' : 'host:port, or the path of a Unix socket'}
+            onChange={(e) => change({ address: e.currentTarget.value.trim() })}
+          />
+          {clusters && <Nodes rows={nodes} error={at('nodes')} change={setNodes} />}
+          {sentinels && (
+            <TextInput
+              label="Master" description="The name by which Sentinels know it; empty: the address is the store's own" value={draft.master ?? ''} error={at('master')}
+              onChange={(e) => change({ master: e.currentTarget.value.trim() || undefined })}
+            />
+          )}
+          <TextInput
+            label="Database" description={protocol?.numbered_databases ? 'Its number; opened when the client names none' : 'Opened when the client names none'}
+            value={draft.database ?? ''} error={at('database')}
             onChange={(e) => change({ database: e.currentTarget.value || undefined })}
           />
           <Accounts rows={rows} error={at('accounts')} change={setRows} />

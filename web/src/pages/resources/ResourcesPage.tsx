@@ -9,6 +9,7 @@ import { ListPage } from '../../components/ListPage';
 import { Command, Notice } from '../../components/Notice';
 import { RemoveButton } from '../../components/RemoveButton';
 import { pairs, Words } from '../../components/Words';
+import { plural } from '../../format/amount';
 import { quote } from '../../query/terms';
 import { ResourceForm } from './ResourceForm';
 
@@ -47,7 +48,9 @@ function Row({ resource }: { resource: Resource }) {
     <Table.Tr>
       <Table.Td fw={500}>{resource.name}</Table.Td>
       <Table.Td>{resource.protocol}</Table.Td>
-      <Table.Td className="mono">{resource.address}</Table.Td>
+      <Table.Td>
+        <Place resource={resource} />
+      </Table.Td>
       <Table.Td className="mono">{resource.database || '–'}</Table.Td>
       <Table.Td className={tls === 'disable' || tls === 'prefer' ? 'warn' : undefined}>{tls}</Table.Td>
       <Table.Td>{resource.durability || 'hold'}</Table.Td>
@@ -64,6 +67,22 @@ function Row({ resource }: { resource: Resource }) {
       </Table.Td>
       <Table.Td>{useMayChange() && <Actions resource={resource} />}</Table.Td>
     </Table.Tr>
+  );
+}
+
+// Place is where the store is: its address, and what else leads to it.
+function Place({ resource: { address, master, nodes } }: { resource: Resource }) {
+  return (
+    <>
+      <span className="mono">{address}</span>
+      {master && <div className="soft">Sentinels of {master}</div>}
+      {nodes && nodes.length > 0 && (
+        <details>
+          <summary className="soft">{plural(nodes.length, 'node')}</summary>
+          <Words words={nodes.map((node) => `${node.name} at ${node.address}`)} />
+        </details>
+      )}
+    </>
   );
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { accountsOf, rowsOf } from './draft';
+import { accountsOf, fitting, nodesOf, rowsOf } from './draft';
 
 describe('accounts of a resource', () => {
   it('come out as they went in, without empty rows', () => {
@@ -10,5 +10,25 @@ describe('accounts of a resource', () => {
   it('keep what is half done, so that the server can say what is missing', () => {
     expect(accountsOf([{ account: 'app', credential: '' }])).toEqual({ app: '' });
     expect(accountsOf([{ account: '', credential: 'x' }])).toEqual({ '': 'x' });
+  });
+});
+
+describe('nodes of a resource', () => {
+  it('come out as they went in, trimmed, without empty rows', () => {
+    expect(nodesOf([{ name: ' n1 ', address: '10.0.0.1:6379 ' }, { name: '', address: ' ' }])).toEqual([{ name: 'n1', address: '10.0.0.1:6379' }]);
+    expect(nodesOf([{ name: '', address: '' }])).toBeUndefined();
+  });
+
+  it('keep what is half done, so that the server can say what is missing', () => {
+    expect(nodesOf([{ name: 'n1', address: '' }])).toEqual([{ name: 'n1', address: '' }]);
+  });
+
+  it('go when the protocol has no place for them', () => {
+    const redis = { name: 'redis', title: 'Redis', clusters: true, sentinels: true, numbered_databases: true };
+    const cluster = { name: 'cache', protocol: 'redis', address: 'a:1', accounts: {}, nodes: [{ name: 'n1', address: 'a:1' }], master: 'm' };
+    expect(fitting(cluster, redis)).toEqual(cluster);
+    expect(fitting(cluster, undefined)).toEqual(cluster);
+    expect(fitting(cluster, { ...redis, clusters: false })).toEqual({ ...cluster, nodes: undefined });
+    expect(fitting(cluster, { ...redis, sentinels: false })).toEqual({ ...cluster, master: undefined });
   });
 });

@@ -1,4 +1,4 @@
-import type { Resource } from '../../api/types';
+import type { Node, Protocol, Resource } from '../../api/types';
 
 // AccountRow is one account of a resource and the credential that opens it.
 export interface AccountRow {
@@ -12,3 +12,17 @@ export const rowsOf = (accounts: Resource['accounts'] | undefined): AccountRow[]
 // accountsOf leaves out rows that say nothing. Of two for one account the later counts, as in the file.
 export const accountsOf = (rows: AccountRow[]): Record<string, string> =>
   Object.fromEntries(rows.filter(({ account, credential }) => account.trim() || credential).map((row) => [row.account.trim(), row.credential]));
+
+// nodesOf leaves out rows that say nothing; without any the store is no cluster.
+export const nodesOf = (rows: Node[]): Node[] | undefined => {
+  const nodes = rows.map(({ name, address }) => ({ name: name.trim(), address: address.trim() })).filter(({ name, address }) => name || address);
+  return nodes.length > 0 ? nodes : undefined;
+};
+
+// fitting takes from a resource what its protocol has no place for, such as the nodes that were entered before another
+// one was chosen. Of a protocol that is not known it keeps all.
+export const fitting = (resource: Resource, protocol: Protocol | undefined): Resource => ({
+  ...resource,
+  nodes: protocol?.clusters === false ? undefined : resource.nodes,
+  master: protocol?.sentinels === false ? undefined : resource.master,
+});

@@ -23,7 +23,7 @@ export function SessionsPage() {
         <Notice title="Nobody is connected">
           <p>A session is one connection that is open now. It shows here while somebody works, for example with:</p>
           <Command>sally login https://sally.acme.com</Command>
-          <Command>sally psql orders</Command>
+          <Command>sally db connect orders</Command>
         </Notice>
       }
     />

@@ -188,8 +188,11 @@ func (r *relay) finish(e *awaited, now time.Time) {
 	if !e.recorded {
 		return
 	}
-	if e.count > 1 {
+	switch {
+	case e.count > 1:
 		e.result.Tag = r.tags.replies(e.count-max(e.replies, 0), e.errors)
+	case e.transaction && e.number > 0:
+		e.result.Tag = r.tags.replies(e.number, e.errors)
 	}
 	r.gate.End(&e.op, now, &e.result)
 }

@@ -13,7 +13,10 @@ import (
 // fromStore reads the answers that pass by and sends them on, in one write.
 func (r *relay) fromStore(chunk []byte) (used int, err error) {
 	r.toClient.begin(chunk)
-	used, err = r.readAnswers(chunk)
+	used, left, err := r.readAnswers(chunk)
+	if left && err == nil {
+		err = errStoreLeft
+	}
 	b := r.toClient.take()
 	if len(b) == 0 {
 		return used, err
@@ -27,8 +30,9 @@ func (r *relay) fromStore(chunk []byte) (used int, err error) {
 	return used, err
 }
 
-// readAnswers walks the chunk, and says how far. What may go on is in r.toClient.
-func (r *relay) readAnswers(chunk []byte) (at int, err error) {
+// readAnswers walks the chunk, and says how far. What may go on is in r.toClient. left says that the store has answered a QUIT:
+// its end of the connection, which comes with that, might go unnoticed.
+func (r *relay) readAnswers(chunk []byte) (at int, left bool, err error) {
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -41,11 +45,11 @@ func (r *relay) readAnswers(chunk []byte) (at int, err error) {
 			n, err = r.item(chunk, at, now)
 		}
 		if n == 0 || err != nil {
-			return at, err
+			return at, false, err
 		}
 		at += n
 	}
-	return at, nil
+	return at, r.leaving && r.queue.count == 0, nil
 }
 
 // plainAnswers takes into account the answers that the chunk holds whole from at on and that need no look: most are such.
@@ -80,9 +84,12 @@ func simpleAnswer(b []byte) (size int, rows int64) {
 	case '+', ':', '_', '#', ',', '(':
 		return bytes.IndexByte(b, '\n') + 1, 0
 	case '$':
-		n, start, err := number(b, 1)
+		n, start := shortNumber(b, 1)
+		if start == 0 {
+			n, start, _ = number(b, 1)
+		}
 		switch {
-		case start == 0 || err != nil:
+		case start == 0:
 			return 0, 0
 		case n == -1:
 			return start, 0
@@ -217,7 +224,7 @@ func (r *relay) answerTo(e *awaited, b []byte, h *header, at int, now time.Time)
 		return r.failed(e, b, h, at, now)
 	}
 	if e.transaction && e.replies == 1 && r.parts == 0 && h.kind == '*' && h.count > 0 && !h.open {
-		r.part, r.parts = 0, h.count
+		r.part, r.parts, e.number = 0, h.count, h.count
 		r.took(at, at+h.size)
 		return h.size, nil
 	}
@@ -229,7 +236,7 @@ func (r *relay) answerTo(e *awaited, b []byte, h *header, at int, now time.Time)
 		return r.tooMany(e, h, at, now)
 	}
 	e.result.Rows += rows
-	if h.kind == '+' && e.count == 1 {
+	if h.kind == '+' && e.count == 1 && r.parts == 0 {
 		e.result.Tag = r.tags.text(bytes.TrimRight(b[1:h.size], "\r\n"))
 	}
 	return r.enter(h, at, now)

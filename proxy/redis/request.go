@@ -102,9 +102,11 @@ func (q *requests) readArgs(b []byte) (size int, err error) {
 		if b[q.pos] != '$' {
 			return 0, malformed("expected '$', got %q", b[q.pos])
 		}
-		n, start, err := number(b, q.pos+1)
-		if start == 0 || err != nil {
-			return 0, err
+		n, start := shortNumber(b, q.pos+1)
+		if start == 0 {
+			if n, start, err = number(b, q.pos+1); start == 0 || err != nil {
+				return 0, err
+			}
 		}
 		if n < 0 || n > q.limit {
 			return 0, fmt.Errorf("argument of %d bytes: %w", n, proxy.ErrMessageTooLarge)
@@ -156,6 +158,22 @@ func number(b []byte, at int) (n, end int, err error) {
 		n = -n
 	}
 	return n, i + 2, nil
+}
+
+// shortNumber is number for one or two digits, as most lengths are; 0 where it is anything else.
+func shortNumber(b []byte, at int) (n, end int) {
+	if at+4 > len(b) {
+		return 0, 0
+	}
+	first, second := b[at]-'0', b[at+1]-'0'
+	switch {
+	case first > 9:
+	case b[at+1] == '\r' && b[at+2] == '\n':
+		return int(first), at + 3
+	case first > 0 && second <= 9 && b[at+2] == '\r' && b[at+3] == '\n':
+		return 10*int(first) + int(second), at + 4
+	}
+	return 0, 0
 }
 
 // readInline reads a command that is one line of words.

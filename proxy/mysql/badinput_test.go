@@ -62,9 +62,14 @@ func TestTooLarge(t *testing.T) {
 		t.Errorf("the client reads %q", p)
 	}
 	w = signIn(t, g, newClient, 0)
+	text := "SELECT '" + strings.Repeat("x", 700<<10) + "'"
+	wantAnswer(t, w.ask(packedPrepare(text)), "[prepared:0:1]")
+	wantAnswer(t, w.ask(packedPrepare(text)), "[error:1235]") // together they are too long
+	w.send(packed(comStmtClose, le32(1)))
+	wantAnswer(t, w.ask(packedPrepare(text)), "[prepared:0:1]")
 	wantAnswer(t, w.ask(packedPrepare("SELECT ?")), "[prepared:1:1]")
 	for range 3 {
-		w.send(packed(comStmtSendLongData, le32(1), le16(0), make([]byte, 400<<10)))
+		w.send(packed(comStmtSendLongData, le32(3), le16(0), make([]byte, 400<<10)))
 	}
 	if p := w.receive(); p[0] != packetError || !strings.Contains(string(p), "larger than this gateway records") {
 		t.Errorf("the client reads %q", p)

@@ -66,7 +66,7 @@ func filesNamed(text []byte) []string {
 			return names
 		}
 		before, rest := text[:at], text[at+len(infile):]
-		if text = rest; indexFold(before, local) < 0 && len(names) == 0 {
+		if text = rest; indexFold(before, local) < 0 {
 			continue
 		}
 		if names = appendFile(names, rest); len(names) > maxFiles {

@@ -44,6 +44,7 @@ type statements struct {
 	known map[uint32]*statement
 	last  *statement // prepared last, unless that failed
 	size  int        // bytes of data that were sent ahead
+	texts int        // bytes of text
 	conn  *proxy.Conn
 }
 
@@ -61,12 +62,17 @@ func (s *statements) add(one *statement) {
 	if s.known == nil {
 		s.known = make(map[uint32]*statement)
 	}
+	if old := s.known[one.id]; old != nil {
+		s.remove(old)
+	}
 	s.known[one.id], s.last = one, one
+	s.texts += len(one.said.Text)
 }
 
 func (s *statements) remove(one *statement) {
 	s.dropLong(one)
 	delete(s.known, one.id)
+	s.texts -= len(one.said.Text)
 	if s.last == one {
 		s.last = nil
 	}
@@ -78,7 +84,7 @@ func (s *statements) forget() {
 		s.dropLong(one)
 	}
 	clear(s.known)
-	s.last = nil
+	s.last, s.texts = nil, 0
 }
 
 // keepLong keeps data for the next execution.
@@ -98,8 +104,14 @@ func (s *statements) dropLong(one *statement) {
 	one.long, one.longSize = nil, 0
 }
 
+// errTooManyTexts bounds what a session makes the gateway keep.
+var errTooManyTexts error = &proxy.Refusal{Sentence: "the prepared statements of this session are too long together; close those that are not in use"}
+
 // prepare judges and records what a client prepares.
 func (r *relay) prepare(body []byte, c framed) error {
+	if r.statements.texts+len(body) > r.limit {
+		return r.refuse(c, errTooManyTexts)
+	}
 	s := proxy.Statement{Command: "prepare", Text: bytes.Clone(body)}
 	own, err := r.describe(&s)
 	if err != nil {

@@ -172,18 +172,23 @@ func (r *relay) verdict(fromClient, fromStore error) error {
 func (r *relay) abandon() {
 	r.link.client.garbled, r.link.client.sequence = r.midway, r.sequence
 	r.statements.forget()
+	if r.giveUp() && r.ctx.Err() != nil {
+		r.stopStore()
+	}
+}
+
+// giveUp settles the running command, and says whether there was one.
+func (r *relay) giveUp() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.busy {
-		return
+		return false
 	}
 	if r.running.result.ErrorMessage == "" {
 		r.running.result.ErrorMessage = "connection ended before the answer was complete"
 	}
 	r.settle(time.Now())
-	if r.ctx.Err() != nil {
-		r.stopStore()
-	}
+	return true
 }
 
 // stopStore makes the store end what it runs, and with it the session. A kill that overtakes its statement is lost, so it

@@ -24,3 +24,46 @@ func TestFilesNamed(t *testing.T) {
 		}
 	}
 }
+
+// TestFileOfNoUse: once the store has answered, what is left of a file would be commands to it. It goes nowhere, and what comes
+// behind the file is a command again.
+func TestFileOfNoUse(t *testing.T) {
+	var sent []byte
+	b := newBench(func(chunk []byte) (int, error) {
+		sent = append(sent, chunk...)
+		return len(chunk), nil
+	}, 1<<20, newClient, 0)
+	load := packedQuery("LOAD DATA LOCAL INFILE 'x' INTO TABLE t")
+	client := func(packets []byte) {
+		t.Helper()
+		if used, err := b.relay.fromClient(packets); err != nil || used != len(packets) {
+			t.Fatal(used, err)
+		}
+	}
+	store := func(sequence byte, payload []byte) {
+		t.Helper()
+		if err := b.fromStore(appendPacket(nil, sequence, payload)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client(load)
+	store(1, []byte("\xfbx"))
+	first := appendPacket(nil, 2, []byte("one\n"))
+	client(first)
+	store(3, []byte("\xff\x28\x04#42000no"))
+	rest := concat(appendPacket(nil, 3, append([]byte{comQuery}, "DROP TABLE t"...)), appendPacket(nil, 4, nil))
+	next := packedQuery("SELECT 1")
+	client(concat(rest, next))
+	if diff := cmp.Diff(concat(load, first, next), sent); diff != "" {
+		t.Errorf("the store gets (-want +got):\n%s", diff)
+	}
+	if got := story(b.record.events); len(got) != 2 {
+		t.Errorf("recorded %v", got)
+	}
+	store(1, []byte{packetOK, 0, 0, 2, 0, 0, 0})
+	client(load)
+	store(1, []byte("\xfbx"))
+	if _, err := b.relay.fromClient(packedQuery("DROP TABLE t")); err == nil {
+		t.Error("a packet that begins a command is taken for part of a file")
+	}
+}

@@ -41,8 +41,8 @@ func newDBConnectCommand() *cobra.Command {
 		Short: "Start the right client program, through a socket that is yours alone",
 		Long: `Start the right client program, through a socket that is yours alone.
 
-A cluster sends its clients from node to node, so that it is connected by the agent as well: the nodes' ports are open to
-every user of this machine until "sally disconnect".`,
+A cluster sends its clients from node to node, which no socket can do, so that it is connected by the agent instead: its
+ports are open to every user of this machine until "sally disconnect".`,
 		Example: `  sally db connect orders-db
   sally db connect orders-db --account reporting
   sally db connect orders-db -- -c 'select count(*) from orders'
@@ -101,18 +101,19 @@ func connectProgram(cmd *cobra.Command, args []string, account, wanted string) e
 	if account, err = c.account(r, account); err != nil {
 		return err
 	}
-	if len(r.Nodes) > 0 {
-		if err := c.connectNodes(cmd, r); err != nil {
-			return err
-		}
-	}
 	// From here on the terminal is the program's, and its exit status says all.
 	cmd.SilenceUsage = true
+	if len(r.Nodes) > 0 {
+		target, err := c.clusterTarget(cmd, r, account)
+		if err != nil {
+			return err
+		}
+		return runProgram(cmd, target, found, path, args[1:])
+	}
 	return c.run(cmd, r, account, found, path, args[1:])
 }
 
-// run runs the program on a tunnel of its own. It returns the program's own *exec.ExitError when that ends with a status
-// other than 0.
+// run runs the program on a tunnel of its own.
 func (c *connecting) run(cmd *cobra.Command, r client.Resource, account string, p program.Program, path string, args []string) error {
 	target := r.Target(account, 0)
 	l, remove, err := privateListener(cmd.Context(), &target)
@@ -125,7 +126,11 @@ func (c *connecting) run(cmd *cobra.Command, r client.Resource, account string, 
 	serving.Go(func() { c.serve(ctx, openPort{l, c.tunnel(r)}) })
 	defer serving.Wait()
 	defer end()
+	return runProgram(cmd, target, p, path, args)
+}
 
+// runProgram returns the program's own *exec.ExitError when that ends with a status other than 0.
+func runProgram(cmd *cobra.Command, target program.Target, p program.Program, path string, args []string) error {
 	// Ctrl-C is for the program, which cancels the statement by it. Caught signals are at their default in it again.
 	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, os.Interrupt)
@@ -136,17 +141,17 @@ func (c *connecting) run(cmd *cobra.Command, r client.Resource, account string, 
 	return started.Run()
 }
 
-// connectNodes has the agent open a cluster's nodes, to which the cluster sends its clients on. The agent and not this
-// command, since another one may need the same ports and outlive it.
-func (c *connecting) connectNodes(cmd *cobra.Command, r client.Resource) error {
+// clusterTarget has the agent open a cluster and its nodes: programs that follow a cluster from node to node take no
+// socket, and the nodes' ports may be needed by several programs, of which one outlives the other.
+func (c *connecting) clusterTarget(cmd *cobra.Command, r client.Resource, account string) (program.Target, error) {
 	l, err := connectedLine(cmd, r.Name, "")
 	if err != nil {
-		return fmt.Errorf("connect the nodes of %s: %w", r.Name, err)
+		return program.Target{}, fmt.Errorf("connect the nodes of %s: %w", r.Name, err)
 	}
 	for _, n := range l.Unreached() {
 		c.say("%s: %s", r.Name, n.Trouble)
 	}
-	return nil
+	return r.Target(account, l.Port), nil
 }
 
 // privateListener listens where only this user can connect, and tells target where that is: a socket in a directory

@@ -202,6 +202,22 @@ func columnTricks() []trick {
 		"SELECT id FROM orders ORDER BY card::int", "COPY orders TO STDOUT", "COPY orders (id, card) TO STDOUT", "SELECT concat(o.*) FROM orders o",
 		"SELECT card FROM ONLY orders", "SELECT first_value(card) OVER () FROM orders", "SELECT x FROM unnest(ARRAY(SELECT card FROM orders)) x",
 		"SELECT to_jsonb(o) -> 'card' FROM orders o", "SELECT o.to_jsonb FROM orders o", "SELECT o.quote_literal FROM orders o", "SELECT (orders).record_out FROM orders",
+		"SELECT (SELECT card FROM elsewhere.child) FROM orders", "SELECT (SELECT card FROM vault.secrets LIMIT 1) FROM orders WHERE id = 1",
+		"SELECT l.c FROM orders, LATERAL (SELECT card AS c FROM elsewhere.child) l", "SELECT l.c FROM orders JOIN LATERAL (SELECT card AS c FROM elsewhere.child) l ON true",
+		"SELECT (WITH x AS (SELECT card FROM elsewhere.child) SELECT card FROM x) FROM orders", "SELECT (WITH x AS (SELECT 1 AS a) SELECT card FROM x) FROM orders",
+		"SELECT (SELECT (SELECT card FROM elsewhere.child) FROM vault.secrets LIMIT 1) FROM orders", "SELECT (SELECT card) FROM orders",
+		"SELECT (SELECT c FROM (SELECT card AS c FROM elsewhere.child) x) FROM orders", "SELECT (SELECT card FROM elsewhere.child UNION SELECT card FROM elsewhere.child) FROM orders",
+		"SELECT id FROM orders WHERE EXISTS (SELECT 1 FROM elsewhere.child WHERE card::int = 1)", "SELECT id FROM orders WHERE 1 IN (SELECT card::int FROM elsewhere.child)",
+		"SELECT o.id FROM orders o JOIN vault.secrets s ON (SELECT card::int FROM elsewhere.child) = 1", "SELECT id FROM orders ORDER BY (SELECT card::int FROM elsewhere.child)",
+		"SELECT id FROM orders ORDER BY (SELECT name FROM elsewhere.child ORDER BY card::int)", "SELECT id FROM orders WHERE 1 = ANY (VALUES ((SELECT card::int FROM elsewhere.child)))",
+		"INSERT INTO scratch SELECT (SELECT card FROM elsewhere.child) FROM orders RETURNING t",
+		"UPDATE elsewhere.child SET name = (SELECT card FROM vault.secrets LIMIT 1) FROM orders RETURNING name", "DELETE FROM orders WHERE (SELECT card::int FROM elsewhere.child) = 1",
+		"UPDATE elsewhere.child c SET name = 'x' FROM orders o RETURNING (SELECT card FROM vault.secrets LIMIT 1)",
+		"INSERT INTO orders (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET total = 0 RETURNING (SELECT card FROM elsewhere.child)",
+		"SELECT card FROM orders, (SELECT 1 AS a) card", "SELECT card FROM orders, elsewhere.child card", "SELECT (SELECT card FROM elsewhere.child card) FROM orders",
+		"SELECT 1 AS card FROM orders ORDER BY card::int", "SELECT 1 AS card FROM orders GROUP BY card HAVING max(card)::int > 0", "SELECT id AS card FROM orders GROUP BY id, card, card::int",
+		"SELECT id AS card, rank() OVER w FROM orders WINDOW w AS (ORDER BY card::int)", "(SELECT id FROM orders o) ORDER BY o.card::int", "((SELECT id FROM orders o)) ORDER BY o::text::int",
+		"(SELECT id FROM orders AS o(id, total, c)) ORDER BY c::int", "(TABLE orders) LIMIT (SELECT 3)", "SELECT id FROM orders ORDER BY (SELECT card::int) LIMIT 1",
 		"SELECT format('%s', o) FROM orders o", "DELETE FROM orders RETURNING card", "SELECT histogram_bounds FROM pg_stats WHERE tablename = 'orders'"} {
 		list = append(list, sql("column: "+q, noCards, q))
 	}

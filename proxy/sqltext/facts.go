@@ -7,7 +7,7 @@ type Facts struct {
 	Fingerprint string
 	// Tables are the tables that the text names, in the order of their first place, qualified as written.
 	Tables []string
-	// Columns are the columns that it names: "table.column" where an alias or the only table tells which, else "column";
+	// Columns are the columns that it names: "table.column" where an alias or the only table in reach tells which, else "column";
 	// "table.*" for all of a table's.
 	Columns []string
 	// Parsed says that the grammar was understood. Without it Tables and Columns are empty.

@@ -411,7 +411,7 @@ func (p *parser) columnOrCall() {
 		p.mention(ref{qualifier: join(parts[:n-1]), column: parts[n-1]})
 		return
 	}
-	p.mention(ref{column: parts[0], output: p.outputs()})
+	p.mention(ref{column: parts[0]})
 }
 
 // anyName takes a name, or one of the words that are names of functions, too.
@@ -430,6 +430,3 @@ func join(parts []string) string {
 	}
 	return s
 }
-
-// outputs says whether names of the select list count here: in ORDER BY and GROUP BY, once there is a list.
-func (p *parser) outputs() bool { return p.scope != nil && p.scope.outputs != nil }

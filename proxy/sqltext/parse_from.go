@@ -104,10 +104,14 @@ func (p *parser) derived(alias string) {
 }
 
 func (p *parser) fromItem() {
-	p.word("lateral")
+	lateral := p.word("lateral")
 	switch {
 	case p.queryInParens():
-		p.subquery()
+		if lateral {
+			p.subquery()
+		} else {
+			p.uncorrelated()
+		}
 		p.derivedAlias()
 	case p.mark("("):
 		p.joined()

@@ -1,5 +1,7 @@
 package sqltext
 
+import "slices"
+
 // withModifies says whether the WITH that comes belongs to a statement that changes rows.
 func (p *parser) withModifies() bool {
 	if !p.is("with") {
@@ -43,10 +45,23 @@ func (p *parser) modify(nested bool) {
 		p.fail()
 	}
 	if p.word("returning") {
-		p.targets(nested, make(map[string]bool))
+		p.returning(nested)
 	}
 	p.pop()
 	p.ctes = p.ctes[:min(names, len(p.ctes))]
+}
+
+// returning reads RETURNING's list. From PostgreSQL 18 on, the rows before and after go by names of their own.
+func (p *parser) returning(nested bool) {
+	changed := p.scope
+	p.scope = &scope{outer: changed.outer, sources: slices.Clone(changed.sources)}
+	if len(changed.sources) > 0 {
+		for _, alias := range []string{"old", "new"} {
+			p.addSource(source{alias: alias, table: changed.sources[0].table})
+		}
+	}
+	p.targets(nested, make(map[string]bool))
+	p.scope = changed
 }
 
 // target takes the table that is changed; WITH's names do not count there.

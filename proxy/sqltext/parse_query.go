@@ -60,6 +60,14 @@ func (p *parser) condition() {
 	p.wantMark(")")
 }
 
+// uncorrelated reads a query in its parentheses that sees nothing of the tables beside it.
+func (p *parser) uncorrelated() {
+	beside := p.scope
+	p.scope = beside.outer
+	p.subquery()
+	p.scope = beside
+}
+
 // nestedQuery reads a query whose rows are used by another. Constants in its select list may become any column's.
 func (p *parser) nestedQuery() {
 	group, merge := p.group, p.merge
@@ -68,8 +76,8 @@ func (p *parser) nestedQuery() {
 	p.group, p.merge = group, merge
 }
 
-// query reads a SELECT with all that may be around it.
-func (p *parser) query(nested bool) {
+// query reads a SELECT with all that may be around it. It gives the scope of its ORDER BY.
+func (p *parser) query(nested bool) *scope {
 	p.enter()
 	defer p.leave()
 	names := len(p.ctes)
@@ -86,8 +94,10 @@ func (p *parser) query(nested bool) {
 		p.scope = inner
 	}
 	p.queryTail()
+	own := p.scope
 	p.pop()
 	p.ctes = p.ctes[:min(names, len(p.ctes))]
+	return own
 }
 
 // with reads WITH and the queries that it names.
@@ -168,8 +178,10 @@ func (p *parser) setOperand(nested bool) {
 		p.source(true)
 		p.mention(ref{column: "*"})
 	case p.mark("("):
-		p.query(nested)
+		scope := p.scope
+		inner := p.query(nested)
 		p.wantMark(")")
+		scope.sources, scope.outputs = inner.sources, inner.outputs // ORDER BY behind the parenthesis is its own
 	default:
 		p.fail()
 	}
@@ -323,7 +335,7 @@ func (p *parser) queryTail() {
 	for !p.failed {
 		switch {
 		case p.words("order", "by"):
-			p.sortItems(p.grouped)
+			p.sortItems(p.sortItem)
 		case p.word("limit"):
 			if !p.word("all") {
 				p.harmless()
@@ -338,6 +350,16 @@ func (p *parser) queryTail() {
 		default:
 			return
 		}
+	}
+}
+
+// sortItem reads one expression of a query's ORDER BY. A name that stands by itself is the select list's, if that gives it.
+func (p *parser) sortItem() {
+	first := len(p.refs)
+	at := p.at
+	p.grouped()
+	if p.at == at+1 && len(p.refs) == first+1 {
+		p.refs[first].output = true
 	}
 }
 

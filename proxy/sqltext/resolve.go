@@ -22,7 +22,7 @@ type ref struct {
 	scope     *scope
 	qualifier string // alias or table, with its schema if written; empty when there is none
 	column    string // "*" for all
-	output    bool   // it stands where the names that the select list gives count, too
+	output    bool   // it stands where a name that the select list gives comes first
 	silent    bool   // it counts for owners alone
 	at        int    // its last token
 	owner     Owner
@@ -171,75 +171,86 @@ func (p *parser) qualified(r *ref) {
 			return
 		}
 	}
-	p.show(r, r.qualifier, r.column) // a column of a composite type, most likely
+	p.show(r, "", r.column) // of a table that goes by a name of the store's own, perhaps
 }
 
-// unqualified finds what a bare name may mean: a column of any table in reach, or a whole row of one.
+// unqualified finds what a bare name may mean: a column of any table in reach, since a subquery that has no such column
+// takes that of the query around it; or, if none has it, a whole row.
 func (p *parser) unqualified(r *ref) {
-	if r.output && r.scope.outputs[r.column] && !r.scope.tableNamed(r.column) {
-		return // named in the select list, where what it is made of stands
+	if r.output && r.scope.outputs[r.column] {
+		return // what it is made of stands in the select list
 	}
-	owner := Owner{Column: r.column}
-	resolved, nearest := true, true
-	only, derived := "", false
-	for s := r.scope; s != nil; s = s.outer {
-		bases := 0
+	own := r.scope // the nearest with tables
+	for len(own.sources) == 0 && own.outer != nil {
+		own = own.outer
+	}
+	if r.column == "*" {
+		p.allColumns(r, own)
+		return
+	}
+	c := candidates{owner: Owner{Column: r.column}, resolved: true}
+	for s := own; s != nil; s = s.outer {
 		for i := range s.sources {
-			src := &s.sources[i]
-			if r.column != "*" && src.alias == r.column || src.table != "" && src.alias == "" && src.matches(r.column) {
-				p.wholeRow(r, src)
-				return
-			}
-			if src.table == "" {
-				resolved, derived = false, derived || nearest
-				continue
-			}
-			if src.renamed {
-				owner.Column = "*"
-			}
-			owner.Tables = append(owner.Tables, src.table)
-			if src.table != only {
-				bases++
-			}
-			if nearest {
-				only = src.table
-				if r.column == "*" {
-					p.show(r, src.table, "*")
-				}
-			}
-		}
-		if nearest && (bases != 1 || derived) {
-			only = ""
-		}
-		nearest = nearest && len(s.sources) == 0
-		if r.column == "*" && !nearest {
-			break
+			c.add(&s.sources[i], r.column, s == own)
 		}
 	}
-	if r.owner, r.known = owner, resolved; r.column == "*" {
-		return
+	r.owner, r.known = c.owner, c.resolved
+	if c.row != nil {
+		r.owner.Column = "*"
+		if c.row.table != "" {
+			p.show(r, c.row.table, "*")
+		}
 	}
-	if only == "" && derived && len(owner.Tables) == 0 {
-		return // of a subquery, where its columns are named
+	switch {
+	case c.row != nil && c.row.table == c.only && !c.several: // all of the one table is shown
+	case len(c.owner.Tables) == 0 && c.derived: // of a subquery, where its columns are named
+	case c.several || c.derived:
+		p.show(r, "", c.owner.Column)
+	default:
+		p.show(r, c.only, c.owner.Column)
 	}
-	p.show(r, only, owner.Column)
 }
 
-func (s *scope) tableNamed(name string) bool {
+// candidates are the sources that a bare name may be a column of.
+type candidates struct {
+	owner    Owner
+	resolved bool    // all are tables
+	only     string  // the first table
+	several  bool    // there are others
+	derived  bool    // one of the nearest is no table
+	row      *source // the nearest that goes by the name itself
+}
+
+func (c *candidates) add(s *source, column string, near bool) {
+	if c.row == nil && (s.alias == column || s.table != "" && s.alias == "" && s.matches(column)) {
+		c.row = s
+	}
+	if s.table == "" {
+		c.resolved, c.derived = false, c.derived || near
+		return
+	}
+	if s.renamed {
+		c.owner.Column = "*"
+	}
+	if c.only == "" {
+		c.only = s.table
+	}
+	c.several = c.several || c.only != s.table
+	c.owner.Tables = append(c.owner.Tables, s.table)
+}
+
+// allColumns names all columns of all tables of a scope.
+func (p *parser) allColumns(r *ref, s *scope) {
+	r.owner, r.known = Owner{Column: "*"}, true
 	for i := range s.sources {
-		if s.sources[i].alias == name {
-			return true
+		table := s.sources[i].table
+		if table == "" {
+			r.known = false
+			continue
 		}
+		r.owner.Tables = append(r.owner.Tables, table)
+		p.show(r, table, "*")
 	}
-	return false
-}
-
-func (p *parser) wholeRow(r *ref, src *source) {
-	if src.table == "" {
-		return
-	}
-	r.owner, r.known = Owner{Tables: []string{src.table}, Column: "*"}, true
-	p.show(r, src.table, "*")
 }
 
 // settleGroups gives the groups that hold constants, or that tie columns together.

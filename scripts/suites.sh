@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gets PostgreSQL's regression suite and drivers' own suites, at pinned versions, for `make test-suites`. Everything goes
+# Gets the stores' own suites and drivers' own, at pinned versions, for `make test-suites`. Everything goes
 # to the user's cache, and nothing is fetched twice. usage: suites.sh
 set -euo pipefail
 
@@ -10,6 +10,10 @@ asyncpg=0.32.0
 pg8000=1.31.6
 sqlalchemy=2.1.9
 psycopg=3.3.9
+gomysql=v1.9.3
+pymysql=1.1.1
+goredis=v9.17.3
+redispy=5.2.1
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/sallyport/suites
 mkdir -p "$cache"
@@ -29,12 +33,10 @@ once() {
     echo "$version" >"$name.version"
 }
 
-# The tests are of the source package that the installed server was built from; where the archive no longer has that
-# one, of another of the same major version. Headers come without installing the package, which wants a whole compiler.
-get_regress() {
-    local major=${1%%.*} wanted=$2 apt sources version headers module
+# source_packages makes $apt the options by which apt knows of source packages, in this directory alone.
+source_packages() {
+    local sources=$PWD/apt/deb-src.sources file
     mkdir -p apt/lists/partial
-    sources=$PWD/apt/deb-src.sources
     for file in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
         if [ -s "$file" ]; then
             break
@@ -46,6 +48,13 @@ get_regress() {
     sed -E 's/^Types:.*/Types: deb-src/; s/^deb /deb-src /' "$file" >"$sources"
     apt=(-qq -o Dir::Etc::sourceparts=/dev/null -o "Dir::Etc::sourcelist=$sources" -o "Dir::State::lists=$PWD/apt/lists" -o APT::Sandbox::User=root)
     apt-get "${apt[@]}" update
+}
+
+# The tests are of the source package that the installed server was built from; where the archive no longer has that
+# one, of another of the same major version. Headers come without installing the package, which wants a whole compiler.
+get_regress() {
+    local major=${1%%.*} wanted=$2 apt version headers module
+    source_packages
     for version in "$wanted" $(apt-cache "${apt[@]}" showsrc "postgresql-$major" | sed -n 's/^Version: //p'); do
         if apt-get "${apt[@]}" source --download-only "postgresql-$major=$version" 2>>apt/log; then
             break
@@ -66,6 +75,17 @@ get_regress() {
     rm -rf apt src contrib headers ./*.tar.* ./*.deb ./*.dsc
 }
 
+# Redis's tests log in by the environment, which the original cannot, wherever it is told a server with passwords.
+get_redis() {
+    local apt
+    source_packages
+    apt-get "${apt[@]}" source --download-only "redis=$1" 2>>apt/log || apt-get "${apt[@]}" source --download-only redis
+    tar xzf redis_*.orig.tar.gz --strip-components=1 --wildcards '*/tests' '*/runtest'
+    rm -rf apt redis_*
+    sed -i '/^proc redis {/,/^}/ s/^    fconfigure \$fd -translation binary$/&\n    if {[info exists ::env(REDIS_PASSWORD)]} {\n        puts -nonewline $fd "AUTH \\"$::env(REDIS_USER)\\" \\"$::env(REDIS_PASSWORD)\\"\\r\\n"\n        flush $fd\n        gets $fd\n    }/' tests/support/redis.tcl
+    grep -q REDIS_PASSWORD tests/support/redis.tcl
+}
+
 # get_module MODULE VERSION copies a Go module, tests included, out of the read-only module cache.
 get_module() {
     local dir
@@ -74,6 +94,14 @@ get_module() {
 }
 get_pgx() { get_module github.com/jackc/pgx/v5 "$1"; }
 get_pq() { get_module github.com/lib/pq "$1"; }
+get_gomysql() { get_module github.com/go-sql-driver/mysql "$1"; }
+# Its tests expect a server on a fixed port that lets everybody in; ours is told by the environment.
+get_goredis() {
+    get_module github.com/redis/go-redis/v9 "$1"
+    sed -i 's/redisStackPort = "6379"/redisStackPort = os.Getenv("REDIS_TEST_PORT")/' main_test.go
+    sed -i -E 's/(\tAddr: +redisAddr,)/\1 Username: os.Getenv("REDIS_USER"), Password: os.Getenv("REDIS_PASSWORD"),/' main_test.go redis_test.go commands_test.go
+    sed -i '0,/^import (/s//import (\n\t"os"/' redis_test.go commands_test.go
+}
 
 # get_sdist NAME VERSION [PACKAGE] unpacks a source distribution without its package: the installed one is tested.
 get_sdist() {
@@ -82,6 +110,7 @@ get_sdist() {
     rm -rf ./*.tar.gz ${3:+"$3"}
 }
 get_psycopg2() { get_sdist psycopg2 "$1" lib; }
+get_redispy() { get_sdist redis "$1" redis; }
 get_asyncpg() { get_sdist asyncpg "$1" asyncpg; }
 get_sqlalchemy() { get_sdist sqlalchemy "$1"; } # its tests load their plugin from the sources
 get_pg8000() {
@@ -94,7 +123,14 @@ get_venv() {
     python3 -m venv "$cache/venv.part"
     bin/python -m pip install --quiet --disable-pip-version-check setuptools==65.5.0 wheel==0.48.0 pytest==9.2.0 pytest-mock==3.17.0 \
         pytest-benchmark==5.3.1 pytest-xdist==3.8.0 \
-        distro pytz "psycopg2-binary==$psycopg2" "psycopg[binary]==$psycopg" "asyncpg==$asyncpg" "pg8000==$pg8000" "sqlalchemy==$sqlalchemy"
+        distro pytz "psycopg2-binary==$psycopg2" "psycopg[binary]==$psycopg" "asyncpg==$asyncpg" "pg8000==$pg8000" "sqlalchemy==$sqlalchemy" "PyMySQL==$pymysql"
+}
+
+# redis-py's tests want an older pytest than the others.
+get_venv_redis() {
+    python3 -m venv "$cache/venv-redis.part"
+    bin/python -m pip install --quiet --disable-pip-version-check pytest==8.3.4 pytest-asyncio==0.23.8 pytest-timeout==2.3.1 mock==5.1.0 \
+        cachetools==5.5.0 "redis==$redispy"
 }
 
 installed=$(dpkg-query -W -f '${Version}' 'postgresql-1[0-9]' 2>/dev/null || true)
@@ -106,8 +142,13 @@ get_installed_regress() { get_regress "$1" "$installed"; }
 once regress "$installed" get_installed_regress
 once pgx "$pgx" get_pgx
 once pq "$pq" get_pq
-once venv "py-$psycopg2-$asyncpg-$pg8000-$sqlalchemy-$psycopg" get_venv
+once venv "py-$psycopg2-$asyncpg-$pg8000-$sqlalchemy-$psycopg-$pymysql" get_venv
+once venv-redis "py-$redispy" get_venv_redis
 once psycopg2 "$psycopg2" get_psycopg2
 once asyncpg "$asyncpg" get_asyncpg
 once pg8000 "$pg8000" get_pg8000
 once sqlalchemy "$sqlalchemy" get_sqlalchemy
+once gomysql "$gomysql" get_gomysql
+once redis "$(dpkg-query -W -f '${Version}' redis-server)" get_redis
+once goredis "$goredis" get_goredis
+once redispy "$redispy" get_redispy

@@ -12,6 +12,9 @@ import (
 // tclLine is what Redis's own suite says of a test.
 var tclLine = regexp.MustCompile(`(?m)^\[(ok|err|ignore|exception)\]: (.*?)(?: \(\d+ ms\))?$`)
 
+// colour is how a terminal is told one.
+var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
 // runTcl runs units of Redis's own suite, one after the other, against an external server. A test's name is its unit's
 // and its own.
 func runTcl(ctx context.Context, j *job, units []string) (map[string]result, error) {
@@ -22,7 +25,7 @@ func runTcl(ctx context.Context, j *job, units []string) (map[string]result, err
 		if err != nil {
 			return nil, err
 		}
-		for _, found := range tclLine.FindAllStringSubmatch(string(out), -1) {
+		for _, found := range tclLine.FindAllStringSubmatch(colour.ReplaceAllString(string(out), ""), -1) {
 			name, _, _ := strings.Cut(found[2], " in tests/")
 			name = unit + ": " + name
 			switch found[1] {

@@ -127,6 +127,10 @@ func (r reader) Marks(text []byte, marks []sqltext.Mark) (f *sqltext.Facts, _ []
 		}
 		f = one.facts()
 		f.Tables, f.Groups, f.Slots = tables, groups, slots
+		if one.lines.broken { // where what ends cannot be told
+			marks = append(marks[:0], sqltext.Mark{End: len(text), String: true, Doubtful: true})
+			f.Slots = 1
+		}
 	})
 	return f, marks
 }

@@ -82,7 +82,10 @@ func (r *relay) plainAnswers(chunk []byte, at int, now time.Time) int {
 func simpleAnswer(b []byte) (size int, rows int64) {
 	switch b[0] {
 	case '+', ':', '_', '#', ',', '(':
-		return bytes.IndexByte(b, '\n') + 1, 0
+		if size = bytes.IndexByte(b, '\n') + 1; size > 0 && b[size-2] != '\r' {
+			return 0, 0 // not an end of its line
+		}
+		return size, 0
 	case '$':
 		n, start := shortNumber(b, 1)
 		if start == 0 {

@@ -178,7 +178,9 @@ func readHeader(b []byte) (h header, err error) {
 	h.kind = b[0]
 	switch h.kind {
 	case '+', '-', ':', '_', '#', ',', '(', '.':
-		h.size = bytes.IndexByte(b, '\n') + 1
+		if h.size = bytes.IndexByte(b, '\n') + 1; h.size > 0 && b[h.size-2] != '\r' {
+			return h, errReply("a line that ends in two ways")
+		}
 		return h, nil
 	case '$', '=', '!', '*', '~', '>', '%', '|', ';':
 	default:

@@ -40,7 +40,7 @@ func (w *work) patternInConstants(rule *rule, marks []sqltext.Mark) (n int) {
 	for n < len(marks) && marks[n].Param == 0 && (n == 0 || concatenated.Match(w.text[marks[n-1].End:marks[n].Start])) {
 		written := w.text[marks[n].Start:marks[n].End]
 		if marks[n].String {
-			written = sqltext.Value(written)
+			written = w.value(written)
 			spelled = spelled || !bytes.Contains(w.text[marks[n].Start:marks[n].End], written)
 		}
 		value = append(value, written...)
@@ -55,6 +55,14 @@ func (w *work) patternInConstants(rule *rule, marks []sqltext.Mark) (n int) {
 		}
 	}
 	return n
+}
+
+// value is what a string constant means.
+func (w *work) value(written []byte) []byte {
+	if own, ok := w.reader.(interface{ Value(written []byte) []byte }); ok {
+		return own.Value(written)
+	}
+	return sqltext.Value(written)
 }
 
 // concatenated is what stands between two constants that become one.

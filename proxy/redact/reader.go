@@ -9,7 +9,8 @@ type Reader interface {
 	Class(text []byte) string
 	// Facts tells what a text says. They may be shared: read only.
 	Facts(text []byte) *sqltext.Facts
-	// Marks tells, besides the facts, where all constants and parameters stand, in order; they are appended to marks.
+	// Marks tells, besides the facts, where all constants and parameters stand, in order; they are appended to marks. A reader
+	// whose strings are not written as PostgreSQL's has a method Value besides, which gives what one means.
 	Marks(text []byte, marks []sqltext.Mark) (*sqltext.Facts, []sqltext.Mark)
 	// Comments gives where the text's comments stand, as pairs of start and end.
 	Comments(text []byte) [][2]int

@@ -69,7 +69,8 @@ func TestRedaction(t *testing.T) {
 		"HSET user:1 name alice email a@b": "HSET user:1 name alice email '[redacted:mail]'",
 		"HSET order:1 email a@b":           "HSET order:1 email a@b",
 		"SET order:1 1234-5678":            "SET order:1 [redacted:card]",
-		"SET order:1 \"1234-5678 \\x00\"":  "SET order:1 \"[redacted:card] \\x00\"",
+		"SET order:1 \"1234-5678 \\x00\"":  "SET order:1 '[redacted:card]'",
+		"SET order:1 \"1\\x3234-5678\"":    "SET order:1 '[redacted:card]'",
 		"GET order:1\nGET user:1":          "GET order:1\nGET user:1",
 	} {
 		e := &audit.Event{Scope: audit.Scope{Resource: "cache", Protocol: "redis"}, Statement: audit.Text{Bytes: []byte(text)}}

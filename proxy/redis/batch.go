@@ -139,7 +139,7 @@ func (r *relay) commandWord() string {
 	switch {
 	case b.await.transaction:
 		return "transaction"
-	case r.tx.open && !(b.multi && b.summary.count == 1):
+	case r.tx.open && (!b.multi || b.summary.count > 1):
 		return "queued"
 	case b.summary.count == 1:
 		return "command"

@@ -44,15 +44,13 @@ type queue struct {
 	count int
 }
 
-// push adds an entry and returns it; the pointer is good until the next push.
-func (q *queue) push(e *awaited) *awaited {
+// push adds an entry.
+func (q *queue) push(e *awaited) {
 	if q.count == len(q.ring) {
 		q.grow()
 	}
-	at := &q.ring[(q.first+q.count)&(len(q.ring)-1)]
-	*at = *e
+	q.ring[(q.first+q.count)&(len(q.ring)-1)] = *e
 	q.count++
-	return at
 }
 
 func (q *queue) grow() {

@@ -215,7 +215,7 @@ func (r *relay) answerTo(e *awaited, b []byte, h *header, at int, now time.Time)
 		return r.enter(h, at, now)
 	case awaitTopology:
 		if !isError {
-			return r.topologyAnswer(e, b, at, now)
+			return r.topologyAnswer(e, b, now)
 		}
 	case awaitSubscribe: // the store said something else than that it did: it says it once
 		e.replies = 1
@@ -297,7 +297,7 @@ func (r *relay) failed(e *awaited, b []byte, h *header, at int, now time.Time) (
 }
 
 // topologyAnswer passes an answer on in which nodes are named.
-func (r *relay) topologyAnswer(e *awaited, b []byte, at int, now time.Time) (n int, err error) {
+func (r *relay) topologyAnswer(e *awaited, b []byte, now time.Time) (n int, err error) {
 	n, err = measure(b)
 	if n == 0 || err != nil {
 		return 0, err

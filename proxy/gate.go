@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/proxy/redact"
 )
 
 // Gate stands between a client and its store: one statement at a time is judged, recorded, and only then let
@@ -47,8 +49,9 @@ type Op struct {
 type Redactor interface {
 	// Statement redacts an event's statement, parameters and what derives from them, and names in e.Redacted where. It
 	// replaces the event's bytes, which the store still has to get, and never writes to them. private says that what the
-	// store answers may repeat a value.
-	Statement(e *audit.Event) (private bool)
+	// store answers may repeat a value. reader, unless nil, reads the text as the session's store does. The error is
+	// redact.ErrInDoubt: what is left does not tell what would run.
+	Statement(e *audit.Event, reader redact.Reader) (private bool, err error)
 	// Outcome is what may be recorded of the store's message on a statement.
 	Outcome(resource, message string, private bool) string
 	// Text is what may be recorded of any other text that came from a client of the resource.
@@ -95,7 +98,10 @@ func (g *Gate) Begin(ctx context.Context, s *Statement) (Op, error) {
 		return Op{}, err
 	}
 	e := &g.begin
-	private := g.describe(e, s)
+	private, err := g.describe(e, s)
+	if err != nil {
+		return Op{}, errors.Join(errInDoubt, g.deny(ctx, s, ruling.Policy, errInDoubt))
+	}
 	e.Policy = ruling.Policy
 	if err := g.record(ctx, e); err != nil {
 		return Op{}, err
@@ -158,7 +164,7 @@ func judgedClass(s *Statement) string {
 // deny records a statement that is not let pass, and why. It has no result.
 func (g *Gate) deny(ctx context.Context, s *Statement, policy string, denial *access.Denial) error {
 	e := g.begin
-	g.describe(&e, s)
+	_, _ = g.describe(&e, s) // nothing runs that it could hide
 	e.Verdict, e.Policy, e.Reason = audit.Deny, policy, denial.Sentence
 	return g.record(ctx, &e)
 }
@@ -196,8 +202,12 @@ func (g *Gate) record(ctx context.Context, e *audit.Event) error {
 	return nil
 }
 
+// errInDoubt refuses a statement that cannot be recorded without what the record must not hold.
+var errInDoubt = &access.Denial{Cause: access.StatementDenied, Sentence: "this statement has a string whose end hangs on a setting of the session, " +
+	"and seems to hold what must not be recorded; send its values as parameters, or write them without a backslash before a quote"}
+
 // describe fills in what the record tells of a statement, without what a rule takes out of it.
-func (g *Gate) describe(e *audit.Event, s *Statement) (private bool) {
+func (g *Gate) describe(e *audit.Event, s *Statement) (private bool, err error) {
 	e.ID, e.Time = "", time.Now()
 	e.Statement.Bytes, e.Params = s.Text, s.Params
 	e.Command, e.Prepared, e.Class = s.Command, s.Prepared, s.Class
@@ -207,7 +217,7 @@ func (g *Gate) describe(e *audit.Event, s *Statement) (private bool) {
 		e.Database = s.Database
 		e.Freeze()
 	}
-	return g.redactor.Statement(e)
+	return g.redactor.Statement(e, s.Reader)
 }
 
 // MaxRows is how many rows the statement may return; 0: any number.

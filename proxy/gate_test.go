@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/proxy/redact"
 )
 
 // memory is a journal that keeps events, or with discard set nothing.
@@ -30,12 +31,12 @@ func (m *memory) Append(e *audit.Event) error {
 	return nil
 }
 
-func (m *memory) Post(e *audit.Event) error                  { return m.Append(e) }
-func (m *memory) Durable() uint64                            { return 1 << 60 }
-func (m *memory) AwaitDurable(context.Context, uint64) error { return nil }
-func (m *memory) Statement(*audit.Event) (private bool)      { return false }
-func (m *memory) Outcome(_, message string, _ bool) string   { return message }
-func (m *memory) Text(_, text string) string                 { return text }
+func (m *memory) Post(e *audit.Event) error                           { return m.Append(e) }
+func (m *memory) Durable() uint64                                     { return 1 << 60 }
+func (m *memory) AwaitDurable(context.Context, uint64) error          { return nil }
+func (m *memory) Statement(*audit.Event, redact.Reader) (bool, error) { return false, nil }
+func (m *memory) Outcome(_, message string, _ bool) string            { return message }
+func (m *memory) Text(_, text string) string                          { return text }
 func newTestGate(t testing.TB, m *memory, r *access.StatementRules) *Gate {
 	return NewGate(m, audit.Scope{Gateway: "g", Session: "s"}, testPermit(t, r), m)
 }

@@ -97,6 +97,9 @@ type Statement struct {
 	Params   []audit.Param
 	Database string // that the session uses by then; empty where that never changes
 	BytesIn  int64
+	// Reader reads Text as the store does in this session, where that is known better than the protocol's own reader does;
+	// nil: that one.
+	Reader redact.Reader
 }
 
 // Namer gives the whole names of all that a statement touches. They are only read before the next statement.

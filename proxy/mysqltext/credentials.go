@@ -13,6 +13,11 @@ var credentialWords = [...]string{"passw", "ident", "authe", "auth_", "conne", "
 
 // MayHoldCredential says whether Credentials has to be asked: it is cheap, and true more often than need be.
 func MayHoldCredential(text []byte) bool {
+	return bytes.IndexByte(text, '\\') >= 0 || namesCredential(text)
+}
+
+// namesCredential is MayHoldCredential for what stands there in plain letters.
+func namesCredential(text []byte) bool {
 	const width = 5
 	for i := width - 1; i < len(text); {
 		if skip := credentialSkips[text[i]]; skip > 0 {
@@ -26,7 +31,7 @@ func MayHoldCredential(text []byte) bool {
 		}
 		i++
 	}
-	return bytes.IndexByte(text, '\\') >= 0 || bytes.Contains(text, []byte("://"))
+	return bytes.Contains(text, []byte("://"))
 }
 
 // credentialSkips is Horspool's table for the words together.
@@ -182,7 +187,7 @@ func (f *finder) constant(t lexeme) {
 	case connection.Match(value), f.nesting < maxQuoting && MayHoldCredential(value) && len(credentials(value, f.nesting+1)) > 0:
 		f.spans = append(f.spans, sqltext.Span{Start: t.start, End: t.end, String: true})
 	}
-	if t.open && MayHoldCredential(f.text) {
+	if t.open && namesCredential(f.text) {
 		f.open(t)
 	}
 }

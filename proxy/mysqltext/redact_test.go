@@ -122,7 +122,7 @@ var credentialLeaks = []string{
 
 func recorded(r *redact.Redactor, sql string, params ...audit.Param) []byte {
 	e := &audit.Event{Scope: audit.Scope{Resource: "shop-db", Protocol: "mysql"}, Statement: audit.Text{Bytes: []byte(sql)}, Params: params}
-	private := r.Statement(e)
+	private, _ := r.Statement(e, nil)
 	e.ErrorMessage = r.Outcome("shop-db", "near "+sql, private)
 	return e.AppendJSON(nil)
 }

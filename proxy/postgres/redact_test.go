@@ -105,6 +105,7 @@ func TestRedactionLeaksNothing(t *testing.T) {
 			t.Fatalf("the client reads %v, want %s", err, part)
 		}
 	}
+	const inDoubt = "a string whose end hangs on a setting"
 	simple := pgx.QueryExecModeSimpleProtocol
 	must(run("INSERT INTO customers VALUES (1, $1)", email))
 	must(run("INSERT INTO customers (id, email) VALUES (2, '"+email+"2')", simple))
@@ -115,13 +116,13 @@ func TestRedactionLeaksNothing(t *testing.T) {
 	fails(run("SELECT shout('"+email+"')", simple), email)
 	fails(run("SELECT shout($1)", email), email)
 	fails(run("SELECT * FROM customers WHERE email = = '"+email+"'", simple), "syntax error")
-	fails(run("SELECT * FROM customers WHERE email = '"+email, simple), "unterminated")
+	fails(run("SELECT * FROM customers WHERE email = '"+email, simple), inDoubt)
 	must(run("PREPARE p AS SELECT * FROM customers WHERE email = $1", simple))
 	must(run("EXECUTE p('"+email+"')", simple))
 	must(run("DECLARE c CURSOR WITH HOLD FOR SELECT * FROM customers WHERE email = '"+email+"'", simple))
 	must(run("DO $$ BEGIN PERFORM 1 FROM customers WHERE email = '"+email+"'; END $$", simple))
 	must(run("SET standard_conforming_strings = off", simple))
-	must(run(`SELECT * FROM customers WHERE email = 'a\' or email = \'`+email+`'`, simple))
+	fails(run(`SELECT * FROM customers WHERE email = 'a\' or email = \'`+email+`'`, simple), inDoubt)
 	must(run("RESET standard_conforming_strings", simple))
 	must(run("CREATE ROLE quux LOGIN PASSWORD '"+password+"'", simple))
 	must(run("DO $$ BEGIN EXECUTE format('ALTER ROLE quux PASSWORD %L', '"+password+"'); END $$", simple))

@@ -24,7 +24,7 @@ func BenchmarkStatement(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				e.Statement.Bytes = text
-				r.Statement(e)
+				_, _ = r.Statement(e, nil)
 			}
 		})
 	}

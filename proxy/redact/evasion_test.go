@@ -115,7 +115,7 @@ var credentialEvasions = []string{
 // recorded is all that the journal would hold of a statement.
 func recorded(r *Redactor, sql string, params ...audit.Param) []byte {
 	e := &audit.Event{Scope: audit.Scope{Resource: "orders-db", Protocol: "postgres"}, Statement: audit.Text{Bytes: []byte(sql)}, Params: params}
-	private := r.Statement(e)
+	private, _ := r.Statement(e, nil)
 	e.ErrorMessage = r.Outcome("orders-db", "near "+sql, private)
 	return e.AppendJSON(nil)
 }

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -79,16 +80,23 @@ func (r *Redactor) set(resource string) *set {
 	return s
 }
 
+// ErrInDoubt says that what had to be taken out of a statement may be something that runs: where one of its strings ends
+// hangs on a setting of the session.
+var ErrInDoubt = errors.New("where a string ends is in doubt")
+
 // Statement takes out of a statement's event what a rule names, and lists in e.Redacted where. The event's bytes may
 // be shared with what goes to the store: they are replaced, never written to. private says that what the store answers
-// may repeat a value, so that its message must not be recorded.
-func (r *Redactor) Statement(e *audit.Event) (private bool) {
+// may repeat a value, so that its message must not be recorded. reader, unless nil, reads the text as the session's store
+// does. With ErrInDoubt the statement must not run, for the record would not tell it.
+func (r *Redactor) Statement(e *audit.Event, reader Reader) (private bool, err error) {
 	e.Redacted = nil
 	s := r.set(e.Resource)
-	reader := r.reader(e.Protocol)
+	if reader == nil {
+		reader = r.reader(e.Protocol)
+	}
 	credential := reader.MayHoldCredential(e.Statement.Bytes)
 	if s == nil && !credential {
-		return false
+		return false, nil
 	}
 	w := work{event: e, redactor: r, reader: reader, set: s, text: e.Statement.Bytes}
 	if credential {
@@ -99,8 +107,11 @@ func (r *Redactor) Statement(e *audit.Event) (private bool) {
 	if s != nil {
 		w.apply()
 	}
+	if w.inDoubt() {
+		err = ErrInDoubt
+	}
 	w.finish()
-	return w.private || len(e.Redacted) > 0
+	return w.private || len(e.Redacted) > 0, err
 }
 
 func (r *Redactor) reader(protocol string) Reader {

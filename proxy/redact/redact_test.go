@@ -32,7 +32,7 @@ func run(t testing.TB, r *Redactor, sql string, params ...string) *audit.Event {
 	for _, p := range params {
 		e.Params = append(e.Params, audit.Param{Value: []byte(p)})
 	}
-	r.Statement(e)
+	_, _ = r.Statement(e, nil)
 	if string(sent) != sql {
 		t.Errorf("what goes to the store has changed: %s", sent)
 	}
@@ -79,7 +79,7 @@ func TestParameters(t *testing.T) {
 		t.Errorf("%s", e.Params[0].Value)
 	}
 	e.Resource, e.Params = "other", []audit.Param{{Value: []byte("kept")}}
-	if all.Statement(e); string(e.Params[0].Value) != "kept" || e.Redacted != nil {
+	if _, err := all.Statement(e, nil); err != nil || string(e.Params[0].Value) != "kept" || e.Redacted != nil {
 		t.Errorf("another resource: %s %v", e.Params[0].Value, e.Redacted)
 	}
 }

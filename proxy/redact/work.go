@@ -151,6 +151,15 @@ func (w *work) comments(rule string) {
 	}
 }
 
+// inDoubt says whether what is taken may be more than constants.
+func (w *work) inDoubt() bool {
+	if len(w.edits) == 0 {
+		return false
+	}
+	_, marks := w.reader.Marks(w.text, nil)
+	return slices.ContainsFunc(marks, doubtful)
+}
+
 // finish puts the edits into effect.
 func (w *work) finish() {
 	e := w.event

@@ -39,7 +39,7 @@ var valueEvasions = []string{
 
 func recorded(r *redact.Redactor, text string) []byte {
 	e := &audit.Event{Scope: audit.Scope{Resource: "cache", Protocol: "redis"}, Statement: audit.Text{Bytes: []byte(text)}}
-	r.Statement(e)
+	_, _ = r.Statement(e, nil)
 	return e.AppendJSON(nil)
 }
 
@@ -74,7 +74,7 @@ func TestRedaction(t *testing.T) {
 		"GET order:1\nGET user:1":          "GET order:1\nGET user:1",
 	} {
 		e := &audit.Event{Scope: audit.Scope{Resource: "cache", Protocol: "redis"}, Statement: audit.Text{Bytes: []byte(text)}}
-		one.Statement(e)
+		_, _ = one.Statement(e, nil)
 		if got := string(e.Statement.Bytes); got != want {
 			t.Errorf("%s is recorded as %s, want %s", text, got, want)
 		}

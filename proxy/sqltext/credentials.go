@@ -15,6 +15,11 @@ type Span struct {
 // MayHoldCredential says whether Credentials has to be asked: it is cheap, and true more often than need be. It looks
 // for passw, subscription, mapping, identified, :// and a backslash, which may spell any of these.
 func MayHoldCredential(sql []byte) bool {
+	return bytes.IndexByte(sql, '\\') >= 0 || namesCredential(sql)
+}
+
+// namesCredential is MayHoldCredential for what stands there in plain letters.
+func namesCredential(sql []byte) bool {
 	const width = 5 // of the words' beginnings that are looked for
 	for i := width - 1; i < len(sql); {
 		if skip := credentialSkips[sql[i]]; skip > 0 {
@@ -27,7 +32,7 @@ func MayHoldCredential(sql []byte) bool {
 		}
 		i++
 	}
-	return bytes.IndexByte(sql, '\\') >= 0 || bytes.Contains(sql, []byte("://"))
+	return bytes.Contains(sql, []byte("://"))
 }
 
 // credentialSkips says how far the search may go on when its window of five bytes ends with a byte (Horspool's table
@@ -147,7 +152,7 @@ func (f *finder) constant(t lexeme) {
 	case f.nesting < maxQuoting && MayHoldCredential(value):
 		f.nested(t, value)
 	}
-	if t.doubtful && MayHoldCredential(f.text) {
+	if t.doubtful && namesCredential(f.text) {
 		f.rest(t.start)
 	}
 }

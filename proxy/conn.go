@@ -93,17 +93,17 @@ func (c *Conn) StartTLS(ctx context.Context, prefix []byte) error {
 	return nil
 }
 
-// named takes the resource, and the node of it, from the name by which TLS was asked for: RESOURCE, or NODE.RESOURCE, either
-// with further labels behind it. A name that is neither is that of the gateway.
+// named takes the resource, and the node of it, from the name by which TLS was asked for: NODE.RESOURCE or else RESOURCE,
+// either with further labels behind it. A name that is neither is that of the gateway.
 func (c *Conn) named(ctx context.Context, server string) {
 	first, rest, _ := strings.Cut(server, ".")
-	if _, ok := c.directory.Resource(ctx, first); ok {
-		c.resource = first
-		return
-	}
 	second, _, _ := strings.Cut(rest, ".")
 	if r, ok := c.directory.Resource(ctx, second); ok && r.Node(first) != nil {
 		c.resource, c.node = second, first
+		return
+	}
+	if _, ok := c.directory.Resource(ctx, first); ok {
+		c.resource = first
 	}
 }
 

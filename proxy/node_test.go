@@ -1,8 +1,11 @@
 package proxy
 
 import (
+	"context"
 	"net"
 	"testing"
+
+	"github.com/sallyport/sallyport/access"
 )
 
 // portsOnly is a directory that is asked for ports alone.
@@ -46,6 +49,33 @@ func TestWhereNodesAreReached(t *testing.T) {
 		host, port, ok := test.conn.Reach("cache", test.node)
 		if ok != (test.host != "") || ok && (host != test.host || port != test.port) {
 			t.Errorf("%s: %s:%d %v", name, host, port, ok)
+		}
+	}
+}
+
+// resources is a directory that knows resources alone.
+type resources struct {
+	Directory
+	known map[string]access.Resource
+}
+
+func (r resources) Resource(_ context.Context, name string) (access.Resource, bool) {
+	one, ok := r.known[name]
+	return one, ok
+}
+
+func TestWhatTLSNames(t *testing.T) {
+	directory := resources{known: map[string]access.Resource{
+		"cache": {Name: "cache", Nodes: []access.Node{{Name: "n1"}, {Name: "n2"}}}, "orders-db": {Name: "orders-db"}, "n1": {Name: "n1"},
+	}}
+	for server, want := range map[string][2]string{
+		"orders-db": {"orders-db", ""}, "orders-db.gw.acme.com": {"orders-db", ""}, "cache": {"cache", ""},
+		"n1.cache": {"cache", "n1"}, "n2.cache.gw.acme.com": {"cache", "n2"}, "n1": {"n1", ""}, "n1.orders-db": {"n1", ""},
+		"n3.cache": {"", ""}, "gw.acme.com": {"", ""}, "": {"", ""},
+	} {
+		c := &Conn{directory: directory}
+		if c.named(t.Context(), server); c.Resource() != want[0] || c.Node() != want[1] {
+			t.Errorf("%q: resource %q, node %q, want %q", server, c.Resource(), c.Node(), want)
 		}
 	}
 }

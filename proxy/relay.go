@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/access"
@@ -83,6 +84,9 @@ func (r *relays) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		return r.tls, nil
 	}
 	gateways, others := r.directory.RelayFor(hello.ServerName)
+	if _, resource, ok := strings.Cut(hello.ServerName, "."); ok && len(gateways) == 0 { // NODE.RESOURCE
+		gateways, others = r.directory.RelayFor(resource)
+	}
 	if len(gateways) == 0 || !slices.Contains(hello.SupportedProtos, TunnelALPN) {
 		return nil, nil
 	}

@@ -83,7 +83,12 @@ type behindOnly struct {
 	others  bool
 }
 
-func (d *behindOnly) RelayFor(string) ([]string, bool) { return []string{"behind"}, d.others }
+func (d *behindOnly) RelayFor(resource string) ([]string, bool) {
+	if resource != "plant-db" {
+		return nil, false
+	}
+	return []string{"behind"}, d.others
+}
 
 func (d *behindOnly) AdmitRelay(cert *x509.Certificate) (string, error) {
 	d.mu.Lock()
@@ -162,7 +167,9 @@ func (lab *relayLab) behind(name string, log io.Writer, serve func(*tls.Conn)) *
 }
 
 // client dials the relay as a client does, and says by whose certificate it was answered.
-func (lab *relayLab) client() (*tls.Conn, string, error) {
+func (lab *relayLab) client() (*tls.Conn, string, error) { return lab.clientOf("plant-db") }
+
+func (lab *relayLab) clientOf(server string) (*tls.Conn, string, error) {
 	raw, err := net.Dial("tcp", lab.address)
 	if err != nil {
 		return nil, "", err
@@ -172,7 +179,7 @@ func (lab *relayLab) client() (*tls.Conn, string, error) {
 		return nil, "", err
 	}
 	person := lab.ca.issue(&x509.Certificate{URIs: []*url.URL{access.UserURIs("alice", time.Time{})[0]}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	t := tls.Client(raw, &tls.Config{MinVersion: tls.VersionTLS13, ServerName: "plant-db", InsecureSkipVerify: true, NextProtos: []string{TunnelALPN},
+	t := tls.Client(raw, &tls.Config{MinVersion: tls.VersionTLS13, ServerName: server, InsecureSkipVerify: true, NextProtos: []string{TunnelALPN},
 		Certificates: []tls.Certificate{person}})
 	if err := t.Handshake(); err != nil {
 		return nil, "", err
@@ -215,6 +222,9 @@ func TestRelayPassesOnWhatItCannotRead(t *testing.T) {
 		})
 	}
 	clients.Wait()
+	if _, name, err := lab.clientOf("n1.plant-db"); err != nil || name != "behind" {
+		t.Errorf("a node's client is answered by %q, %v", name, err)
+	}
 	c, _, err := lab.client()
 	if err != nil {
 		t.Fatal(err)

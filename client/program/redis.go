@@ -26,7 +26,7 @@ func (t Target) redisArguments() []string {
 	if t.Socket != "" {
 		args = []string{"-s", t.Socket}
 	}
-	if t.Cluster {
+	if t.Cluster && t.Socket == "" { // redis-cli follows no redirects from a socket
 		args = append(args, "-c")
 	}
 	if t.Account != "" {

@@ -1,4 +1,4 @@
-// Package crash kills the real gateway while it works, and compares what PostgreSQL has run with what is recorded.
+// Package crash kills the real gateway while it works, and compares what the store has run with what is recorded.
 package crash
 
 import (
@@ -7,20 +7,18 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/audit/journal"
@@ -32,7 +30,7 @@ var rounds = flag.Int("rounds", 12, "how often the gateway is killed")
 const (
 	workers  = 8
 	person   = "alice@acme.com"
-	password = "the-app's-password"
+	password = "the-apps-password"
 )
 
 // resources are the same store under every durability.
@@ -42,24 +40,30 @@ var resources = []string{"interval-db", "hold-db", "strict-db"}
 var marker = regexp.MustCompile(`mark-\d+-\d+-\d+`)
 
 // TestNoStatementOfTheStoreIsMissing runs a real load through the real program, kills it with SIGKILL at random moments,
-// starts it again, many times; in the end every statement in PostgreSQL's own log must be in the journal.
+// starts it again, many times; in the end every statement in the store's own log must be in the journal.
 func TestNoStatementOfTheStoreIsMissing(t *testing.T) {
 	bin := servers.BuildSally(t)
-	pg := servers.StartPostgres(t, servers.PostgresOptions{Config: map[string]string{"log_statement": "all", "log_min_messages": "log"}})
+	for _, name := range slices.Sorted(maps.Keys(stores)) {
+		t.Run(name, func(t *testing.T) { killUnderLoad(t, bin, stores[name]()) })
+	}
+}
+
+func killUnderLoad(t *testing.T, bin string, s store) {
+	t.Helper()
+	s.start(t)
 	dir := filepath.Join(t.TempDir(), "data")
 	ctx := t.Context()
 	sally := start(ctx, t, bin, dir)
-	token := onboard(ctx, t, sally, pg)
+	token := onboard(ctx, t, sally, s)
 
 	var answered atomic.Int64
 	for round := range *rounds {
 		var load sync.WaitGroup
 		running, stop := context.WithCancel(ctx)
 		before := answered.Load()
-		for worker := range workers {
-			load.Go(func() {
-				work(running, sally.Postgres, resources[worker%len(resources)], token, round, worker, &answered)
-			})
+		for number := range workers {
+			w := worker{sally: sally, resource: resources[number%len(resources)], token: token, round: round, number: number, answered: &answered}
+			load.Go(func() { s.work(running, w) })
 		}
 		time.Sleep(time.Duration(100+rand.IntN(400)) * time.Millisecond) // the moment of the crash is what is random
 		if err := sally.Kill(); err != nil {
@@ -76,7 +80,7 @@ func TestNoStatementOfTheStoreIsMissing(t *testing.T) {
 	if answered.Load() < int64(*rounds)*workers {
 		t.Errorf("only %d statements were answered: this was no load", answered.Load())
 	}
-	compare(t, pg.LogFile, filepath.Join(dir, "journal"))
+	compare(t, s.log(t), filepath.Join(dir, "journal"))
 }
 
 func start(ctx context.Context, t *testing.T, bin, dir string) *servers.Sally {
@@ -89,17 +93,9 @@ func start(ctx context.Context, t *testing.T, bin, dir string) *servers.Sally {
 	return sally
 }
 
-// onboard makes the store's account, the resources and a person, as an admin does, and returns their token.
-func onboard(ctx context.Context, t *testing.T, sally *servers.Sally, pg *servers.Postgres) string {
+// onboard makes the resources and a person, as an admin does, and returns their token.
+func onboard(ctx context.Context, t *testing.T, sally *servers.Sally, s store) string {
 	t.Helper()
-	admin, err := pgx.Connect(ctx, pg.AdminURL("postgres"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Close(ctx)
-	if _, err := admin.Exec(ctx, "CREATE ROLE app LOGIN PASSWORD 'the-app''s-password'"); err != nil {
-		t.Fatal(err)
-	}
 	run := func(stdin string, args ...string) string {
 		t.Helper()
 		out, err := sally.Run(ctx, strings.NewReader(stdin), append([]string{"admin"}, args...)...)
@@ -110,8 +106,8 @@ func onboard(ctx context.Context, t *testing.T, sally *servers.Sally, pg *server
 	}
 	run(password, "credentials", "add", "app", "--source", "sealed", "--username", "app", "--password-stdin")
 	for _, name := range resources {
-		run("", "resources", "add", name, "--protocol", "postgres", "--address", pg.Addr(), "--database", "postgres", "--ssl-mode", "disable",
-			"--account", "app=app", "--durability", strings.TrimSuffix(name, "-db"))
+		args := []string{"resources", "add", name, "--address", s.address(), "--account", "app=app", "--durability", strings.TrimSuffix(name, "-db")}
+		run("", append(args, s.resourceFlags()...)...)
 	}
 	run("", "roles", "add", "developers", "--resource", "*", "--account", "app")
 	run("", "users", "add", person, "--role", "developers")
@@ -120,40 +116,6 @@ func onboard(ctx context.Context, t *testing.T, sally *servers.Sally, pg *server
 		t.Fatal(err)
 	}
 	return token.Token
-}
-
-// work runs statements of three kinds until the gateway dies: simple, prepared, and pipelined in batches.
-func work(ctx context.Context, addr, resource, token string, round, worker int, answered *atomic.Int64) {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return
-	}
-	config, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%s user='%s#%s' password='%s' sslmode=disable", host, port, person, resource, token))
-	if err != nil {
-		return
-	}
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	for n := 0; ; n++ {
-		mark := func() string { n++; return fmt.Sprintf("mark-%d-%d-%d", round, worker, n) }
-		if _, err := conn.Exec(ctx, "SELECT '"+mark()+"'", pgx.QueryExecModeSimpleProtocol); err != nil {
-			return
-		}
-		if _, err := conn.Exec(ctx, "SELECT $1::text", mark()); err != nil {
-			return
-		}
-		var batch pgx.Batch
-		for range 5 {
-			batch.Queue("SELECT $1::text", mark())
-		}
-		if err := conn.SendBatch(ctx, &batch).Close(); err != nil {
-			return
-		}
-		answered.Add(7)
-	}
 }
 
 // compare fails for each mark in the store's log that is not in the journal.
@@ -167,22 +129,22 @@ func compare(t *testing.T, storeLog, journalDir string) {
 	defer f.Close()
 	ran, missing := 0, 0
 	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
+	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
 		for _, m := range marker.FindAllString(lines.Text(), -1) {
 			ran++
 			if !recorded[m] {
 				missing++
-				t.Errorf("PostgreSQL has run %s, which is not recorded", m)
+				t.Errorf("the store has run %s, which is not recorded", m)
 			}
 		}
 	}
 	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("PostgreSQL logged %d statements, the journal holds %d, missing %d", ran, len(recorded), missing)
+	t.Logf("the store logged %d statements, the journal holds %d, missing %d", ran, len(recorded), missing)
 	if ran == 0 {
-		t.Error("PostgreSQL logged nothing")
+		t.Error("the store logged nothing")
 	}
 }
 

@@ -57,7 +57,8 @@ func TestKilledInEveryStage(t *testing.T) {
 		servers.Missing(t, "strace", "apt-get install strace")
 	}
 	bin := servers.BuildSally(t)
-	pg := servers.StartPostgres(t, servers.PostgresOptions{})
+	pg := &postgres{servers.StartPostgres(t, servers.PostgresOptions{})}
+	pg.makeAccount(t)
 	dir := filepath.Join(t.TempDir(), "data")
 	config := filepath.Join(t.TempDir(), "sally.yaml")
 	if err := os.WriteFile(config, []byte(smallFiles), 0o600); err != nil {
@@ -85,7 +86,7 @@ func TestKilledInEveryStage(t *testing.T) {
 			wrapper = append(wrapper, "-e", fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", stage.call, when))
 			sally, err := servers.RunSallyUnder(ctx, wrapper, bin, dir, "--config", config)
 			if err == nil {
-				loadUntilDead(ctx, t, sally, token, 100*round+attempt)
+				loadUntilDead(ctx, t, sally, pg, token, 100*round+attempt)
 			}
 			last := lastCall(t, trace)
 			check(ctx, t, bin, dir, config)
@@ -123,14 +124,15 @@ func startUnder(ctx context.Context, t *testing.T, wrapper []string, bin, dir, c
 }
 
 // loadUntilDead runs statements until the gateway has died, at most for a while; then it is killed.
-func loadUntilDead(ctx context.Context, t *testing.T, sally *servers.Sally, token string, round int) {
+func loadUntilDead(ctx context.Context, t *testing.T, sally *servers.Sally, s store, token string, round int) {
 	t.Helper()
 	running, stop := context.WithTimeout(ctx, 20*time.Second)
 	defer stop()
 	var load sync.WaitGroup
 	var answered atomic.Int64
-	for worker := range 2 {
-		load.Go(func() { work(running, sally.Postgres, resources[worker], token, round, worker, &answered) })
+	for number := range 2 {
+		w := worker{sally: sally, resource: resources[number], token: token, round: round, number: number, answered: &answered}
+		load.Go(func() { s.work(running, w) })
 	}
 	select {
 	case <-sally.Done():

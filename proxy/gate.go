@@ -122,6 +122,12 @@ func (g *Gate) Check(ctx context.Context, s *Statement) error {
 	return err
 }
 
+// Refuse records a statement that does not pass whatever policy says, because the gateway does not serve it. Its error is
+// that of the record.
+func (g *Gate) Refuse(ctx context.Context, s *Statement, why error) error {
+	return g.deny(ctx, s, "", &access.Denial{Cause: access.StatementDenied, Sentence: Explain(why)})
+}
+
 // judge asks the permit. What that denies is recorded.
 func (g *Gate) judge(ctx context.Context, permit *access.Permit, s *Statement) (access.Ruling, error) {
 	if ended := g.ended.Load(); ended != nil {

@@ -149,3 +149,18 @@ func BenchmarkBegin(b *testing.B) {
 		})
 	}
 }
+
+func TestRefusedStatementsAreOnTheRecord(t *testing.T) {
+	m := &memory{}
+	g := newTestGate(t, m, nil)
+	s := &Statement{Text: []byte("PSYNC ? -1"), Class: "admin"}
+	if err := g.Refuse(t.Context(), s, &Refusal{Sentence: "replication is not served"}); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.events) != 1 || m.events[0].Verdict != audit.Deny || m.events[0].Reason != "replication is not served" || m.events[0].Statement.String() != "PSYNC ? -1" {
+		t.Errorf("recorded %+v", m.events)
+	}
+	if g.statements.Load() != 0 {
+		t.Error("it counts among the session's statements")
+	}
+}

@@ -65,7 +65,8 @@ func killUnderLoad(t *testing.T, bin string, s store) {
 			w := worker{sally: sally, resource: resources[number%len(resources)], token: token, round: round, number: number, answered: &answered}
 			load.Go(func() { s.work(running, w) })
 		}
-		time.Sleep(time.Duration(100+rand.IntN(400)) * time.Millisecond) // the moment of the crash is what is random
+		servers.Eventually(t, time.Minute, "the load is on", func() bool { return answered.Load() > before })
+		time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond) // the moment of the crash is what is random
 		if err := sally.Kill(); err != nil {
 			t.Fatal(err)
 		}

@@ -77,6 +77,7 @@ func (s *mariaStore) textsOf(e *audit.Event, text string) []string {
 	if strings.Contains(e.Command, "execute") {
 		return []string{"execute " + shape(text)}
 	}
+	text = trimmed(text)
 	return []string{text, "shape " + shape(text)}
 }
 
@@ -87,7 +88,7 @@ func (s *mariaStore) compare(r *record, recorded *texts) error {
 		return fmt.Errorf("read the store's log: %w", err)
 	}
 	at := generalLine.FindAllSubmatchIndex(log, -1)
-	ours := make(map[string]bool)
+	ours, inner := make(map[string]bool), make(map[string]bool)
 	for i, m := range at {
 		end := len(log)
 		if i+1 < len(at) {
@@ -98,9 +99,11 @@ func (s *mariaStore) compare(r *record, recorded *texts) error {
 		if command == "Connect" {
 			ours[connection] = strings.HasPrefix(argument, mariaAccount+"@")
 		}
-		if ours[connection] {
-			r.checkMaria(command, argument, recorded)
+		// What an EXECUTE in SQL executes is logged beside it.
+		if ours[connection] && !(command == "Execute" && inner[connection]) {
+			r.checkMaria(command, trimmed(argument), recorded)
 		}
+		inner[connection] = command == "Query" && executes.MatchString(argument)
 	}
 	return nil
 }
@@ -122,6 +125,12 @@ func (r *record) checkMaria(command, argument string, recorded *texts) {
 		r.missing = append(r.missing, command+": "+argument)
 	}
 }
+
+// executes matches SQL that executes what was prepared in SQL.
+var executes = regexp.MustCompile(`(?i)^\s*execute\s`)
+
+// trimmed is a text without what the server leaves out at its end.
+func trimmed(text string) string { return strings.TrimRight(text, " ;\t\r\n") }
 
 // value is a literal, or a parameter's place, as the general log or a prepared statement has it.
 var value = regexp.MustCompile(`(?is)(?:\b(?:_\w+|[nxb]|date|time|timestamp)\s*)?(?:'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")` +

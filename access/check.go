@@ -14,6 +14,10 @@ import (
 // maxCached bounds the verdicts that a session remembers. Its statements are of few shapes.
 const maxCached = 256
 
+// maxCachedNames bounds, in bytes, what a remembered statement names: a pipeline of commands may name thousands of keys,
+// and the same ones hardly come again.
+const maxCachedNames = 4 << 10
+
 // statementRules decide on the statements of one session, and remember. They are used by one goroutine.
 type statementRules struct {
 	decision *decision
@@ -63,13 +67,14 @@ func (p *Permit) Judge(s *Statement) (Ruling, *Denial) {
 	if found := r.cache[key]; found != nil && found.statement.like(s) {
 		return found.ruling, found.denied
 	}
-	fresh := &judged{statement: s.copy()}
-	fresh.ruling, fresh.denied = r.judge(s)
-	if len(r.cache) >= maxCached {
-		clear(r.cache)
+	ruling, denied := r.judge(s)
+	if s.namesAtMost(maxCachedNames) {
+		if len(r.cache) >= maxCached {
+			clear(r.cache)
+		}
+		r.cache[key] = &judged{statement: s.copy(), ruling: ruling, denied: denied}
 	}
-	r.cache[key] = fresh
-	return fresh.ruling, fresh.denied
+	return ruling, denied
 }
 
 // compileStatements makes the rules of a session; nil where every statement may run.
@@ -143,6 +148,18 @@ func (r *statementRules) hash(s *Statement) uint64 {
 func (s *Statement) like(o *Statement) bool {
 	return s.Class == o.Class && s.Understood == o.Understood && s.WholeTable == o.WholeTable && s.Fingerprint == o.Fingerprint &&
 		slices.Equal(s.Tables, o.Tables) && slices.Equal(s.Columns, o.Columns)
+}
+
+// namesAtMost says whether the statement's names have no more than so many bytes. An empty name counts, too: it takes memory.
+func (s *Statement) namesAtMost(limit int) bool {
+	for _, names := range [][]string{s.Tables, s.Columns} {
+		for _, name := range names {
+			if limit -= len(name) + 1; limit < 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // copy is the statement as it can be kept: its lists may be written over.

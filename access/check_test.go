@@ -2,6 +2,8 @@ package access_test
 
 import (
 	"fmt"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -265,4 +267,32 @@ func TestRememberedNamesAreCopies(t *testing.T) {
 	if _, denied := p.Judge(&s); denied == nil {
 		t.Error("salaries may be read")
 	}
+}
+
+// A pipeline that names thousands of keys, other ones each time, is judged, and not remembered.
+func TestLongListsAreNotKept(t *testing.T) {
+	p := permit(t, world(analyst(access.StatementRules{Tables: []string{"k*"}})), nil)
+	const statements, size = 64, 1 << 20
+	before := heap()
+	for i := range statements {
+		s := read([]string{fmt.Sprintf("k%d%s", i, strings.Repeat("x", size))}, nil)
+		if _, denied := p.Judge(&s); denied != nil {
+			t.Fatal(denied)
+		}
+		s.Tables = append(s.Tables, "salaries")
+		if _, denied := p.Judge(&s); denied == nil {
+			t.Fatal("what is named behind a long name is not looked at")
+		}
+	}
+	if kept := int64(heap()) - int64(before); kept > statements*size/2 {
+		t.Errorf("%d statements of %d bytes leave %d behind", statements, size, kept)
+	}
+	runtime.KeepAlive(&p)
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

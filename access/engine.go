@@ -22,7 +22,7 @@ type Engine struct {
 	roles    []Role              // by name
 	known    map[string]Identity // of every user, suspended ones included, with the roles that they hold without a grant
 	users    map[string]*holdings
-	tokensOf map[string][]string // IDs of each user's tokens
+	natives  map[string][]nativeToken // by user
 
 	resources map[string]int // numbers, for compiledRole.covers
 	accounts  map[string][]string
@@ -48,13 +48,10 @@ type holdings struct {
 // its line (*PolicyError).
 func Compile(s *Snapshot) (*Engine, error) {
 	e := &Engine{snapshot: s, known: make(map[string]Identity, len(s.Users)), users: make(map[string]*holdings, len(s.Users)),
-		tokensOf: map[string][]string{},
-		zones:    map[string]*time.Location{"UTC": time.UTC}, listed: cedarPolicy{"listed", cedar.NewPolicyFromAST(ast.Permit())}}
+		zones: map[string]*time.Location{"UTC": time.UTC}, listed: cedarPolicy{"listed", cedar.NewPolicyFromAST(ast.Permit())}}
 	e.ports = sync.OnceValue(func() map[string]int { return LocalPorts(s.Resources) })
 	e.numberResources()
-	for id, t := range s.Tokens {
-		e.tokensOf[t.User] = append(e.tokensOf[t.User], id)
-	}
+	e.indexNatives()
 	roles, err := e.compileRoles()
 	if err != nil {
 		return nil, err

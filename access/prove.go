@@ -71,18 +71,43 @@ func (e *Engine) ProveToken(token string) (Token, bool) {
 	return t, SecretMatches(secret, e.snapshot.TokenHashes[id].Secret) && known
 }
 
+// leastTried is how many tokens an answer to a challenge is tried on at least, so that the time tells neither whether a
+// user is known nor, up to so many, how many tokens they have.
+const leastTried = 16
+
 // Prove finds the user's token that the proof shows. Of an answer to a challenge, every token of the user's may be meant.
 func (e *Engine) Prove(user string, proof TokenProof) (Token, bool) {
 	if proof.Answers == nil {
 		t, ok := e.ProveToken(proof.Token)
 		return t, ok && t.User == user
 	}
-	for _, id := range e.tokensOf[user] {
-		if native, err := hex.DecodeString(e.snapshot.TokenHashes[id].Native); err == nil && len(native) == sha1.Size && proof.Answers(native) {
-			return e.snapshot.Tokens[id], true
+	proven := ""
+	tokens := e.natives[user]
+	for i := range tokens {
+		if proof.Answers(tokens[i].hash[:]) {
+			proven = tokens[i].id
 		}
 	}
-	return Token{}, false
+	for range leastTried - len(tokens) {
+		proof.Answers(make([]byte, sha1.Size))
+	}
+	return e.snapshot.Tokens[proven], proven != ""
+}
+
+// nativeToken is a token that an answer to a challenge may show.
+type nativeToken struct {
+	id   string
+	hash [sha1.Size]byte // TokenHash.Native
+}
+
+// indexNatives finds the tokens that answers to challenges may show.
+func (e *Engine) indexNatives() {
+	e.natives = map[string][]nativeToken{}
+	for id, t := range e.snapshot.Tokens {
+		if hash, err := hex.DecodeString(e.snapshot.TokenHashes[id].Native); err == nil && len(hash) == sha1.Size {
+			e.natives[t.User] = append(e.natives[t.User], nativeToken{id, [sha1.Size]byte(hash)})
+		}
+	}
 }
 
 // AdmitToken gives the identity of a token that was proven, unless its time or its user's is over.

@@ -8,7 +8,7 @@ import (
 const (
 	maxBatch     = 1024
 	maxBatchText = 256 << 10 // bytes from which on it is closed
-	maxKeptText  = 1 << 20   // bytes of memory that is kept for the next
+	maxKeptText  = 128 << 10 // bytes of memory that is kept for the next
 )
 
 // batch gathers commands that become one record: what a client sends together, where no rule looks at single commands.
@@ -60,11 +60,15 @@ func (n *naming) Names() []string {
 	for n.lines.next() {
 		n.names, n.keys = appendNames(n.names, commands.lookUp(&n.lines.args), &n.lines.args, n.keys)
 	}
+	n.lines.release()
 	return n.names
 }
 
 // gather adds a command to the batch.
 func (r *relay) gather(c *command, from, to int) error {
+	if r.requests.inline {
+		return r.record(c, from, to, awaited{})
+	}
 	b := &r.batch
 	if n := b.summary.count; n > 0 && (b.to != from || n >= maxBatch || len(b.text) >= maxBatchText) {
 		if err := r.closeBatch(); err != nil {
@@ -108,10 +112,7 @@ func (r *relay) closeBatch() error {
 		return nil
 	}
 	defer b.reset()
-	s := proxy.Statement{Text: b.text, Command: r.commandWord(), Database: r.database, BytesIn: int64(b.to - b.from)}
-	b.summary.describe(&s)
-	r.naming.text = b.text
-	s.Names = &r.naming
+	s := r.statement()
 	op, err := r.gate.Begin(r.ctx, &s)
 	if err != nil {
 		return r.refuse(err)
@@ -128,9 +129,19 @@ func (r *relay) closeBatch() error {
 	case b.raw != nil:
 		r.toStore.insert(b.raw)
 	default:
-		r.toStore.pass(b.from, b.to)
+		return r.forward(b.from, b.to)
 	}
 	return nil
+}
+
+// statement is what was gathered, as the gate sees it.
+func (r *relay) statement() proxy.Statement {
+	b := &r.batch
+	s := proxy.Statement{Text: b.text, Command: r.commandWord(), Database: r.database, BytesIn: int64(b.to - b.from)}
+	b.summary.describe(&s)
+	r.naming.text = b.text
+	s.Names = &r.naming
+	return s
 }
 
 // commandWord says how what was gathered came.

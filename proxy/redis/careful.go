@@ -16,6 +16,9 @@ func (r *relay) careful(c *command, from, to int) error {
 		return r.carefulQueued(c, from, to)
 	}
 	a := &r.requests.args
+	if (c.care == careAuth || c.care == careHello) && to-from > maxLogin {
+		return r.refuseInWords(c, from, to, c.name+" is longer here than any login; shorten it")
+	}
 	switch c.care {
 	case careAuth:
 		return r.auth(c, from, to)
@@ -95,10 +98,21 @@ func (r *relay) recordAndSettle(c *command, from, to int, await awaited) error {
 
 // refuseInWords records a command that the store never sees, and lets the client read why.
 func (r *relay) refuseInWords(c *command, from, to int, sentence string) error {
-	refusal := &proxy.Refusal{Sentence: sentence}
-	await := awaited{kind: awaitRefused, instead: errorReply(refusal)}
-	await.result.ErrorMessage = sentence
-	return r.record(c, from, to, await)
+	return r.refuseAlone(c, from, to, &proxy.Refusal{Sentence: sentence})
+}
+
+// refuseAlone records a command as denied that the store never sees, and lets the client read why.
+func (r *relay) refuseAlone(c *command, from, to int, why error) error {
+	if err := r.closeBatch(); err != nil {
+		return err
+	}
+	r.add(c, from, to)
+	defer r.batch.reset()
+	s := r.statement()
+	if err := r.gate.Refuse(r.ctx, &s, why); err != nil {
+		return r.refuse(err)
+	}
+	return r.refuse(why)
 }
 
 // answer records a command that the store never sees, and answers it.
@@ -117,16 +131,9 @@ func (r *relay) auth(c *command, from, to int) error {
 		user = string(a.get(1))
 	}
 	if err := r.sameClient(user, string(a.get(a.count()-1))); err != nil {
-		return r.answerError(c, from, to, err)
+		return r.refuseAlone(c, from, to, err)
 	}
 	return r.answer(c, from, to, []byte("+OK\r\n"))
-}
-
-// answerError records a command that the store never sees, and why.
-func (r *relay) answerError(c *command, from, to int, err error) error {
-	await := awaited{kind: awaitRefused, instead: errorReply(err)}
-	await.result.ErrorMessage = proxy.Explain(err)
-	return r.record(c, from, to, await)
 }
 
 // sameClient says whether a name, empty where none was given, and a password are those that the session was opened with. In
@@ -164,7 +171,7 @@ func (r *relay) hello(c *command, from, to int) error {
 	for i := 0; i < a.count(); i++ {
 		if i > 1 && a.is(i, "AUTH") && i+2 < a.count() {
 			if err := r.sameClient(string(a.get(i+1)), string(a.get(i+2))); err != nil {
-				return r.answerError(c, from, to, err)
+				return r.refuseAlone(c, from, to, err)
 			}
 			i += 2
 			continue

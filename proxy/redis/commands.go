@@ -124,6 +124,11 @@ const (
 	careCrossProtocol
 )
 
+// endsTransaction says whether the command ends one, by what is queued or by leaving.
+func (c *command) endsTransaction() bool {
+	return c.care == careExec || c.care == careDiscard || c.care == careReset || c.care == careQuit
+}
+
 // cares are the commands that need some, and what each does.
 var cares = map[string]care{
 	"AUTH": careAuth, "HELLO": careHello, "SELECT": careSelect, "MULTI": careMulti, "EXEC": careExec, "DISCARD": careDiscard,
@@ -166,7 +171,22 @@ func (t *commandTable) lookUp(a *args) *command {
 	if a.count() > 1 && len(a.get(1)) <= maxName {
 		var upper [maxName]byte
 		if sub := c.subs[string(upperCase(upper[:0], a.get(1)))]; sub != nil {
-			return sub
+			return sub.asUsed(a)
+		}
+	}
+	return c
+}
+
+// trackAll is CLIENT TRACKING where it tells of changes to keys that the client has not read.
+var trackAll = &command{name: "CLIENT|TRACKING", class: sqltext.Read, rank: rankOf(sqltext.Read), veiled: true, hash: hashName([]byte("CLIENT|TRACKING"))}
+
+// asUsed is the subcommand with these arguments: one of them may make it another.
+func (c *command) asUsed(a *args) *command {
+	if c.name == trackAll.name {
+		for i := range a.at {
+			if a.is(i, "BCAST") {
+				return trackAll
+			}
 		}
 	}
 	return c

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -18,6 +19,9 @@ const (
 
 // channelPrefix stands before the name of a channel where keys are named.
 const channelPrefix = "channel:"
+
+// ofKeys begins the names of channels by which the store tells what happens to keys (__keyspace@0__:KEY and __keyevent@0__:del).
+const ofKeys = "__key"
 
 // shapes remembers patterns of keys and fingerprints, so that a command of a known shape costs no allocation.
 type shapes struct {
@@ -103,6 +107,7 @@ func (s *summary) add(c *command, a *args) {
 	case c.channels != noChannels:
 		for i := 1; i < a.count() && (i == 1 || c.channels == allChannels); i++ {
 			shape = s.key(shape, channelPrefix, a.get(i))
+			s.veiled = s.veiled || bytes.HasPrefix(a.get(i), []byte(ofKeys))
 		}
 	case c.find != nil || len(c.keys) > 0:
 		var sure bool

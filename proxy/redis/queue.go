@@ -44,10 +44,16 @@ type queue struct {
 	count int
 }
 
+// maxKeptRing is how long an empty ring may be that is kept.
+const maxKeptRing = 256
+
 // push adds an entry.
 func (q *queue) push(e *awaited) {
-	if q.count == len(q.ring) {
+	switch {
+	case q.count == len(q.ring):
 		q.grow()
+	case q.count == 0 && len(q.ring) > maxKeptRing:
+		q.ring, q.first = make([]awaited, maxKeptRing), 0
 	}
 	q.ring[(q.first+q.count)&(len(q.ring)-1)] = *e
 	q.count++

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"sync"
 
@@ -68,13 +69,21 @@ func (l *lines) next() bool {
 	return false
 }
 
+// release lets go of the text, and of memory that few texts need.
+func (l *lines) release() {
+	l.text = nil
+	if cap(l.b) > maxKeptText || cap(l.at) > maxKeptArgs {
+		l.args, l.places = args{}, nil
+	}
+}
+
 // use looks at a text with a reading of the pool.
 func (r reader) use(text []byte, look func(*reading)) {
 	one := r.pool.Get().(*reading)
 	one.summary.reset()
 	one.lines.read(text)
 	look(one)
-	one.lines.text = nil
+	one.lines.release()
 	r.pool.Put(one)
 }
 
@@ -161,7 +170,8 @@ func ownedBy(one *reading, c *command) (tables []string) {
 // appendMarks marks the values among a command's arguments: all that are neither its name nor keys, channels, or the names of fields.
 func appendMarks(marks []sqltext.Mark, groups []sqltext.Group, one *reading, c *command, owned []string, slots *int) ([]sqltext.Mark, []sqltext.Group) {
 	a := &one.lines.args
-	first := 1 + strings.Count(c.name, "|")
+	first, begun := 1+strings.Count(c.name, "|"), len(groups)
+	slices.Sort(one.summary.keys)
 	for i := first; i < a.count(); i++ {
 		column := "*"
 		switch {
@@ -177,13 +187,26 @@ func appendMarks(marks []sqltext.Mark, groups []sqltext.Group, one *reading, c *
 		}
 		place := one.lines.places[i]
 		marks = append(marks, sqltext.Mark{Start: place.start, End: place.end, Slot: *slots, String: one.lines.text[place.start] == '"'})
-		groups = append(groups, sqltext.Group{Owners: []sqltext.Owner{{Tables: owned, Column: column}}, Slots: []int{*slots}})
+		groups = appendSlot(groups, begun, sqltext.Owner{Tables: owned, Column: column}, *slots)
 		*slots++
 	}
 	return marks, groups
 }
 
-// isName says whether an argument names what a command touches. keys are the places of its keys.
+// appendSlot adds a value to the group of its column, of those that a command has from begun on. A command of many columns has
+// them in one group that may be any, so that what is decided stays as little as what is read.
+func appendSlot(groups []sqltext.Group, begun int, owner sqltext.Owner, slot int) []sqltext.Group {
+	if len(groups)-begun >= maxColumns {
+		owner.Column = "*"
+	}
+	if last := len(groups) - 1; last >= begun && groups[last].Owners[0].Column == owner.Column {
+		groups[last].Slots = append(groups[last].Slots, slot)
+		return groups
+	}
+	return append(groups, sqltext.Group{Owners: []sqltext.Owner{owner}, Slots: []int{slot}})
+}
+
+// isName says whether an argument names what a command touches. keys are the places of its keys, in order.
 func (c *command) isName(i int, keys []int) bool {
 	switch c.channels {
 	case oneChannel:
@@ -191,12 +214,8 @@ func (c *command) isName(i int, keys []int) bool {
 	case allChannels:
 		return true
 	}
-	for _, key := range keys {
-		if key == i {
-			return true
-		}
-	}
-	return false
+	_, found := slices.BinarySearch(keys, i)
+	return found
 }
 
 // Comments implements redact.Reader. There are none.

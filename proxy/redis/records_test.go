@@ -160,15 +160,26 @@ func TestRecords(t *testing.T) {
 		"what is not served": {[]step{{commandsOf("PSYNC ? -1", "CLIENT REPLY OFF", "CLIENT REPLY ON", "PING"),
 			"-ERR replication is not available through the gateway; connect replicas to the store itself\r\n" +
 				"-ERR the gateway records what became of each command, so CLIENT REPLY OFF and SKIP are not available\r\n" + ok + "+PONG\r\n"}},
-			[]string{"command admin [] PSYNC ? -1 message=replication is not available through the gateway; connect replicas to the store itself",
-				"command session [] CLIENT REPLY OFF message=the gateway records what became of each command, so CLIENT REPLY OFF and SKIP are not available",
+			[]string{"command admin [] PSYNC ? -1 denied",
+				"command session [] CLIENT REPLY OFF denied",
 				"command session [] CLIENT REPLY ON tag=OK", "command session [] PING tag=PONG"}, nil},
+		"what no transaction has": {[]step{{commandsOf("MULTI", "SUBSCRIBE c", "CLUSTER SLOTS", "SET a:1 1", "EXEC", "PING"), ok +
+			"-ERR SUBSCRIBE cannot be part of a transaction here; send it before MULTI or after EXEC\r\n" +
+			"-ERR CLUSTER|SLOTS cannot be part of a transaction here; send it before MULTI or after EXEC\r\n" + queued +
+			"-EXECABORT Transaction discarded because of previous errors.\r\n+PONG\r\n"}},
+			[]string{"command transaction [] MULTI tag=OK", "queued read [channel:c] SUBSCRIBE c denied", "queued read [] CLUSTER SLOTS denied", "queued write [a:*] SET a:1 1 tag=QUEUED",
+				"exec write [a:*] MULTI; SET a:1 1; EXEC code=EXECABORT message=Transaction discarded because of previous errors.", "command session [] PING tag=PONG"}, nil},
+		"a MULTI that is none": {[]step{{commandsOf("MULTI x", "SELECT 2", "GET a"), "-ERR wrong number of arguments for 'multi' command\r\n" + ok + "$-1\r\n"}},
+			[]string{"command transaction [] MULTI x code=ERR message=wrong number of arguments for 'multi' command", "command session [] SELECT 2 tag=OK", "command read [a] GET a db=2"}, nil},
+		"inline in a transaction": {[]step{{"MULTI\r\nMULTI\r\nSELECT 3\r\nEXEC\r\nGET a\r\n", ok + "-ERR MULTI calls can not be nested\r\n" + queued + "*1\r\n" + ok + "$-1\r\n"}},
+			[]string{"command transaction [] MULTI tag=OK", "queued transaction [] MULTI code=ERR message=MULTI calls can not be nested", "queued session [] SELECT 3 tag=QUEUED",
+				"exec session [] MULTI; MULTI; SELECT 3; EXEC tag=1 replies", "command read [a] GET a db=3"}, nil},
 		"inline": {[]step{{"SET a \"b\\x41 c\"\r\n\r\n*0\r\nGET a\nPING\r\n", ok + "$4\r\nbA c\r\n+PONG\r\n"}},
 			[]string{`command write [a] SET a "bA c" tag=OK`, "command read [a] GET a rows=1", "command session [] PING tag=PONG"}, nil},
 		"who one is": {[]step{{commandsOf("AUTH "+proxytest.User+"#cache "+proxytest.Token, "AUTH "+proxytest.User+"#cache wrong", "AUTH mallory@acme.com#cache x"),
 			ok + "-WRONGPASS unknown user or wrong access token\r\n-ERR a session stays its user's; connect again to be another\r\n"}},
-			[]string{"command session [] AUTH " + proxytest.User + "#cache '[redacted:credential]'", "command session [] AUTH " + proxytest.User + "#cache '[redacted:credential]' message=unknown user or wrong access token",
-				"command session [] AUTH mallory@acme.com#cache '[redacted:credential]' message=a session stays its user's; connect again to be another"}, nil},
+			[]string{"command session [] AUTH " + proxytest.User + "#cache '[redacted:credential]'", "command session [] AUTH " + proxytest.User + "#cache '[redacted:credential]' denied",
+				"command session [] AUTH mallory@acme.com#cache '[redacted:credential]' denied"}, nil},
 		"reset": {[]step{{commandsOf("SELECT 2", "MULTI", "SET a 1", "RESET", "GET a"), ok + ok + queued + "+RESET\r\n$-1\r\n"}},
 			[]string{"command session [] SELECT 2 tag=OK", "queued write [a] MULTI; SET a 1 db=2 tag=2 replies", "command session [] RESET db=2 tag=RESET", "command read [a] GET a db=0"}, nil},
 	} {

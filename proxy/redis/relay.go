@@ -33,6 +33,9 @@ type relay struct {
 	naming   naming
 	database string // where it is another than at the login
 	encoded  []byte // scratch
+	texts    claim  // for batch, tx and naming
+	early    claim  // for left
+	waiting  claim  // for the queue
 
 	// of the store's side alone, which holds mu while it uses them
 	walker   walker
@@ -61,6 +64,7 @@ func newRelay(ctx context.Context, gate *proxy.Gate, l *link) *relay {
 	r := &relay{ctx: ctx, gate: gate, link: l, client: l.client.conn, store: l.client.conn.NewStream(l.store.Conn),
 		limit: l.client.protocol.messageLimit, resp: l.store.resp, tags: newTags()}
 	r.requests.limit = r.limit
+	r.texts.conn, r.early.conn, r.waiting.conn = r.client, r.client, r.client
 	r.batch.summary = newSummary()
 	r.tx.summary = newSummary()
 	r.answered.L = &r.mu
@@ -96,6 +100,9 @@ func (r *relay) run() error {
 
 func (r *relay) pumpClient() (err error) {
 	defer proxy.Recover(&err)
+	defer r.texts.free()
+	defer r.early.free()
+	defer r.waiting.free()
 	if r.left = r.link.client.early; len(r.left) > 0 {
 		used, err := r.fromClient(r.left)
 		if err != nil {
@@ -115,12 +122,16 @@ func (r *relay) behindLeft(chunk []byte) (used int, err error) {
 	if before+len(chunk) > r.limit {
 		return 0, proxy.ErrMessageTooLarge
 	}
+	if err := r.early.cover(2 * (before + len(chunk))); err != nil { // an append may take twice as much
+		return 0, err
+	}
 	r.left = append(r.left, chunk...)
 	if used, err = r.fromClient(r.left); used < before {
 		r.left = r.left[used:]
 		return len(chunk), err
 	}
 	r.left = nil
+	r.early.free()
 	return used - before, err
 }
 

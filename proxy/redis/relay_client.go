@@ -35,6 +35,9 @@ func (r *relay) fromClient(chunk []byte) (used int, err error) {
 	if err := r.write(); err != nil {
 		return used, err
 	}
+	if err := r.account(); err != nil {
+		return used, err
+	}
 	r.awaitRoom()
 	return used, nil
 }
@@ -44,21 +47,38 @@ func (r *relay) command(from, to int) error {
 	if r.requests.count() == 0 || r.leaving {
 		return nil // it means nothing to the store, or came behind a QUIT
 	}
+	if to-from > maxKeptText {
+		if err := r.makeRoom(); err != nil {
+			return err
+		}
+	}
 	c := commands.lookUp(&r.requests.args)
 	switch {
+	case r.tx.open && len(r.tx.text)+len(r.batch.text) > r.limit && !c.endsTransaction():
+		return r.refuseInWords(c, from, to, "the transaction is larger than this gateway records; send it in parts")
 	case c.care != careNone:
 		return r.careful(c, from, to)
-	case r.requests.inline:
-		return r.record(c, from, to, awaited{})
+	case r.tx.open && c.form != namesNoNodes:
+		return r.refuseInWords(c, from, to, c.name+" cannot be part of a transaction here; send it before MULTI or after EXEC")
+	case c.form != namesNoNodes:
+		return r.record(c, from, to, awaited{kind: awaitTopology, form: c.form})
 	case c.alone && !r.tx.open:
-		if c.form != namesNoNodes {
-			return r.record(c, from, to, awaited{kind: awaitTopology, form: c.form})
-		}
 		return r.record(c, from, to, awaited{})
-	case r.tx.open && len(r.tx.text)+len(r.batch.text) > r.limit:
-		return r.refuseInWords(c, from, to, "the transaction is larger than this gateway records; send it in parts")
 	}
 	return r.gather(c, from, to)
+}
+
+// forward lets bytes of the chunk go on: many of them at once, so that they are not copied.
+func (r *relay) forward(from, to int) error {
+	if to-from <= maxHeld {
+		r.toStore.pass(from, to)
+		return nil
+	}
+	if err := r.write(); err != nil {
+		return err
+	}
+	r.toStore.pass(from, to)
+	return r.write()
 }
 
 // write sends the store what may go on.

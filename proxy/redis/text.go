@@ -30,6 +30,29 @@ func appendText(b []byte, a *args) []byte {
 	return b
 }
 
+// textSize is how many bytes appendText appends at most.
+func textSize(a *args) (size int) {
+	const quotes, longestEscape = 3, 4 // with the blank
+	for i := range a.at {
+		word := a.get(i)
+		size += quotes
+		for at := 0; at < len(word); {
+			r, n := rune(word[at]), 1
+			if r >= utf8.RuneSelf {
+				r, n = utf8.DecodeRune(word[at:])
+			}
+			switch {
+			case bare[word[at]], r == ' ', r == '\'', r >= utf8.RuneSelf && shown(r, n):
+				size += n
+			default:
+				size += longestEscape * n
+			}
+			at += n
+		}
+	}
+	return size
+}
+
 // appendWord appends one argument.
 func appendWord(b, word []byte) []byte {
 	for i, c := range word {

@@ -30,9 +30,6 @@ type choice struct {
 func (tx *transaction) begin(reviews uint64) {
 	tx.open, tx.queued, tx.reviews, tx.maxRows = true, 0, reviews, 0
 	tx.text, tx.selects = tx.text[:0], tx.selects[:0]
-	if cap(tx.text) > maxKeptText {
-		tx.text = nil
-	}
 }
 
 // add takes what was recorded and goes to the store into account.
@@ -48,7 +45,7 @@ func (tx *transaction) add(b *batch, op *proxy.Op) {
 
 // multi begins a transaction. What follows is gathered with it, as far as it comes together.
 func (r *relay) multi(c *command, from, to int) error {
-	if r.tx.open {
+	if r.tx.open || r.requests.count() != 1 {
 		return r.gather(c, from, to) // an error, to the store
 	}
 	if err := r.closeBatch(); err != nil {
@@ -56,9 +53,6 @@ func (r *relay) multi(c *command, from, to int) error {
 	}
 	r.tx.begin(r.gate.Reviews())
 	r.batch.multi = true
-	if r.requests.inline {
-		return r.record(c, from, to, awaited{})
-	}
 	return r.gather(c, from, to)
 }
 
@@ -96,13 +90,15 @@ func (r *relay) execQueued(c *command, from, to int) error {
 	tx.open = false
 	b.add(c, &r.requests.args, from, to)
 	defer b.reset()
-	text := append(append(tx.text, '\n'), b.text...)
+	tx.text = append(append(tx.text, '\n'), b.text...)
+	text := tx.text
 	tx.summary.reset()
 	tx.summary.detailed = r.gate.Selective()
 	tx.lines.read(text)
 	for tx.lines.next() {
 		tx.summary.add(commands.lookUp(&tx.lines.args), &tx.lines.args)
 	}
+	tx.lines.release()
 	s := proxy.Statement{Text: text, Command: "exec", Database: r.database, BytesIn: int64(to - from)}
 	tx.summary.describe(&s)
 	// Its parts were judged one by one, by what may differ from command to command: all of them together are not judged again.

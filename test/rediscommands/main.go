@@ -152,6 +152,7 @@ var (
 // the right to administer.
 var own = map[string]string{
 	"INFO": "read", "ROLE": "read", "LASTSAVE": "read", "DBSIZE": "read", "TIME": "read", "LOLWUT": "read", "KEYS": "read", "SORT_RO": "read",
+	"WATCH":    "read", // it tells whether keys change
 	"FLUSHALL": "write", "FLUSHDB": "write", "SWAPDB": "write", "SORT": "write", "MIGRATE": "write", "RESTORE": "write",
 	"RESTORE-ASKING": "write", "PUBLISH": "write", "SPUBLISH": "write",
 	"UNSUBSCRIBE": "session", "PUNSUBSCRIBE": "session", "SUNSUBSCRIBE": "session", "WAIT": "session",

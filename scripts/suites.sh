@@ -82,7 +82,7 @@ get_redis() {
     apt-get "${apt[@]}" source --download-only "redis=$1" 2>>apt/log || apt-get "${apt[@]}" source --download-only redis
     tar xzf redis_*.orig.tar.gz --strip-components=1 --wildcards '*/tests' '*/runtest'
     rm -rf apt redis_*
-    sed -i '/^proc redis {/,/^}/ s/^    fconfigure \$fd -translation binary$/&\n    if {[info exists ::env(REDIS_PASSWORD)]} {\n        puts -nonewline $fd "AUTH \\"$::env(REDIS_USER)\\" \\"$::env(REDIS_PASSWORD)\\"\\r\\n"\n        flush $fd\n        gets $fd\n    }/' tests/support/redis.tcl
+    sed -i '/^proc redis {/,/^}/ s/^    fconfigure \$fd -translation binary$/&\n    if {[info exists ::env(REDIS_PASSWORD)]} {\n        puts -nonewline $fd "AUTH $::env(REDIS_USER) $::env(REDIS_PASSWORD)\\r\\n"\n        flush $fd\n        gets $fd\n    }/' tests/support/redis.tcl
     grep -q REDIS_PASSWORD tests/support/redis.tcl
 }
 

@@ -107,8 +107,8 @@ func (w *witness) wait() error {
 	return w.err
 }
 
-// ownCommand is what the gateway says when it logs in.
-var ownCommand = regexp.MustCompile(`^(?:"AUTH" "\(redacted\)"|"HELLO" "[23]")\s*$`)
+// ownCommand is what the gateway says when it logs in, or where it asks for the protocol that a client wants.
+var ownCommand = regexp.MustCompile(`(?i)^(?:"AUTH" "\(redacted\)"|"HELLO" "[23]")\s*$`)
 
 // textsOf are the commands of a recorded statement, of which a transaction has several, a line each.
 func (s *redisStore) textsOf(_ *audit.Event, text string) []string {

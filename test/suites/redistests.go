@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -20,7 +21,12 @@ var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
 func runTcl(ctx context.Context, j *job, units []string) (map[string]result, error) {
 	results := make(map[string]result)
 	for _, unit := range units {
-		out, err := j.command(ctx, filepath.Join(j.cache, "redis"), "tclsh", "tests/test_helper.tcl", "--host", j.door.host, "--port", j.door.port,
+		of := *j
+		of.logs = filepath.Join(j.logs, filepath.Base(unit))
+		if err := os.MkdirAll(of.logs, 0o755); err != nil {
+			return nil, fmt.Errorf("make output directory: %w", err)
+		}
+		out, err := of.command(ctx, filepath.Join(j.cache, "redis"), "tclsh", "tests/test_helper.tcl", "--host", j.door.host, "--port", j.door.port,
 			"--single", unit, "--durable", "--dont-clean", "--tags", "-needs:repl -slow", "--timeout", "120")
 		if err != nil {
 			return nil, err

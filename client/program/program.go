@@ -89,6 +89,16 @@ func Names(protocol string) []string {
 	return names
 }
 
+// ProtocolOf is the protocol that a program is for; empty when it is not known.
+func ProtocolOf(name string) string {
+	for protocol, d := range dialects() {
+		if slices.ContainsFunc(d.programs, func(p Program) bool { return p.Name == name }) {
+			return protocol
+		}
+	}
+	return ""
+}
+
 // SocketName is how a Unix socket for the protocol's programs has to be named.
 func SocketName(protocol string) string {
 	if d, ok := dialects()[protocol]; ok {

@@ -231,3 +231,11 @@ func TestHowProgramsAreSent(t *testing.T) {
 		}
 	}
 }
+
+func TestProgramsTellTheirProtocol(t *testing.T) {
+	for name, want := range map[string]string{"psql": "postgres", "mycli": "mysql", "valkey-cli": "redis", "vim": "", "": ""} {
+		if got := program.ProtocolOf(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}

@@ -38,6 +38,30 @@ var nouns = []struct {
 		row: "orders-db  postgres  127.0.0.1:5432  app",
 	},
 	{
+		noun: "resources", name: "shop-db",
+		add:   []string{"--protocol", "mysql", "--address", "shop.internal:3306", "--database", "shop", "--account", "app=orders-app"},
+		added: map[string]any{"protocol": "mysql", "database": "shop", "nodes": nil, "master": nil},
+		set:   []string{"--address", "shop.internal:3307"}, changed: map[string]any{"protocol": "mysql", "address": "shop.internal:3307"},
+		row: "shop-db    mysql     shop.internal:3307",
+	},
+	{
+		noun: "resources", name: "cache",
+		add: []string{"--protocol", "redis", "--address", "10.0.0.1:6379", "--node", "n1=10.0.0.1:6379", "--node", "n2=10.0.0.2:6379",
+			"--account", "app=orders-app"},
+		added: map[string]any{"protocol": "redis", "nodes": []any{
+			map[string]any{"name": "n1", "address": "10.0.0.1:6379"}, map[string]any{"name": "n2", "address": "10.0.0.2:6379"}}},
+		set:     []string{"--node", "n1=", "--database", "2"},
+		changed: map[string]any{"nodes": []any{map[string]any{"name": "n2", "address": "10.0.0.2:6379"}}, "database": "2"},
+		row:     "n2=10.0.0.2:6379",
+	},
+	{
+		noun: "resources", name: "queue",
+		add:   []string{"--protocol", "redis", "--master", "mymaster", "--address", "10.0.1.1:26379,10.0.1.2:26379", "--account", "app=orders-app"},
+		added: map[string]any{"master": "mymaster", "address": "10.0.1.1:26379,10.0.1.2:26379"},
+		set:   []string{"--master", "", "--address", "10.0.1.3:6379"}, changed: map[string]any{"master": nil, "address": "10.0.1.3:6379"},
+		row: "queue      redis     10.0.1.3:6379",
+	},
+	{
 		noun: "roles", name: "developers",
 		add:   []string{"--resource", "orders-db", "--account", "ro,app", "--group", "eng"},
 		added: map[string]any{"resources": []any{"orders-db"}, "accounts": []any{"ro", "app"}, "groups": []any{"eng"}},
@@ -56,7 +80,7 @@ var nouns = []struct {
 func TestAdminNouns(t *testing.T) {
 	m := newMachine(t)
 	for _, n := range nouns {
-		t.Run(n.noun, func(t *testing.T) {
+		t.Run(n.noun+"/"+n.name, func(t *testing.T) {
 			add := append([]string{"admin", n.noun, "add", n.name}, n.add...)
 			checkMembers(t, decodeJSON[map[string]any](t, m.sally(n.stdin, append(add, "-o", "json")...)), n.added)
 			if out := m.sally(n.stdin, add...); !strings.HasSuffix(out, n.name+" unchanged\n") {

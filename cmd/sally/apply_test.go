@@ -17,6 +17,13 @@ resources:
     ssl_mode: disable
     labels: {env: prod}
     accounts: {app: orders-app}
+  - name: cache
+    protocol: redis
+    address: 10.0.0.1:6379
+    nodes: [{name: n2, address: "10.0.0.2:6379"}, {name: n1, address: "10.0.0.1:6379"}]
+    accounts: {app: orders-app}
+  - {name: queue, protocol: redis, master: mymaster, address: "10.0.1.1:26379,10.0.1.2:26379", accounts: {app: orders-app}}
+  - {name: shop-db, protocol: mysql, address: "shop.internal:3306", database: shop, accounts: {app: orders-app}}
 roles:
   - name: developers
     resources: [orders-db]
@@ -48,7 +55,7 @@ func TestApplyThenExportIsTheSame(t *testing.T) {
 	}
 	m.refuse("there is no role", "", "admin", "roles", "show", "developers")
 
-	if out := m.sally("", "apply", "-f", file); !strings.HasSuffix(out, "\n5 changes made\n") {
+	if out := m.sally("", "apply", "-f", file); !strings.HasSuffix(out, "\n8 changes made\n") {
 		t.Errorf("applied: %s", out)
 	}
 	const same = "everything is as the files say\n"

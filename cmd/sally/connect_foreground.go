@@ -69,19 +69,17 @@ func renewed(ctx context.Context, p *client.Profile) (*client.Profile, error) {
 }
 
 // resources gives those that were named, or all. Gateways work for a while without the server, so a named resource is
-// tried even when the server cannot be asked about it.
+// tried even when the server cannot be asked about it: by what it said before, or else by the name alone.
 func (c *connecting) resources(ctx context.Context, names []string, all bool) ([]client.Resource, error) {
-	api, err := c.profile.API()
-	if err != nil {
-		return nil, err
-	}
-	defer api.Close()
-	mine, err := api.Resources(ctx)
+	mine, err := ownResources(ctx, c.profile)
 	if err != nil && (all || ctx.Err() != nil) {
 		return nil, err
 	}
 	if err != nil {
-		c.say("%v; going on with the names alone", err)
+		c.say("%v; going on with what was known before", err)
+		if mine == nil {
+			mine = c.kept()
+		}
 	}
 	if all {
 		if len(mine) == 0 {
@@ -102,6 +100,19 @@ func (c *connecting) resources(ctx context.Context, names []string, all bool) ([
 		}
 	}
 	return chosen, nil
+}
+
+// kept is what the server last said that the person may open; nothing when that cannot be had.
+func (c *connecting) kept() []client.Resource {
+	store, err := client.OpenStore()
+	if err != nil {
+		return nil
+	}
+	resources, err := store.KeptResources(c.profile.Name)
+	if err != nil {
+		c.say("%v", err)
+	}
+	return resources
 }
 
 // account gives the account that a client program names. Where none is known it names the person, which the gateway

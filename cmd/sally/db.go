@@ -91,8 +91,10 @@ func connectProgram(cmd *cobra.Command, args []string, account, wanted string) e
 		return err
 	}
 	r := resources[0]
-	if r.Protocol == "" { // the server could not be asked
-		r.Protocol = "postgres"
+	if r.Protocol == "" { // the server could not be asked, and never was before
+		if r.Protocol = program.ProtocolOf(wanted); r.Protocol == "" {
+			return fmt.Errorf("what %s is cannot be asked now; name its client program by --program, such as psql", r.Name)
+		}
 	}
 	found, path, err := program.Find(r.Protocol, wanted)
 	if err != nil {

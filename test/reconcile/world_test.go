@@ -1,4 +1,4 @@
-// Package reconcile compares the record with the logs of real servers: PostgreSQL behind the real program, and MariaDB.
+// Package reconcile compares the record with the logs of real servers, PostgreSQL and MariaDB, behind the real program.
 package reconcile
 
 import (

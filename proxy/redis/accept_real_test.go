@@ -222,6 +222,7 @@ func TestBadBeginnings(t *testing.T) {
 // A connection that waits in a pool is not cut off for saying nothing, while one that is not known is. The gateway stops
 // with one that still waits.
 func TestPoolsMayWait(t *testing.T) {
+	t.Parallel() // it waits, mostly
 	const handshake = 200 * time.Millisecond
 	g := startGateway(t, proxy.Limits{HandshakeTimeout: handshake})
 	unknown, err := net.Dial("tcp", g.Native)

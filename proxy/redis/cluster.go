@@ -98,24 +98,6 @@ const (
 	namesReplicas                // CLUSTER REPLICAS and CLUSTER SLAVES: an array of such lines
 )
 
-// topologyAnswerOf tells which answer a command has.
-func topologyAnswerOf(command, subcommand []byte) topologyAnswer {
-	if !bytes.EqualFold(command, []byte("cluster")) {
-		return namesNoNodes
-	}
-	switch strings.ToLower(string(subcommand)) {
-	case "slots":
-		return namesSlots
-	case "shards":
-		return namesShards
-	case "nodes":
-		return namesNodes
-	case "replicas", "slaves":
-		return namesReplicas
-	}
-	return namesNoNodes
-}
-
 // answer is the store's whole answer, with nodes as the client reaches them. What cannot be read becomes an error.
 func (t *topology) answer(form topologyAnswer, reply []byte) []byte {
 	d, used, err := parseDatum(reply)

@@ -110,6 +110,7 @@ func (g *clusterGateway) tunnelAddr(node string) string {
 }
 
 func TestCluster(t *testing.T) {
+	t.Parallel() // it waits, mostly
 	cluster := servers.StartRedisCluster(t, servers.RedisOptions{Users: []string{"app on >word ~* &* +@all"}})
 	t.Run("nodes that are not listed", func(t *testing.T) { wantUnlistedTold(t, cluster) })
 	t.Run("one node alone", func(t *testing.T) { wantOthersTold(t, cluster) })

@@ -131,8 +131,7 @@ func TestWhichAnswersNameNodes(t *testing.T) {
 		"cluster SLOTS": namesSlots, "CLUSTER shards": namesShards, "CLUSTER NODES": namesNodes, "CLUSTER REPLICAS": namesReplicas,
 		"CLUSTER SLAVES": namesReplicas, "CLUSTER INFO": namesNoNodes, "SLOTS SLOTS": namesNoNodes, "CLUSTER ": namesNoNodes,
 	} {
-		name, sub, _ := strings.Cut(text, " ")
-		if got := topologyAnswerOf([]byte(name), []byte(sub)); got != want {
+		if got := commands.lookUp(argsOf(strings.Split(text, " ")...)).form; got != want {
 			t.Errorf("%s: %v, want %v", text, got, want)
 		}
 	}

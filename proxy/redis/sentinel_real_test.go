@@ -14,6 +14,7 @@ import (
 )
 
 func TestSentinelsAreFollowed(t *testing.T) {
+	t.Parallel() // it waits, mostly
 	for name, password := range map[string]string{"open": "", "with a password": "word"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -42,6 +43,7 @@ func TestSentinelsAreFollowed(t *testing.T) {
 }
 
 func TestSentinelsThatKnowNoSuchMaster(t *testing.T) {
+	t.Parallel() // it waits, mostly
 	s := servers.StartRedisSentinels(t, servers.RedisOptions{})
 	g := proxytest.Start(t, proxytest.Options{Protocol: redis.New(0), Store: access.Resource{
 		Name: storeName, Protocol: "redis", Address: s.Address(), Master: "payments", SSLMode: access.SSLDisable}})

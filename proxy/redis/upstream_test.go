@@ -22,6 +22,7 @@ const (
 )
 
 func TestStores(t *testing.T) {
+	t.Parallel() // it waits, mostly
 	open := servers.StartRedis(t, servers.RedisOptions{})
 	closed := servers.StartRedis(t, servers.RedisOptions{Password: "secret", Users: []string{storeUser, "guest on nopass ~* +@all"}, TLS: true})
 	strict := servers.StartRedis(t, servers.RedisOptions{TLS: true, ClientCertificates: true})

@@ -108,7 +108,7 @@ func TestHashesAreMadeTwoAtOnce(t *testing.T) {
 }
 
 func TestLockoutDoubles(t *testing.T) {
-	l := newLockout(3, time.Second, 10*time.Second)
+	l := newLockout(3, 10*time.Second)
 	now := time.Unix(1_000_000, 0)
 	var waits []time.Duration
 	for range 9 {
@@ -146,7 +146,7 @@ func TestLockoutDoubles(t *testing.T) {
 // However attempts come, no more are judged than the waits allow, and memory is bounded.
 func TestLockoutBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l := newLockout(5, time.Second, time.Minute)
+		l := newLockout(5, time.Minute)
 		now := time.Unix(1_000_000, 0)
 		begin, judged := now, 0
 		for _, gap := range rapid.SliceOfN(rapid.Int64Range(0, int64(10*time.Second)), 1, 200).Draw(t, "gaps") {
@@ -165,7 +165,7 @@ func TestLockoutBounds(t *testing.T) {
 			}
 		}
 	})
-	l, now := newLockout(5, time.Second, time.Minute), time.Unix(1_000_000, 0)
+	l, now := newLockout(5, time.Minute), time.Unix(1_000_000, 0)
 	for range 8 {
 		l.attempt("target", now)
 		now = now.Add(time.Minute)

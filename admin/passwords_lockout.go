@@ -14,7 +14,6 @@ import (
 // to a limit. Attempts count when they begin, so that many at once gain nothing, and are forgiven when they succeed.
 type lockout struct {
 	free  int           // attempts without a wait
-	first time.Duration // the first wait
 	limit time.Duration // the longest wait
 	quiet time.Duration // after that long without an attempt a key begins anew
 
@@ -28,11 +27,15 @@ type attempts struct {
 	at     time.Time
 }
 
-// maxLockoutKeys bounds memory.
-const maxLockoutKeys = 10_000
+const (
+	// maxLockoutKeys bounds memory.
+	maxLockoutKeys = 10_000
+	// firstWait is the wait after the first attempt that is not free.
+	firstWait = time.Second
+)
 
-func newLockout(free int, first, limit time.Duration) *lockout {
-	return &lockout{free: free, first: first, limit: limit, quiet: 24 * time.Hour, keys: map[string]attempts{}}
+func newLockout(free int, limit time.Duration) *lockout {
+	return &lockout{free: free, limit: limit, quiet: 24 * time.Hour, keys: map[string]attempts{}}
 }
 
 // attempt counts one for the key, unless it has to wait: then it gives the wait, and only notes that one was turned
@@ -63,7 +66,7 @@ func (l *lockout) pause(count int) time.Duration {
 	if over < 0 {
 		return 0
 	}
-	return time.Duration(min(float64(l.limit), float64(l.first)*math.Pow(2, float64(over))))
+	return time.Duration(min(float64(l.limit), float64(firstWait)*math.Pow(2, float64(over))))
 }
 
 // giveBack takes an attempt back that was not judged after all.

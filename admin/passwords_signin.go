@@ -31,9 +31,9 @@ type guesses struct {
 
 func newGuesses() guesses {
 	return guesses{
-		network: newLockout(10, time.Second, 15*time.Minute),
-		account: newLockout(5, time.Second, 5*time.Minute),
-		browser: newLockout(5, time.Second, 5*time.Minute),
+		network: newLockout(10, 15*time.Minute),
+		account: newLockout(5, 5*time.Minute),
+		browser: newLockout(5, 5*time.Minute),
 	}
 }
 

@@ -186,7 +186,7 @@ func (r *replay) run(ctx context.Context, q audit.Query) error {
 		r.out.Skipped += page.Skipped
 		r.out.Next = page.Next
 		if page.Next == "" || page.Next == q.Cursor || ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // as above
 		}
 		q.Cursor = page.Next
 	}

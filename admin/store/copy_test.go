@@ -26,12 +26,8 @@ func fill(t *testing.T, s *store.Store) {
 		if slices.Contains([]string{"users", "gateways", "generation"}, table) {
 			continue
 		}
-		rows, err := s.DB().QueryContext(t.Context(), "SELECT * FROM "+table)
-		must(t, err)
-		columns, err := rows.ColumnTypes()
-		must(t, err, rows.Close())
 		var names, values []string
-		for _, c := range columns {
+		for _, c := range columnsOf(t, s, table) {
 			names = append(names, c.Name())
 			switch {
 			case c.Name() == "user_name":
@@ -53,28 +49,47 @@ func fill(t *testing.T, s *store.Store) {
 	must(t, err)
 }
 
+func columnsOf(t *testing.T, s *store.Store, table string) []*sql.ColumnType {
+	t.Helper()
+	rows, err := s.DB().QueryContext(t.Context(), "SELECT * FROM "+table)
+	must(t, err)
+	defer rows.Close()
+	columns, err := rows.ColumnTypes()
+	must(t, err, rows.Err())
+	return columns
+}
+
 // dump reads all rows of all tables as text.
 func dump(t *testing.T, s *store.Store) map[string][]string {
 	t.Helper()
 	all := map[string][]string{}
 	for _, table := range store.Tables() {
-		rows, err := s.DB().QueryContext(t.Context(), "SELECT * FROM "+table+" ORDER BY 1")
-		must(t, err)
-		columns, err := rows.Columns()
-		must(t, err)
-		for rows.Next() {
-			values, into := make([]any, len(columns)), make([]any, len(columns))
-			for i := range values {
-				into[i] = &values[i]
-			}
-			must(t, rows.Scan(into...))
-			if at := slices.Index(columns, "suspended"); at >= 0 { // a number in SQLite
-				values[at] = values[at] == true || values[at] == int64(1)
-			}
-			all[table] = append(all[table], fmt.Sprintf("%q %v", columns, values))
+		if rows := dumpTable(t, s, table); len(rows) > 0 {
+			all[table] = rows
 		}
-		must(t, rows.Err(), rows.Close())
 	}
+	return all
+}
+
+func dumpTable(t *testing.T, s *store.Store, table string) (all []string) {
+	t.Helper()
+	rows, err := s.DB().QueryContext(t.Context(), "SELECT * FROM "+table+" ORDER BY 1")
+	must(t, err)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	must(t, err)
+	for rows.Next() {
+		values, into := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		must(t, rows.Scan(into...))
+		if at := slices.Index(columns, "suspended"); at >= 0 { // a number in SQLite
+			values[at] = values[at] == true || values[at] == int64(1)
+		}
+		all = append(all, fmt.Sprintf("%q %v", columns, values))
+	}
+	must(t, rows.Err())
 	return all
 }
 

@@ -112,7 +112,7 @@ func (l *RelayListener) Run() error {
 			open, wanted = open-1, relayReady
 			if resume == nil {
 				pause = min(max(2*pause, leastRelayPause), mostRelayPause)
-				wait := pause/2 + rand.N(pause) // so that gateways that lost a relay together do not come together
+				wait := pause/2 + rand.N(pause) //nolint:gosec // so that gateways that lost a relay together do not come together
 				l.log.Warn("relay not reached: clients cannot come through it", "error", e.err, "retry_in", wait)
 				resume, up = time.After(wait), false
 			}

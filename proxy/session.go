@@ -133,6 +133,10 @@ func (s *session) authorize(ctx context.Context, login Login) error {
 		return &access.Denial{Cause: access.UnknownResource, Sentence: fmt.Sprintf("%s is not a %s resource; connect to it with a client for %s",
 			permit.Resource.Name, s.scope.Protocol, permit.Resource.Protocol)}
 	}
+	if s.ofNode(&permit.Resource) && permit.Resource.Node(s.conn.Node()) == nil {
+		return &access.Denial{Cause: access.UnknownResource, Sentence: fmt.Sprintf("%s has no node %s; ask an admin to name it in the resource",
+			permit.Resource.Name, s.conn.Node())}
+	}
 	s.permit = permit
 	s.scope.Role, s.scope.Account, s.scope.Credential = permit.Role, permit.Account, permit.Credential.Name
 	if s.scope.Database == "" {
@@ -194,11 +198,16 @@ func (s *session) open(ctx context.Context, client Client) (*creds.Lease, Link, 
 	}
 }
 
-// store is the resource as it is to be dialled: of a cluster, the node that TLS named.
+// ofNode says whether the client came to one node of the resource: by TLS, or by the node's own entrance.
+func (s *session) ofNode(r *access.Resource) bool {
+	return s.conn.Node() != "" && s.conn.Resource() == r.Name
+}
+
+// store is the resource as it is to be dialled: of a cluster, the node that the client came to.
 func (s *session) store() access.Resource {
 	r := s.permit.Resource
-	if n := r.Node(s.conn.Node()); n != nil && s.conn.Resource() == r.Name {
-		r.Address = n.Address
+	if s.ofNode(&r) {
+		r.Address = r.Node(s.conn.Node()).Address // which authorize has found
 	}
 	return r
 }

@@ -107,8 +107,8 @@ func (w *work) columns(facts *sqltext.Facts, marks []sqltext.Mark) {
 func (w *work) everything(marks []sqltext.Mark) {
 	rule := w.set.columns[0].name
 	w.private = true
-	switch {
-	case w.reader == unread{}:
+	switch w.reader {
+	case unread{}:
 		if len(w.text) > 0 {
 			w.take(edit{0, len(w.text), rule, false})
 		}

@@ -123,8 +123,8 @@ func (o *outcome) member(c column, s *scanner) (err error) {
 		o.policy, err = s.text(nil)
 	case colReason:
 		o.reason, err = s.text(nil)
-	case colSeq, colStatements:
-		_, err = s.seq()
+	case colDone, colSeq, colStatements:
+		_, err = numberMember(c, s)
 	case colID, colTime, colType, colGateway, colSession, colOf:
 		_, _, err = s.quoted()
 	default:

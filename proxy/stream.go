@@ -179,7 +179,9 @@ func (p *pump) took(n int) error {
 	if err != nil {
 		return err
 	}
-	p.filled = copy(p.buf, p.buf[used:p.filled])
+	if used > 0 { // a long message that is not whole yet is not moved to where it is, with each chunk of it
+		p.filled = copy(p.buf, p.buf[used:p.filled])
+	}
 	if p.filled == len(p.buf) {
 		return p.grow()
 	}

@@ -63,7 +63,7 @@ func (q *queue) push(kind awaitKind) *awaited {
 }
 
 func (q *queue) grow() {
-	ring := make([]awaited, max(8, 2*len(q.ring)))
+	ring := make([]awaited, max(2, 2*len(q.ring)))
 	for i := range q.count {
 		ring[i] = *q.at(i)
 	}

@@ -20,19 +20,25 @@ type sample struct {
 // benchCase is one thing to measure.
 type benchCase struct {
 	name    string
-	clients []int // nil: as the flag says
+	clients []int  // nil: as the flag says
+	store   string // the database that targets must lead to
 	measure func(ctx context.Context, l *lab, t target, clients int) (sample, error)
 }
 
 func allCases() []benchCase {
 	return []benchCase{
-		{"idle-session", []int{0}, idleSessions}, // first, while the proxies' heaps are small
-		{"select-simple", nil, pgbenchCase("-S", "-M", "simple")},
-		{"select-prepared", nil, pgbenchCase("-S", "-M", "prepared")},
-		{"connect", []int{8}, pgbenchCase("-S", "-M", "simple", "-C")},
-		{"bulk-rows", []int{1}, bulkRows},
-		{"copy-out", []int{1}, copyOut},
-		{"copy-in", []int{1}, copyIn},
+		{"idle-session", []int{0}, cannedDatabase, idleSessions}, // first, while the proxies' heaps are small
+		{"select-simple", nil, realDatabase, pgbenchCase("-S", "-M", "simple")},
+		{"select-prepared", nil, realDatabase, pgbenchCase("-S", "-M", "prepared")},
+		{"connect", []int{8}, realDatabase, pgbenchCase("-S", "-M", "simple", "-C")},
+		{"bulk-rows", []int{1}, cannedDatabase, bulkRows},
+		{"copy-out", []int{1}, realDatabase, copyOut},
+		{"copy-in", []int{1}, realDatabase, copyIn},
+		{"mysql-text", nil, mysqlDatabase, mysqlCase(false)},
+		{"mysql-prepared", nil, mysqlDatabase, mysqlCase(true)},
+		{"redis-p1", nil, redisDatabase, redisCase(1)},
+		{"redis-p16", nil, redisDatabase, redisCase(16)},
+		{"redis-p100", nil, redisDatabase, redisCase(100)},
 	}
 }
 

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +23,8 @@ import (
 const (
 	realDatabase   = "bench"  // PostgreSQL with pgbench's tables
 	cannedDatabase = "canned" // a server that answers from memory
+	mysqlDatabase  = "points" // MariaDB with a table to select single rows from
+	redisDatabase  = "keys"   // Redis
 	benchUser      = "bench"
 	benchPassword  = "private-bench-password"
 	benchPerson    = "bench@example.com"
@@ -45,14 +49,16 @@ type lab struct {
 	dir       string
 	postgres  *servers.Postgres
 	canned    *cannedServer
+	mariadb   *servers.MariaDB // nil when no case needs it
+	redis     *servers.Redis   // likewise
 	pgbouncer *servers.Proxy
 	haproxy   *servers.Proxy
-	sally     *servers.Sally
+	sallies   []*servers.Sally
 	targets   []target
 	freshKB   map[int]int64 // resident memory of each proxy before its first session, by process id
 }
 
-// openLab starts the server and the peers, and fills the database. startSally comes after it.
+// openLab starts the server and the peers, and fills the database. startPrograms comes after it.
 func openLab(ctx context.Context, dir string, o options) (_ *lab, err error) {
 	l := &lab{options: o, dir: dir}
 	defer func() {
@@ -72,10 +78,45 @@ func openLab(ctx context.Context, dir string, o options) (_ *lab, err error) {
 	if l.canned, err = startCanned(); err != nil {
 		return nil, err
 	}
+	if err := l.openOthers(ctx); err != nil {
+		return nil, err
+	}
 	return l, l.startPeers(ctx)
 }
 
-// upstreams are the two databases that every target leads to.
+// openOthers starts the servers of other protocols that the chosen cases need.
+func (l *lab) openOthers(ctx context.Context) (err error) {
+	for _, c := range allCases() {
+		if !slices.Contains(l.options.cases, c.name) {
+			continue
+		}
+		switch {
+		case c.store == mysqlDatabase && l.mariadb == nil:
+			err = l.openMariaDB(ctx)
+		case c.store == redisDatabase && l.redis == nil:
+			l.redis, err = servers.RunRedis(ctx, filepath.Join(l.dir, "redis"),
+				servers.RedisOptions{Users: []string{benchUser + " on >" + benchPassword + " ~* &* +@all"}})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// others are the databases of other protocols, by the protocol's name.
+func (l *lab) others() map[string]servers.Upstream {
+	others := make(map[string]servers.Upstream)
+	if l.mariadb != nil {
+		others["mysql"] = servers.Upstream{Name: mysqlDatabase, Addr: l.mariadb.Addr()}
+	}
+	if l.redis != nil {
+		others["redis"] = servers.Upstream{Name: redisDatabase, Addr: l.redis.Addr()}
+	}
+	return others
+}
+
+// upstreams are the two PostgreSQL databases, to which every target leads.
 func (l *lab) upstreams() []servers.Upstream {
 	return []servers.Upstream{
 		{Name: realDatabase, Addr: l.postgres.Addr(), User: benchUser, Password: benchPassword},
@@ -101,8 +142,8 @@ func (l *lab) weigh() error {
 // close ends what was started, last first.
 func (l *lab) close() error {
 	var errs []error
-	if l.sally != nil {
-		errs = append(errs, l.sally.Stop())
+	for _, s := range l.sallies {
+		errs = append(errs, s.Stop())
 	}
 	for _, p := range []*servers.Proxy{l.haproxy, l.pgbouncer} {
 		if p != nil {
@@ -111,6 +152,12 @@ func (l *lab) close() error {
 	}
 	if l.canned != nil {
 		errs = append(errs, l.canned.close())
+	}
+	if l.mariadb != nil {
+		errs = append(errs, l.mariadb.Stop())
+	}
+	if l.redis != nil {
+		errs = append(errs, l.redis.Stop())
 	}
 	if l.postgres != nil {
 		errs = append(errs, l.postgres.Stop())
@@ -156,18 +203,24 @@ func (l *lab) directLogins() map[string]login {
 		host, port, _ := net.SplitHostPort(l.canned.addr()) // a listener's own address is well formed
 		logins[cannedDatabase] = login{host, port, benchUser, benchPassword, cannedDatabase}
 	}
+	for _, u := range l.others() {
+		host, port, _ := net.SplitHostPort(u.Addr) // a server's own address is well formed
+		logins[u.Name] = login{host, port, benchUser, benchPassword, u.Name}
+	}
 	return logins
 }
 
 // startPeers starts pgbouncer and haproxy, and notes them and the direct way as targets.
 func (l *lab) startPeers(ctx context.Context) error {
 	l.targets = append(l.targets, target{name: "direct", logins: l.directLogins()})
-	start := func(name string, run func(context.Context, string, []servers.Upstream) (*servers.Proxy, error)) (*servers.Proxy, error) {
+	start := func(name string, upstreams []servers.Upstream,
+		run func(context.Context, string, []servers.Upstream) (*servers.Proxy, error),
+	) (*servers.Proxy, error) {
 		dir := filepath.Join(l.dir, name)
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("make directory of %s: %w", name, err)
 		}
-		proxy, err := run(ctx, dir, l.upstreams())
+		proxy, err := run(ctx, dir, upstreams)
 		if err != nil {
 			return nil, err
 		}
@@ -179,24 +232,54 @@ func (l *lab) startPeers(ctx context.Context) error {
 		return proxy, nil
 	}
 	var err error
-	if l.pgbouncer, err = start("pgbouncer", servers.RunPgbouncer); err != nil {
+	if l.pgbouncer, err = start("pgbouncer", l.upstreams(), servers.RunPgbouncer); err != nil {
 		return err
 	}
-	l.haproxy, err = start("haproxy", servers.RunHAProxy)
+	l.haproxy, err = start("haproxy", slices.AppendSeq(l.upstreams(), maps.Values(l.others())), servers.RunHAProxy)
 	return err
 }
 
+// startPrograms starts the programs to measure.
+func (l *lab) startPrograms(ctx context.Context) error {
+	for _, bin := range l.options.bins {
+		name, path, _ := strings.Cut(bin, "=") // parse has looked
+		if err := l.startSally(ctx, name, path); err != nil {
+			return fmt.Errorf("start %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// narrow leaves only the targets of these names; none means all.
+func (l *lab) narrow(names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	var left []target
+	for _, name := range names {
+		i := slices.IndexFunc(l.targets, func(t target) bool { return t.name == name })
+		if i < 0 {
+			return fmt.Errorf("no target is named %q", name)
+		}
+		left = append(left, l.targets[i])
+	}
+	l.targets = left
+	return nil
+}
+
 // startSally starts one server with a resource for each durability and database.
-func (l *lab) startSally(ctx context.Context) error {
-	bin, err := filepath.Abs(l.options.bin)
+func (l *lab) startSally(ctx context.Context, name, path string) error {
+	bin, err := filepath.Abs(path)
 	if err != nil {
 		return fmt.Errorf("find the program: %w", err)
 	}
-	if l.sally, err = servers.RunSally(ctx, bin, filepath.Join(l.dir, "sally")); err != nil {
+	sally, err := servers.RunSally(ctx, bin, filepath.Join(l.dir, name, "data"))
+	if err != nil {
 		return err
 	}
+	l.sallies = append(l.sallies, sally)
 	admin := func(stdin string, args ...string) (string, error) {
-		return l.sally.Run(ctx, strings.NewReader(stdin), append([]string{"admin"}, args...)...)
+		return sally.Run(ctx, strings.NewReader(stdin), append([]string{"admin"}, args...)...)
 	}
 	if _, err := admin(benchPassword, "credentials", "add", "bench", "--username", benchUser, "--password-stdin"); err != nil {
 		return err
@@ -206,6 +289,12 @@ func (l *lab) startSally(ctx context.Context) error {
 		for _, u := range l.upstreams() {
 			if _, err := admin("", "resources", "add", u.Name+"-"+d, "--protocol", "postgres", "--address", u.Addr,
 				"--database", u.Name, "--ssl-mode", "disable", "--durability", d, "--account", benchUser+"=bench"); err != nil {
+				return err
+			}
+		}
+		for protocol, u := range l.others() {
+			if _, err := admin("", "resources", "add", u.Name+"-"+d, "--protocol", protocol, "--address", u.Addr, "--ssl-mode", "disable",
+				"--durability", d, "--account", benchUser+"=bench"); err != nil {
 				return err
 			}
 		}
@@ -226,7 +315,7 @@ func (l *lab) startSally(ctx context.Context) error {
 	if err := json.Unmarshal([]byte(out), &token); err != nil || token.Token == "" {
 		return fmt.Errorf("read the new access token: %w", err)
 	}
-	host, port, err := l.sally.PostgresHostPort()
+	host, port, err := sally.PostgresHostPort()
 	if err != nil {
 		return err
 	}
@@ -235,7 +324,14 @@ func (l *lab) startSally(ctx context.Context) error {
 		for _, u := range l.upstreams() {
 			logins[u.Name] = login{host, port, benchPerson + "#" + u.Name + "-" + d, token.Token, u.Name}
 		}
-		l.targets = append(l.targets, target{name: "sally-" + d, pid: l.sally.PID(), logins: logins})
+		for protocol, u := range l.others() {
+			host, port, err := sally.Native(protocol)
+			if err != nil {
+				return err
+			}
+			logins[u.Name] = login{host, port, benchPerson + "#" + u.Name + "-" + d, token.Token, u.Name}
+		}
+		l.targets = append(l.targets, target{name: name + "-" + d, pid: sally.PID(), logins: logins})
 	}
 	return nil
 }

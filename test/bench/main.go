@@ -24,9 +24,10 @@ type options struct {
 	clients []int
 	seconds int // length of one pgbench measurement
 	rounds  int
-	bulkMB  int // size of the bulk answers, in MiB of row payload
-	idle    int // sessions held open to weigh one
-	bin     string
+	bulkMB  int      // size of the bulk answers, in MiB of row payload
+	idle    int      // sessions held open to weigh one
+	bins    []string // name=path, the first for bin/sally
+	only    []string // targets; empty: all
 	out     string
 }
 
@@ -55,7 +56,10 @@ func run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
-	if err := l.startSally(ctx); err != nil {
+	if err := l.startPrograms(ctx); err != nil {
+		return err
+	}
+	if err := l.narrow(o.only); err != nil {
 		return err
 	}
 
@@ -82,10 +86,20 @@ func parse(args []string) (options, error) {
 	fs.IntVar(&o.rounds, "rounds", 3, "rounds over all targets; the medians are reported")
 	fs.IntVar(&o.bulkMB, "bulk-mb", 512, "size of a bulk answer in MiB; COPY moves a quarter of it")
 	fs.IntVar(&o.idle, "idle", 500, "idle sessions to hold open")
-	fs.StringVar(&o.bin, "bin", "bin/sally", "the program to measure")
+	bins := fs.String("bins", "sally=bin/sally", "the programs to measure, NAME=PATH, such as two builds to compare; each becomes targets NAME-DURABILITY")
+	only := fs.String("targets", "", "which targets to measure, such as direct,sally-hold; empty: all")
 	fs.StringVar(&o.out, "out", filepath.Join("bench", "results.json"), "where to write the results")
 	if err := fs.Parse(args); err != nil {
 		return o, fmt.Errorf("parse flags: %w", err)
+	}
+	for _, bin := range strings.Split(*bins, ",") {
+		if name, path, ok := strings.Cut(bin, "="); !ok || name == "" || path == "" {
+			return o, fmt.Errorf("%q is not NAME=PATH", bin)
+		}
+		o.bins = append(o.bins, bin)
+	}
+	if *only != "" {
+		o.only = strings.Split(*only, ",")
 	}
 	for _, name := range strings.Split(*names, ",") {
 		if !slices.Contains(caseNames(), name) {
@@ -127,6 +141,9 @@ func measureAll(ctx context.Context, l *lab, o options) ([]result, error) {
 			for round := range o.rounds {
 				for i := range l.targets {
 					t := l.targets[(i+round)%len(l.targets)]
+					if _, leads := t.logins[c.store]; !leads {
+						continue
+					}
 					s, err := c.measure(ctx, l, t, n)
 					if err != nil {
 						return nil, fmt.Errorf("measure %s at %d clients on %s: %w", c.name, n, t.name, err)

@@ -18,6 +18,7 @@ type result struct {
 	Target         string   `json:"target"`
 	RatioDirect    *float64 `json:"ratio_direct"`
 	RatioPgbouncer *float64 `json:"ratio_pgbouncer"`
+	RatioHAProxy   *float64 `json:"ratio_haproxy"`
 	CPU            *float64 `json:"cpu_us_per_query"`
 	P50            *float64 `json:"p50_us"`
 	P99            *float64 `json:"p99_us"`
@@ -31,10 +32,14 @@ func summarize(name string, clients int, targets []target, series map[string][]s
 	var results []result
 	for _, t := range targets {
 		own := series[t.name]
+		if len(own) == 0 {
+			continue // it does not lead to what the case needs
+		}
 		results = append(results, result{
 			Case: name, Clients: clients, Target: t.name,
 			RatioDirect:    medianRatio(own, series["direct"]),
 			RatioPgbouncer: medianRatio(own, series["pgbouncer"]),
+			RatioHAProxy:   medianRatio(own, series["haproxy"]),
 			CPU:            medianOf(own, func(s sample) float64 { return s.cpuUS }),
 			P50:            medianOf(own, func(s sample) float64 { return s.p50 }),
 			P99:            medianOf(own, func(s sample) float64 { return s.p99 }),
@@ -101,11 +106,11 @@ func writeResults(path string, results []result) error {
 func printReport(w io.Writer, results []result, machine string, start time.Time, o options) {
 	fmt.Fprintf(w, "\n%s, %s, %d rounds of %d s in %s\n\n", start.Format("2006-01-02"), machine, o.rounds, o.seconds,
 		time.Since(start).Round(time.Second))
-	fmt.Fprintln(w, "| case | clients | target | / direct | / pgbouncer | CPU us | p50 us | p99 us | KB a session |")
-	fmt.Fprintln(w, "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+	fmt.Fprintln(w, "| case | clients | target | / direct | / pgbouncer | / haproxy | CPU us | p50 us | p99 us | KB a session |")
+	fmt.Fprintln(w, "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 	for _, r := range results {
-		fmt.Fprintf(w, "| %s | %d | %s | %s | %s | %s | %s | %s | %s |\n", r.Case, r.Clients, r.Target, cell(r.RatioDirect, "%.2f"),
-			cell(r.RatioPgbouncer, "%.2f"), cell(r.CPU, "%.1f"), cell(r.P50, "%.0f"), cell(r.P99, "%.0f"), cell(r.SessionKB, "%.1f"))
+		fmt.Fprintf(w, "| %s | %d | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.Case, r.Clients, r.Target, cell(r.RatioDirect, "%.2f"),
+			cell(r.RatioPgbouncer, "%.2f"), cell(r.RatioHAProxy, "%.2f"), cell(r.CPU, "%.1f"), cell(r.P50, "%.0f"), cell(r.P99, "%.0f"), cell(r.SessionKB, "%.1f"))
 	}
 }
 

@@ -27,6 +27,7 @@ const ofKeys = "__key"
 type shapes struct {
 	patterns map[string]*pattern
 	prints   map[uint64]string
+	latest   *pattern // most keys are like the one before
 	scratch  []byte
 }
 
@@ -42,14 +43,18 @@ func newShapes() shapes {
 // pattern gives the pattern of a key or, behind a prefix, of a channel.
 func (s *shapes) pattern(prefix string, key []byte) *pattern {
 	s.scratch = appendPattern(append(s.scratch[:0], prefix...), key)
+	if s.latest != nil && s.latest.text == string(s.scratch) {
+		return s.latest
+	}
 	if p := s.patterns[string(s.scratch)]; p != nil {
+		s.latest = p
 		return p
 	}
 	if len(s.patterns) >= maxShapes {
 		clear(s.patterns)
 	}
 	p := &pattern{text: string(s.scratch), hash: hashName(s.scratch)}
-	s.patterns[p.text] = p
+	s.patterns[p.text], s.latest = p, p
 	return p
 }
 

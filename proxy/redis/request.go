@@ -71,9 +71,11 @@ func (q *requests) next(b []byte) (size int, err error) {
 		if b[0] != '*' {
 			return q.readInline(b)
 		}
-		n, end, err := number(b, 1)
-		if end == 0 || err != nil {
-			return 0, err
+		n, end := shortNumber(b, 1)
+		if end == 0 {
+			if n, end, err = number(b, 1); end == 0 || err != nil {
+				return 0, err
+			}
 		}
 		if n > maxArgs {
 			return 0, malformed("invalid multibulk length")

@@ -279,7 +279,7 @@ func newPlaneWith(t *testing.T, change func(*admin.Config)) *plane {
 		},
 		Log:     slog.New(slog.NewTextHandler(p.log, nil)),
 		Gateway: "gw-1", Tunnel: func() string { return "gw.acme.com:7443" }, Now: p.now,
-		Protocols: []admin.Protocol{admin.NewProtocol("postgres", "PostgreSQL"), admin.NewProtocol("mysql", "MySQL"), admin.NewProtocol("redis", "Redis")},
+		Protocols: protocols(),
 	}
 	p.directory = gateway.NewDirectory(gateway.Options{Now: p.now, Used: func(id string, at time.Time) { p.service.NoteTokenUse(id, at) }})
 	p.directory.SetSessions(p.gateway)

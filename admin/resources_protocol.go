@@ -22,15 +22,6 @@ type Protocol struct {
 	NumberedDatabases bool `json:"numbered_databases" doc:"A database is a number"`
 }
 
-// NewProtocol is the protocol of that name with what its resources may say.
-func NewProtocol(name, title string) Protocol {
-	p := Protocol{Name: name, Title: title}
-	if name == "redis" {
-		p.Clusters, p.Sentinels, p.NumberedDatabases = true, true, true
-	}
-	return p
-}
-
 const (
 	// maxNodes bounds a cluster, and maxSentinels those who watch one store.
 	maxNodes     = 500

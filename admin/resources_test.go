@@ -113,14 +113,18 @@ func TestClientsLearnTheNodesPorts(t *testing.T) {
 	}
 }
 
+// protocols are two that differ in what their resources may say, and one more.
+func protocols() []admin.Protocol {
+	return []admin.Protocol{{Name: "postgres", Title: "PostgreSQL"}, {Name: "mysql", Title: "MySQL"},
+		{Name: "redis", Title: "Redis", Clusters: true, Sentinels: true, NumberedDatabases: true}}
+}
+
 func TestProtocolsAreTold(t *testing.T) {
 	p := newPlane(t)
 	w := p.start()
 	var known struct{ Items []admin.Protocol }
 	p.must(w, "GET", "/protocols", nil, 200).decode(t, &known)
-	want := []admin.Protocol{{Name: "postgres", Title: "PostgreSQL"}, {Name: "mysql", Title: "MySQL"},
-		{Name: "redis", Title: "Redis", Clusters: true, Sentinels: true, NumberedDatabases: true}}
-	if diff := cmp.Diff(want, known.Items); diff != "" {
+	if diff := cmp.Diff(protocols(), known.Items); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -114,7 +114,9 @@ func joinNodes(nodes []access.Node) string {
 func resourceProtocols() []admin.Protocol {
 	var protocols []admin.Protocol
 	for _, p := range servedProtocols() {
-		protocols = append(protocols, admin.NewProtocol(p.name, p.words))
+		said := p.resources
+		said.Name, said.Title = p.name, p.words
+		protocols = append(protocols, said)
 	}
 	return protocols
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin"
 	"github.com/sallyport/sallyport/proxy"
 	"github.com/sallyport/sallyport/proxy/mysql"
 	"github.com/sallyport/sallyport/proxy/postgres"
@@ -21,19 +22,22 @@ type served struct {
 	// listen is where its native entrance is configured.
 	listen func(*nativeConfig) *string
 	make   func(limitsConfig, nativeConfig) proxy.Protocol
+	// resources is what its resources may say besides their address.
+	resources admin.Protocol
 }
 
 // servedProtocols are in the order in which people are told of them.
 func servedProtocols() []served {
 	return []served{
-		{"postgres", "PostgreSQL", func(c *nativeConfig) *string { return &c.Postgres },
-			func(l limitsConfig, _ nativeConfig) proxy.Protocol { return postgres.New(l.StatementBytes) }},
-		{"mysql", "MySQL, MariaDB", func(c *nativeConfig) *string { return &c.MySQL },
-			func(l limitsConfig, c nativeConfig) proxy.Protocol {
+		{name: "postgres", words: "PostgreSQL", listen: func(c *nativeConfig) *string { return &c.Postgres },
+			make: func(l limitsConfig, _ nativeConfig) proxy.Protocol { return postgres.New(l.StatementBytes) }},
+		{name: "mysql", words: "MySQL, MariaDB", listen: func(c *nativeConfig) *string { return &c.MySQL },
+			make: func(l limitsConfig, c nativeConfig) proxy.Protocol {
 				return mysql.New(mysql.Options{MessageLimit: l.StatementBytes, NativeVersion: c.MySQLVersion})
 			}},
-		{"redis", "Redis", func(c *nativeConfig) *string { return &c.Redis },
-			func(l limitsConfig, _ nativeConfig) proxy.Protocol { return redis.New(l.StatementBytes) }},
+		{name: "redis", words: "Redis", listen: func(c *nativeConfig) *string { return &c.Redis },
+			make:      func(l limitsConfig, _ nativeConfig) proxy.Protocol { return redis.New(l.StatementBytes) },
+			resources: admin.Protocol{Clusters: true, Sentinels: true, NumberedDatabases: true}},
 	}
 }
 

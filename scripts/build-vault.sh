@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the Vault that the tests run, and its PostgreSQL plugin, into the cache: once a machine, about six CPU
+# Builds the Vault that the tests run, and its PostgreSQL and MySQL plugins, into the cache: once a machine, about six CPU
 # minutes. Prints the directory on stdout. A second caller waits for the first.
 # usage: build-vault.sh [DIRECTORY]
 set -eu
@@ -12,7 +12,7 @@ mkdir -p "$out/plugins"
 exec 9>"$out/.lock"
 flock 9
 
-if [ ! -x "$out/vault" ] || [ ! -x "$out/plugins/postgresql-database-plugin" ]; then
+if [ ! -x "$out/vault" ] || [ ! -x "$out/plugins/postgresql-database-plugin" ] || [ ! -x "$out/plugins/mysql-database-plugin" ]; then
     echo "building Vault $version into $out, once; this takes some minutes" >&2
     build=$(mktemp -d "$out/.build.XXXXXX")
     trap 'rm -rf "$build"' EXIT
@@ -20,8 +20,9 @@ if [ ! -x "$out/vault" ] || [ ! -x "$out/plugins/postgresql-database-plugin" ]; 
     cd "$root/test/servers/vault"
     go build -tags minimal -ldflags '-s -w' -o "$build/vault" . >&2
     go build -tags minimal -ldflags '-s -w' -o "$build/" \
-        github.com/hashicorp/vault/plugins/database/postgresql/postgresql-database-plugin >&2
-    mv "$build/postgresql-database-plugin" "$out/plugins/"
+        github.com/hashicorp/vault/plugins/database/postgresql/postgresql-database-plugin \
+        github.com/hashicorp/vault/plugins/database/mysql/mysql-database-plugin >&2
+    mv "$build/postgresql-database-plugin" "$build/mysql-database-plugin" "$out/plugins/"
     mv "$build/vault" "$out/vault"
 fi
 echo "$out"

@@ -298,7 +298,9 @@ func buildVault(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(dir, "vault")); err == nil {
+	_, server := os.Stat(filepath.Join(dir, "vault"))
+	_, plugin := os.Stat(filepath.Join(dir, "plugins", mysqlPlugin)) // which came after the others
+	if server == nil && plugin == nil {
 		return nil
 	}
 	script, err := repositoryFile(vaultBuild)

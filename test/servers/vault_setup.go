@@ -13,7 +13,11 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-const postgresPlugin = "postgresql-database-plugin"
+// The plugins of the database engine.
+const (
+	postgresPlugin = "postgresql-database-plugin"
+	mysqlPlugin    = "mysql-database-plugin"
+)
 
 // VaultRole is a role of the database engine: accounts at the store, made for each lease.
 type VaultRole struct {
@@ -66,18 +70,37 @@ func (v *Vault) Write(path string, data map[string]any) error {
 
 // EnableDatabase mounts the database engine at "database", with a connection of that name as pg's superuser.
 func (v *Vault) EnableDatabase(connection string, pg *Postgres) error {
-	if err := v.registerPlugin(); err != nil {
+	return v.enableDatabase(connection, postgresPlugin, map[string]any{
+		"connection_url": fmt.Sprintf("postgresql://{{username}}:{{password}}@%s/postgres?sslmode=disable", pg.Addr()),
+		"username":       pg.User,
+		"password":       pg.Password,
+	})
+}
+
+// EnableMariaDB is EnableDatabase with a connection to a MariaDB, as an account that may make others.
+func (v *Vault) EnableMariaDB(connection string, m *MariaDB, user, password string) error {
+	return v.enableDatabase(connection, mysqlPlugin, map[string]any{
+		"connection_url": fmt.Sprintf("{{username}}:{{password}}@tcp(%s)/", m.Addr()), "username": user, "password": password,
+	})
+}
+
+func (v *Vault) enableDatabase(connection, plugin string, config map[string]any) error {
+	if err := v.registerPlugin(plugin); err != nil {
 		return err
 	}
 	if err := v.Client.Sys().Mount("database", &api.MountInput{Type: "database"}); err != nil {
 		return fmt.Errorf("enable database engine: %w", err)
 	}
-	return v.Write("database/config/"+connection, map[string]any{
-		"plugin_name":    postgresPlugin,
-		"allowed_roles":  "*",
-		"connection_url": fmt.Sprintf("postgresql://{{username}}:{{password}}@%s/postgres?sslmode=disable", pg.Addr()),
-		"username":       pg.User,
-		"password":       pg.Password,
+	config["plugin_name"], config["allowed_roles"] = plugin, "*"
+	return v.Write("database/config/"+connection, config)
+}
+
+// MariaDBRole makes a role whose leases are accounts at the connection's MariaDB; grant is SQL that runs after
+// CREATE USER, where {{name}} stands for the account.
+func (v *Vault) MariaDBRole(connection, name, grant string, ttl, maxTTL time.Duration) error {
+	return v.Write("database/roles/"+name, map[string]any{
+		"db_name": connection, "creation_statements": []string{"CREATE USER '{{name}}'@'%' IDENTIFIED BY '{{password}}'", grant},
+		"default_ttl": ttl.String(), "max_ttl": maxTTL.String(),
 	})
 }
 
@@ -140,18 +163,18 @@ func (v *Vault) AppRole(r VaultAppRole) (roleID, secretID string, err error) {
 	return roleID, secretID, nil
 }
 
-// registerPlugin tells the server the PostgreSQL plugin's checksum, without which it runs none.
-func (v *Vault) registerPlugin() error {
-	binary, err := os.ReadFile(filepath.Join(v.PluginDir, postgresPlugin))
+// registerPlugin tells the server a plugin's checksum, without which it runs none.
+func (v *Vault) registerPlugin(name string) error {
+	binary, err := os.ReadFile(filepath.Join(v.PluginDir, name))
 	if err != nil {
-		return fmt.Errorf("read Vault's PostgreSQL plugin: %w", err)
+		return fmt.Errorf("read Vault's %s: %w", name, err)
 	}
 	sum := sha256.Sum256(binary)
 	err = v.Client.Sys().RegisterPlugin(&api.RegisterPluginInput{
-		Name: postgresPlugin, Type: api.PluginTypeDatabase, Command: postgresPlugin, SHA256: hex.EncodeToString(sum[:]),
+		Name: name, Type: api.PluginTypeDatabase, Command: name, SHA256: hex.EncodeToString(sum[:]),
 	})
 	if err != nil {
-		return fmt.Errorf("register Vault's PostgreSQL plugin: %w", err)
+		return fmt.Errorf("register Vault's %s: %w", name, err)
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func (s *mariaStore) compare(r *record, recorded *texts) error {
 			ours[connection] = strings.HasPrefix(argument, mariaAccount+"@")
 		}
 		// What an EXECUTE in SQL executes is logged beside it.
-		if ours[connection] && !(command == "Execute" && inner[connection]) {
+		if ours[connection] && (command != "Execute" || !inner[connection]) {
 			r.checkMaria(command, trimmed(argument), recorded)
 		}
 		inner[connection] = command == "Query" && executes.MatchString(argument)

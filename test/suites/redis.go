@@ -110,8 +110,12 @@ func (w *witness) wait() error {
 // ownCommand is what the gateway says when it logs in, or where it asks for the protocol that a client wants.
 var ownCommand = regexp.MustCompile(`(?i)^(?:"AUTH" "\(redacted\)"|"HELLO" "[23]")\s*$`)
 
-// textsOf are the commands of a recorded statement, of which a transaction has several, a line each.
-func (s *redisStore) textsOf(_ *audit.Event, text string) []string {
+// textsOf are the commands of a recorded statement, of which a transaction has several, a line each. What is queued for
+// one does not run by that.
+func (s *redisStore) textsOf(e *audit.Event, text string) []string {
+	if e.Command == "queued" {
+		return nil
+	}
 	var keys []string
 	for line := range strings.Lines(text) {
 		keys = append(keys, commandKey([]byte(line)))

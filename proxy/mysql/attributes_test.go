@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,7 +52,29 @@ func TestKillBehindAttributes(t *testing.T) {
 		t.Error(diff)
 	}
 	events := s.bench.record.events
-	if len(events) != 2 || events[0].Class != classSession || events[1].Class != classAdmin || events[0].Statement.String() != "KILL QUERY 42 -- mine" {
-		t.Errorf("recorded %v", story(events))
+	wantStory(t, events, "query: KILL QUERY 42 -- mine 'a=5' ->  rows=0", "query: KILL QUERY 1073741825 'a=5' ->  rows=0 denied",
+		"query: KILL 7 'a=5' ->  rows=0")
+	if events[0].Class != classSession || events[2].Class != classAdmin {
+		t.Errorf("recorded as %s and %s", events[0].Class, events[2].Class)
+	}
+}
+
+// TestKillRefused: a KILL that would have gone to the store with another number, and was refused, does not take the place of the
+// next command.
+func TestKillRefused(t *testing.T) {
+	s := newToy(t, 1<<20, newClient, 0)
+	l := s.bench.relay.link
+	defer l.client.protocol.ids.enter(1<<30, greeted{id: 42})()
+	s.bench.record.refuse = func(i int) bool { return i%2 == 0 }
+	var want []byte
+	for _, kill := range [][]byte{packedQuery("KILL 1073741824"), packedPrepare("KILL 1073741824"), packed(comProcessKill, le32(1<<30))} {
+		next := packedQuery(fmt.Sprintf("SELECT %d", kill[headerSize]))
+		if used, err := s.bench.relay.fromClient(concat(kill, next)); err != nil || used != len(kill)+len(next) {
+			t.Fatal(used, err)
+		}
+		want = append(want, next...)
+	}
+	if diff := cmp.Diff(want, s.took); diff != "" {
+		t.Errorf("the store gets (-want +got):\n%s", diff)
 	}
 }

@@ -31,19 +31,19 @@ const (
 	comStmtBulkExecute  = 0xfa // MariaDB's
 )
 
-// refusedCommand tells why a command is not passed on, for those of which there is more to say than that they are unknown
-// here; empty for the others.
-func refusedCommand(command byte) string {
-	switch command {
-	case comChangeUser:
-		return "the user of a session cannot be changed: it is who you are to Sallyport; open another connection instead"
-	case comBinlogDump, comBinlogDumpGTID, comRegisterSlave, comTableDump:
-		return "replication does not pass through Sallyport: its stream holds statements of everybody"
-	case comClone:
-		return "cloning a server does not pass through Sallyport"
-	}
-	return ""
+// notServed are the commands that are not passed on and of which there is more to say than that they are unknown here: their
+// names, the SQL-like text that the record has for them, and why.
+var notServed = map[byte]struct{ name, text, why string }{
+	comChangeUser: {"change user", "CHANGE USER",
+		"the user of a session cannot be changed: it is who you are to Sallyport; open another connection instead"},
+	comBinlogDump:     {"binlog dump", "BINLOG DUMP", noReplication},
+	comBinlogDumpGTID: {"binlog dump", "BINLOG DUMP GTID", noReplication},
+	comRegisterSlave:  {"register replica", "REGISTER REPLICA", noReplication},
+	comTableDump:      {"table dump", "TABLE DUMP", noReplication},
+	comClone:          {"clone", "CLONE", "cloning a server does not pass through Sallyport"},
 }
+
+const noReplication = "replication does not pass through Sallyport: its stream holds statements of everybody"
 
 // firstPhase is what the store answers a command with.
 func firstPhase(command byte) phase {

@@ -34,7 +34,7 @@ func (r *relay) readFile(b []byte) (n int, passes bool, err error) {
 		r.file.sequence++
 		r.file.continued = size == maxPayload
 		r.file.rest = headerSize + size
-		r.file.asked = !ended || r.file.rest > len(b)
+		r.file.asked = !ended
 	}
 	n = min(r.file.rest, len(b))
 	r.file.rest -= n
@@ -46,6 +46,9 @@ func (r *relay) readFile(b []byte) (n int, passes bool, err error) {
 
 // askFile takes the store's request for a file. r.mu is held.
 func (r *relay) askFile(name []byte, sequence byte) error {
+	if r.file.asked {
+		return errDesync
+	}
 	for _, named := range r.running.files {
 		if named == string(name) {
 			r.file = upload{asked: true, sequence: sequence + 1}

@@ -63,6 +63,9 @@ func TestFileOfNoUse(t *testing.T) {
 	store(1, []byte{packetOK, 0, 0, 2, 0, 0, 0})
 	client(load)
 	store(1, []byte("\xfbx"))
+	if err := b.fromStore(appendPacket(nil, 2, []byte("\xfbx"))); err == nil {
+		t.Error("the store may ask twice for one file")
+	}
 	if _, err := b.relay.fromClient(packedQuery("DROP TABLE t")); err == nil {
 		t.Error("a packet that begins a command is taken for part of a file")
 	}

@@ -45,14 +45,14 @@ func (r *relay) kill(body []byte, c framed) error {
 		return malformedCommand("it names no connection")
 	}
 	at, own, foreign := r.link.own(id)
+	s := proxy.Statement{Command: "process kill", Class: classAdmin, Text: fmt.Appendf(nil, "KILL %d", id)}
 	if foreign {
-		return r.refuse(c, noThread(uint64(id)))
+		return r.decline(c, s, noThread(uint64(id)))
 	}
 	if own {
 		binary.LittleEndian.PutUint32(body, at)
-		id = at
+		s.Text = fmt.Appendf(nil, "KILL %d", at)
 	}
-	s := proxy.Statement{Command: "process kill", Text: fmt.Appendf(nil, "KILL %d", id)}
 	if r.describeText(&s); own {
 		s.Class, s.Understood = classSession, true
 	}

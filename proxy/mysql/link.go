@@ -14,6 +14,7 @@ type storeConn struct {
 	mariadb      capability // likewise
 	version      string     // the store's own, as in its greeting
 	id           uint32     // the store's own connection id
+	database     string     // that the login selected; empty: none
 	ok           []byte     // payload of the OK packet that ended the login
 	early        []byte     // bytes that were read after it
 }

@@ -51,10 +51,12 @@ func (d *paramDecoder) execute(f *fields, one *statement, named bool) (params []
 	if f.bad || len(one.types) != count {
 		return nil, -1, malformedCommand("its parameters have no types")
 	}
+	long := one.joinLong()
 	for i, t := range one.types {
+		ahead, ok := long[i]
 		switch {
-		case i < one.params && one.hasLong(i):
-			d.text(one.joinLong(i))
+		case ok && i < one.params:
+			d.text(ahead)
 		case nulls[i/8]>>(i%8)&1 == 1:
 			d.null()
 		default:
@@ -76,7 +78,7 @@ func (d *paramDecoder) execute(f *fields, one *statement, named bool) (params []
 // readTypes takes the types of parameters, which stay for the executions that follow.
 func (one *statement) readTypes(f *fields, count int, named bool) {
 	begin := f.b
-	one.types, one.bound = one.types[:0], false
+	one.types, one.named, one.bound = one.types[:0], named, false
 	for range count {
 		kind, flags := f.uint8(), f.uint8()
 		t := paramType{kind: kind, unsigned: flags&unsignedFlag != 0}
@@ -94,24 +96,17 @@ func (one *statement) readTypes(f *fields, count int, named bool) {
 	one.rawTypes = append(one.rawTypes[:0], begin[:len(begin)-len(f.b)]...)
 }
 
-func (one *statement) hasLong(param int) bool {
-	for _, piece := range one.long {
-		if int(piece.param) == param {
-			return true
-		}
+// joinLong puts the pieces of each parameter together.
+func (one *statement) joinLong() map[int][]byte {
+	if len(one.long) == 0 {
+		return nil
 	}
-	return false
-}
-
-// joinLong puts the pieces of a parameter together.
-func (one *statement) joinLong(param int) []byte {
-	var value []byte
+	values := make(map[int][]byte)
 	for _, piece := range one.long {
-		if int(piece.param) == param {
-			value = append(value, piece.payload[longHead:]...)
-		}
+		param := int(piece.param)
+		values[param] = append(values[param], piece.payload[longHead:]...)
 	}
-	return value
+	return values
 }
 
 // attribute makes the parameter that was added last an attribute of the query.

@@ -17,17 +17,19 @@ import (
 type statement struct {
 	id    uint32
 	name  string          // id, as the record has it
-	said  proxy.Statement // what its text tells
+	said  proxy.Statement // what its text tells, and the database that it runs in
 	files []string        // that it may ask the client for
+	cost  int             // bytes that it may take here
 
 	params   int
 	types    []paramType // of the parameters and attributes as they were bound last
 	rawTypes []byte      // the same as the client sent them
+	named    bool        // rawTypes has names, too
 	bound    bool        // the store knows the types
 	fetched  int64       // rows of the execution that its cursor is of
 
 	long     []longData
-	longSize int
+	longSize int // bytes of their payloads
 }
 
 // longData is a piece of a parameter that the client sent ahead of the execution.
@@ -39,13 +41,20 @@ type longData struct {
 // longHead is how much of its payload comes before the data.
 const longHead = 7
 
+// What is kept besides a client's own bytes, in bytes: of each piece of data, and of each parameter of a statement.
+const (
+	pieceCost = 64
+	paramCost = 32
+)
+
 // statements are those that the store knows, by its ids. The side that has the turn uses them.
 type statements struct {
-	known map[uint32]*statement
-	last  *statement // prepared last, unless that failed
-	size  int        // bytes of data that were sent ahead
-	texts int        // bytes of text
-	conn  *proxy.Conn
+	known   map[uint32]*statement
+	last    *statement // prepared last, unless that failed
+	nascent *statement // that is being prepared
+	size    int        // bytes that data take which were sent ahead
+	cost    int        // bytes that the statements may take
+	conn    *proxy.Conn
 }
 
 // lastPrepared is the id by which MariaDB's clients mean the statement prepared last, before they know its id.
@@ -58,6 +67,22 @@ func (s *statements) find(id uint32) *statement {
 	return s.known[id]
 }
 
+// expect makes room for a statement that is to be prepared, of all that may be kept up to limit. Whatever becomes of it, the one
+// prepared before is not the last any more.
+func (s *statements) expect(one *statement, limit int) error {
+	s.last = nil
+	if s.cost+one.cost > limit {
+		return errTooManyTexts
+	}
+	if err := s.conn.TakeMemory(one.cost); err != nil {
+		return err
+	}
+	s.cost += one.cost
+	s.nascent = one
+	return nil
+}
+
+// add keeps a statement that was expected.
 func (s *statements) add(one *statement) {
 	if s.known == nil {
 		s.known = make(map[uint32]*statement)
@@ -65,42 +90,54 @@ func (s *statements) add(one *statement) {
 	if old := s.known[one.id]; old != nil {
 		s.remove(old)
 	}
-	s.known[one.id], s.last = one, one
-	s.texts += len(one.said.Text)
+	s.known[one.id], s.last, s.nascent = one, one, nil
+}
+
+// discard forgets the statement that was expected and does not come.
+func (s *statements) discard() {
+	if s.nascent != nil {
+		s.giveRoom(s.nascent)
+		s.nascent = nil
+	}
 }
 
 func (s *statements) remove(one *statement) {
 	s.dropLong(one)
+	s.giveRoom(one)
 	delete(s.known, one.id)
-	s.texts -= len(one.said.Text)
 	if s.last == one {
 		s.last = nil
 	}
 }
 
+func (s *statements) giveRoom(one *statement) {
+	s.conn.GiveMemory(one.cost)
+	s.cost -= one.cost
+}
+
 // forget removes them all.
 func (s *statements) forget() {
+	s.discard()
 	for _, one := range s.known {
-		s.dropLong(one)
+		s.remove(one)
 	}
-	clear(s.known)
-	s.last, s.texts = nil, 0
 }
 
 // keepLong keeps data for the next execution.
 func (s *statements) keepLong(one *statement, param uint16, payload []byte) error {
-	if err := s.conn.TakeMemory(len(payload)); err != nil {
+	if err := s.conn.TakeMemory(len(payload) + pieceCost); err != nil {
 		return err
 	}
-	one.long = append(one.long, longData{param, append([]byte(nil), payload...)})
+	one.long = append(one.long, longData{param, bytes.Clone(payload)})
 	one.longSize += len(payload)
-	s.size += len(payload)
+	s.size += len(payload) + pieceCost
 	return nil
 }
 
 func (s *statements) dropLong(one *statement) {
-	s.conn.GiveMemory(one.longSize)
-	s.size -= one.longSize
+	kept := one.longSize + len(one.long)*pieceCost
+	s.conn.GiveMemory(kept)
+	s.size -= kept
 	one.long, one.longSize = nil, 0
 }
 
@@ -109,23 +146,29 @@ var errTooManyTexts error = &proxy.Refusal{Sentence: "the prepared statements of
 
 // prepare judges and records what a client prepares.
 func (r *relay) prepare(body []byte, c framed) error {
-	if r.statements.texts+len(body) > r.limit {
-		return r.refuse(c, errTooManyTexts)
+	one := &statement{cost: len(body) + paramCost*bytes.Count(body, []byte("?"))}
+	if err := r.statements.expect(one, r.limit); err != nil {
+		return r.decline(c, proxy.Statement{Command: "prepare", Text: body, Class: classPrepare}, err)
 	}
-	s := proxy.Statement{Command: "prepare", Text: bytes.Clone(body)}
+	s := proxy.Statement{Command: "prepare", Text: bytes.Clone(body), Database: r.database}
 	own, err := r.describe(&s)
-	if err != nil {
-		return r.refuse(c, err)
+	if err == nil {
+		one.said = s
+		s.Class, s.Judged = classPrepare, s.Class
+		if r.capabilities.has(capLocalFiles) {
+			one.files = filesNamed(s.Text)
+		}
+		err = r.begin(c, command{kind: comStmtPrepare, statement: one}, &s)
+	} else {
+		err = r.decline(c, s, err)
 	}
-	one := &statement{said: s}
-	if own {
+	switch {
+	case err != nil:
+		r.statements.discard()
+	case own:
 		r.replaced = append([]byte{comStmtPrepare}, s.Text...)
 	}
-	s.Class, s.Judged = classPrepare, s.Class
-	if r.capabilities.has(capLocalFiles) {
-		one.files = filesNamed(s.Text)
-	}
-	return r.begin(c, command{kind: comStmtPrepare, statement: one}, &s)
+	return err
 }
 
 // classPrepare is the class of what was brought to the store without being executed by this record.
@@ -195,6 +238,9 @@ func (r *relay) execute(body []byte, c framed) error {
 	s.Params, s.BytesIn = params, int64(one.longSize)
 	r.standIn = r.standIn[:0]
 	if at >= 0 && !one.bound {
+		if one.named != named {
+			return r.decline(c, s, errUnboundTypes)
+		}
 		r.standIn = one.bind(append(r.standIn, comStmtExecute), body, flag+at)
 	}
 	return r.runPrepared(c, comStmtExecute, one, &s)
@@ -227,6 +273,9 @@ func (r *relay) runPrepared(c framed, kind byte, one *statement, s *proxy.Statem
 	return nil
 }
 
+// errUnboundTypes refuses an execution whose parameters have the types that another told which did not pass.
+var errUnboundTypes error = &proxy.Refusal{Sentence: "the types of the parameters were in a command that was refused; prepare the statement again"}
+
 // bulkTypes is the flag of COM_STMT_BULK_EXECUTE that says that types follow.
 const bulkTypes = 128
 
@@ -243,16 +292,15 @@ func (r *relay) bulkExecute(body []byte, c framed) error {
 	flags := f.uint16()
 	known := one.bound
 	params, err := r.params.bulk(&f, one, flags&bulkTypes != 0)
-	if errors.Is(err, errTooManyParams) {
-		return r.refuse(c, err)
-	}
-	if err != nil {
-		return err
-	}
-	if flags&bulkTypes == 0 && !known {
-		return r.refuse(c, &proxy.Refusal{Sentence: "the types of the parameters were in a command that was refused; prepare the statement again"})
-	}
 	s := one.describe("bulk execute")
+	switch {
+	case errors.Is(err, errTooManyParams):
+		return r.decline(c, s, err)
+	case err != nil:
+		return err
+	case flags&bulkTypes == 0 && !known:
+		return r.decline(c, s, errUnboundTypes)
+	}
 	s.Params, s.BytesIn = params, int64(one.longSize)
 	r.standIn = r.standIn[:0]
 	return r.runPrepared(c, comStmtBulkExecute, one, &s)
@@ -271,8 +319,8 @@ func (r *relay) longData(payload []byte) error {
 	if one == nil {
 		return errInstead // as stores do: there is nobody to tell
 	}
-	if r.statements.size+len(payload) > r.limit {
-		return fmt.Errorf("parameters of %d bytes: %w", r.statements.size+len(payload), proxy.ErrMessageTooLarge)
+	if size := r.statements.size + len(payload) + pieceCost; size > r.limit {
+		return fmt.Errorf("parameters of %d bytes: %w", size, proxy.ErrMessageTooLarge)
 	}
 	if err := r.statements.keepLong(one, binary.LittleEndian.Uint16(payload[longHead-2:]), payload); err != nil {
 		return err

@@ -23,16 +23,18 @@ func (r *relay) query(body []byte, c framed) error {
 	own, err := r.describe(&s)
 	switch {
 	case err != nil:
-		return r.refuse(c, err)
-	case own: // its number is another than the client's
-		r.replaced = append(append([]byte{comQuery}, body[:len(body)-size]...), s.Text...)
+		return r.decline(c, s, err)
 	case s.Class == classRead:
 	case s.Class == classSession:
 		running.database = databaseUsed(s.Text)
 	case r.capabilities.has(capLocalFiles):
 		running.files = filesNamed(s.Text)
 	}
-	return r.begin(c, running, &s)
+	if err := r.begin(c, running, &s); err != nil || !own {
+		return err
+	}
+	r.replaced = append(append([]byte{comQuery}, body[:len(body)-size]...), s.Text...) // its number is another than the client's
+	return nil
 }
 
 // The classes of statement that matter here, in audit.Event's words.
@@ -41,6 +43,7 @@ const (
 	classWrite   = "write"
 	classSession = "session"
 	classAdmin   = "admin"
+	classOther   = "other"
 )
 
 // simple judges the commands that are a word each. The record has them as the SQL that does the same, where there is one, and
@@ -72,7 +75,7 @@ func (r *relay) simple(kind byte, body []byte, c framed) error {
 	case comResetConnection:
 		s.Command, s.Class, s.Text, s.Understood = "reset connection", classSession, []byte("RESET CONNECTION"), true
 	default:
-		return r.refuse(c, unknownCommand(kind))
+		return r.declineCommand(kind, c)
 	}
 	if !f.complete() {
 		return malformedCommand("it has an invalid length")
@@ -81,13 +84,6 @@ func (r *relay) simple(kind byte, body []byte, c framed) error {
 		r.describeText(&s)
 	}
 	return r.begin(c, running, &s)
-}
-
-func unknownCommand(kind byte) error {
-	if why := refusedCommand(kind); why != "" {
-		return &codedError{number: numberNotSupported, sentence: why}
-	}
-	return &codedError{number: numberUnknownCommand, sentence: fmt.Sprintf("the command %d is not known to Sallyport", kind)}
 }
 
 // quotedName writes a name as SQL has it.

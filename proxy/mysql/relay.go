@@ -60,7 +60,7 @@ type relay struct {
 	file     upload
 	unsent   bool // the store's side has still to write what it has settled
 	stopped  bool
-	database string // that the session uses; empty while it is the login's
+	database string // that the session uses
 	sequence byte   // of the packet that the client expects next
 
 	// Used by the store's side only.
@@ -89,10 +89,11 @@ type command struct {
 
 func newRelay(ctx context.Context, gate *proxy.Gate, l *link) *relay {
 	conn, p := l.client.conn, l.client.protocol
-	r := &relay{ctx: ctx, gate: gate, facts: p.Reader(), link: l, client: conn, store: conn.NewStream(l.store), limit: p.messageLimit,
+	r := &relay{ctx: ctx, gate: gate, facts: p.Reader(), link: l, client: conn, store: conn.NewStream(l.store.Conn), limit: p.messageLimit,
 		capabilities: l.client.capabilities & l.store.capabilities, mariadb: l.client.mariadb & l.store.mariadb}
 	r.turn.L = &r.mu
 	r.statements.conn = conn
+	r.database = l.store.database
 	r.params.bits = !strings.Contains(strings.ToLower(l.store.version), "mariadb")
 	return r
 }

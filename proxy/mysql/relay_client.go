@@ -132,13 +132,17 @@ func (r *relay) awaitTurn(flush func() error) (file bool, err error) {
 	return r.file.asked, nil
 }
 
-// awaitSilence waits until the client has all answers so far, so that another may follow.
-func (r *relay) awaitSilence() {
+// awaitSilence waits until the client has all answers so far, so that another may follow. errStopped: it never will.
+func (r *relay) awaitSilence() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for (r.busy || r.unsent) && !r.stopped {
+	for r.busy || r.unsent {
+		if r.stopped {
+			return errStopped
+		}
 		r.turn.Wait()
 	}
+	return nil
 }
 
 // passOn writes b to the store.
@@ -154,7 +158,9 @@ func (r *relay) passOn(b []byte) error {
 
 // answerWith gives the client a packet in the place of the store's answer to the command c.
 func (r *relay) answerWith(c framed, packet func(sequence byte) []byte) error {
-	r.awaitSilence()
+	if err := r.awaitSilence(); err != nil {
+		return err
+	}
 	r.standIn = r.standIn[:0]
 	if _, err := r.client.Write(packet(byte(c.packets))); err != nil {
 		return fmt.Errorf("write to client: %w", err)
@@ -231,7 +237,9 @@ func (r *relay) start(c framed, running command) {
 // begin records a statement and makes its command the running one; or refuses it.
 func (r *relay) begin(c framed, running command, s *proxy.Statement) error {
 	s.BytesIn += int64(c.size)
-	s.Database = r.database
+	if s.Database == "" {
+		s.Database = r.database
+	}
 	op, err := r.gate.Begin(r.ctx, s)
 	if err != nil {
 		return r.refuse(c, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/proxy"
@@ -200,12 +201,20 @@ func (r *relay) noteEnding() {
 	result := &r.running.result
 	result.Rows += int64(min(r.end.affected, 1<<62))
 	r.noteSchema()
-	if info := r.infos.get(r.end.info); result.Tag == "" {
+	switch info := r.infos.get(r.end.info); {
+	case result.Tag == "":
 		result.Tag = info
-	} else {
+	case len(result.Tag) < maxTag:
 		result.Tag += "; " + info
+	case !strings.HasSuffix(result.Tag, moreResults):
+		result.Tag += moreResults
 	}
 }
+
+// maxTag is from which length on the record is told no more of the results of one command, of which there may be millions.
+const maxTag = 1 << 10
+
+const moreResults = "; ..."
 
 // noteSchema keeps which database the session is in, where the store tells.
 func (r *relay) noteSchema() {
@@ -235,7 +244,7 @@ func (r *relay) failed(now time.Time) {
 		r.noteOver()
 	}
 	if c.kind == comStmtPrepare {
-		r.statements.last = nil
+		r.statements.discard()
 	}
 	r.settle(now)
 	r.sequence = 1

@@ -87,8 +87,11 @@ var exchanges = []struct {
 		name: "commands that do not pass",
 		send: [][]byte{packed(comChangeUser, []byte("root\x00\x00\x00")), packed(comBinlogDump, make([]byte, 10)), packed(comRegisterSlave),
 			packed(comTableDump), packed(comClone), packed(0x0b), packed(0x00), packed(0xfe, []byte("x")), packedQuery("SELECT 1")},
-		answers:  []string{"[error:1235]", "[error:1235]", "[error:1235]", "[error:1235]", "[error:1235]", "[error:1047]", "[error:1047]", "[error:1047]", "[row:1 end]"},
-		recorded: []string{"query: SELECT 1 -> OK rows=1"},
+		answers: []string{"[error:1235]", "[error:1235]", "[error:1235]", "[error:1235]", "[error:1235]", "[error:1047]", "[error:1047]", "[error:1047]", "[row:1 end]"},
+		recorded: []string{"change user: CHANGE USER ->  rows=0 denied", "binlog dump: BINLOG DUMP ->  rows=0 denied",
+			"register replica: REGISTER REPLICA ->  rows=0 denied", "table dump: TABLE DUMP ->  rows=0 denied", "clone: CLONE ->  rows=0 denied",
+			"unknown: COMMAND 11 ->  rows=0 denied", "unknown: COMMAND 0 ->  rows=0 denied", "unknown: COMMAND 254 ->  rows=0 denied",
+			"query: SELECT 1 -> OK rows=1"},
 	},
 	{
 		name: "a prepared statement",

@@ -28,6 +28,7 @@ func TestSessions(t *testing.T) {
 		"the database is that of the record":         testDatabase,
 		"ending one's own":                           testKillOwn,
 		"ending another's":                           testKillForeign,
+		"thousands of results":                       testManyResults,
 		"prepared statements are judged twice":       testPreparedDenied,
 		"rows of a cursor are limited":               testCursorLimited,
 		"what runs is ended with the session":        testCutRunning,
@@ -96,14 +97,16 @@ func testPipeline(t *testing.T, g *proxytest.Gateway) {
 	}
 	wantAnswer(t, got, "[row:1 end error:1142 ok:0 prepared:0:1 row end error:1054 row:0 end error:1235 row:3 end]")
 	wantStory(t, recorded(t, g), "query: SELECT 1 -> OK rows=1", "query: SELECT * FROM salaries ->  rows=0 denied", "prepare: SELECT 2 -> OK rows=0",
-		"execute: SELECT 2 -> OK rows=1", "query: SELECT nothing ->  rows=0 error=1054 (42S22)", "query: SELECT SLEEP(0.05) -> OK rows=1", "query: SELECT 3 -> OK rows=1")
+		"execute: SELECT 2 -> OK rows=1", "query: SELECT nothing ->  rows=0 error=1054 (42S22)", "query: SELECT SLEEP(0.05) -> OK rows=1",
+		"change user: CHANGE USER ->  rows=0 denied", "query: SELECT 3 -> OK rows=1")
 }
 
 func testDatabase(t *testing.T, g *proxytest.Gateway) {
 	for _, c := range []capability{oldClient, newClient} {
 		w := signIn(t, g, c, 0)
 		for _, command := range [][]byte{packedQuery("SELECT 'a'"), packed(comInitDB, []byte("mysql")), packedQuery("SELECT 'b'"), packed(comInitDB, []byte("nowhere")),
-			packedQuery("SELECT 'c'"), packedQuery("USE `sa``les`"), packedQuery("SELECT 'd'"), packedQuery("use orders ;"), packedQuery("SELECT 'e'")} {
+			packedQuery("SELECT 'c'"), packedPrepare("SELECT DATABASE()"), packedQuery("USE `sa``les`"), packedQuery("SELECT 'd'"),
+			packedQuery("use orders ;"), packedQuery("SELECT 'e'"), packedExecute(1, 0)} {
 			w.ask(command)
 		}
 		w.send(packed(comQuit))
@@ -111,11 +114,11 @@ func testDatabase(t *testing.T, g *proxytest.Gateway) {
 	g.Journal.Find(t.Context(), t, ends(2))
 	var databases []string
 	for _, e := range recorded(t, g) {
-		if strings.HasPrefix(e.Statement.String(), "SELECT") {
+		if strings.HasPrefix(e.Statement.String(), "SELECT") && e.Command != "prepare" {
 			databases = append(databases, e.Database)
 		}
 	}
-	one := []string{"orders", "mysql", "mysql", "sa`les", "orders"}
+	one := []string{"orders", "mysql", "mysql", "sa`les", "orders", "mysql"} // a prepared statement stays in its database
 	if diff := cmp.Diff(append(one, one...), databases); diff != "" {
 		t.Error(diff)
 	}
@@ -181,6 +184,16 @@ func testKillForeign(t *testing.T, g *proxytest.Gateway) {
 	w.leave(g)
 }
 
+// testManyResults: the record tells of so many results only.
+func testManyResults(t *testing.T, g *proxytest.Gateway) {
+	w := signIn(t, g, newClient, 0)
+	w.ask(packedQuery(strings.Repeat("DO 1;", 5000)))
+	e := w.leave(g)[0]
+	if len(e.Tag) > 2*maxTag || !strings.HasSuffix(e.Tag, "OK"+moreResults) {
+		t.Errorf("%d bytes: %.20s", len(e.Tag), e.Tag)
+	}
+}
+
 func testPreparedDenied(t *testing.T, g *proxytest.Gateway) {
 	w := signIn(t, g, newClient, 0)
 	denied := access.Role{Statements: &access.StatementRules{DenyTables: []string{"salaries"}}}
@@ -188,7 +201,7 @@ func testPreparedDenied(t *testing.T, g *proxytest.Gateway) {
 	wantAnswer(t, w.ask(packedPrepare("SELECT ?")), "[prepared:1:1]")
 	g.Govern(t, denied)
 	wantAnswer(t, w.ask(packedPrepare("SELECT n FROM salaries")), "[error:1142]")
-	wantAnswer(t, w.ask(packedExecute(lastPrepared, 0, "x")), "[row end]") // what was refused was never prepared
+	wantAnswer(t, w.ask(packedExecute(lastPrepared, 0, "x")), "[error:1243]") // the client means the one that was refused
 	wantAnswer(t, w.ask(packedExecute(1, 0, "1")), "[error:1142]")
 	g.Govern(t, access.Role{})
 	// The client has told the types, and does not do so again: the store never heard of them.
@@ -196,11 +209,11 @@ func testPreparedDenied(t *testing.T, g *proxytest.Gateway) {
 	wantAnswer(t, w.ask(packed(comStmtExecute, le32(1), []byte{0}, le32(1), []byte{0, 0}, counted("3"))), "[end]")
 	events := w.leave(g)
 	wantStory(t, events, "prepare: SELECT * FROM salaries WHERE n = ? -> OK rows=0", "prepare: SELECT ? -> OK rows=0",
-		"prepare: SELECT n FROM salaries ->  rows=0 denied", "execute: SELECT ? 'x' -> OK rows=1",
+		"prepare: SELECT n FROM salaries ->  rows=0 denied",
 		"execute: SELECT * FROM salaries WHERE n = ? '1' ->  rows=0 denied", "execute: SELECT * FROM salaries WHERE n = ? '2' -> OK rows=0",
 		"execute: SELECT * FROM salaries WHERE n = ? '3' -> OK rows=0")
-	if e := events[0]; e.Class != classPrepare || len(e.Tables) != 1 || events[3].Prepared == "" {
-		t.Errorf("recorded as %s of %v, %q", e.Class, e.Tables, events[3].Prepared)
+	if e := events[0]; e.Class != classPrepare || len(e.Tables) != 1 || events[4].Prepared == "" {
+		t.Errorf("recorded as %s of %v, %q", e.Class, e.Tables, events[4].Prepared)
 	}
 }
 
@@ -223,16 +236,12 @@ func testCursorLimited(t *testing.T, g *proxytest.Gateway) {
 
 func testCutRunning(t *testing.T, g *proxytest.Gateway) {
 	w := signIn(t, g, newClient, 0)
-	const mark = "SELECT SLEEP(30), 'cut me'"
+	const mark = "SELECT SLEEP(600), 'cut me'"
 	w.send(packedQuery(mark))
 	waitFor(t, g, mark)
-	began := time.Now()
 	g.Cut("your access was suspended by an admin")
 	wantAnswer(t, w.answer(comQuery), "[error:1053]")
 	events := recorded(t, g)
-	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("ended after %v", took)
-	}
 	if !strings.Contains(events[0].ErrorMessage, "before the answer was complete") {
 		t.Errorf("recorded with %q", events[0].ErrorMessage)
 	}

@@ -76,7 +76,7 @@ func openStore(ctx context.Context, store access.Resource, secret creds.Secret, 
 		return nil, l.greeting, fmt.Errorf("log in at the store: %w", unreachable(&store, err))
 	}
 	return &storeConn{Conn: l.conn, capabilities: l.wish.capabilities, mariadb: l.wish.mariadb, version: l.greeting.version,
-		id: l.greeting.id, ok: l.ok}, l.greeting, nil
+		id: l.greeting.id, database: w.database, ok: l.ok}, l.greeting, nil
 }
 
 // unreachable makes what is wrong with the connection itself a *proxy.StoreUnreachable, and puts into words why a store

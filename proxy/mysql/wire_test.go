@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport/sallyport/audit/journal"
 	"github.com/sallyport/sallyport/creds"
 	"github.com/sallyport/sallyport/proxy/proxytest"
+	"github.com/sallyport/sallyport/proxy/redact"
 )
 
 // wire is a client that speaks the protocol packet by packet.
@@ -36,12 +37,17 @@ const (
 )
 
 // wireStarter starts a real MariaDB, and gives each test that calls the result a gateway of its own before it.
-func wireStarter(t *testing.T) (admin func(sql string) string, start func(*testing.T) *proxytest.Gateway) {
+func wireStarter(t *testing.T, rules ...redact.Rule) (admin func(sql string) string, start func(*testing.T) *proxytest.Gateway) {
 	t.Helper()
 	m, store, secret := testStore(t)
 	return func(sql string) string { return adminRun(t, m, sql) }, func(t *testing.T) *proxytest.Gateway {
 		t.Helper()
-		return proxytest.Start(t, proxytest.Options{Protocol: New(Options{MessageLimit: 64 << 20}), Store: store, Secret: secret})
+		p := New(Options{MessageLimit: 64 << 20})
+		redactor, err := redact.New(rules, map[string]redact.Reader{"mysql": p.Reader()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return proxytest.Start(t, proxytest.Options{Protocol: p, Store: store, Secret: secret, Redactor: redactor})
 	}
 }
 

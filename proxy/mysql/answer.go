@@ -220,6 +220,7 @@ func (a *answer) readPrepared(p []byte, c capability) (part, error) {
 type ending struct {
 	affected uint64
 	status   uint16
+	told     bool // the status
 	info     []byte
 	state    []byte // what changed in the session
 
@@ -232,7 +233,7 @@ func (e *ending) readOK(p []byte, c capability) error {
 	f := fields{b: p[1:]}
 	e.affected = f.length()
 	f.length() // last insert id
-	e.status = f.uint16()
+	e.status, e.told = f.uint16(), true
 	f.uint16() // warnings
 	switch {
 	case f.bad:
@@ -262,7 +263,7 @@ func (e *ending) readEOF(p []byte, c capability) error {
 	}
 	f := fields{b: p[1:]}
 	f.uint16() // warnings
-	e.status = f.uint16()
+	e.status, e.told = f.uint16(), true
 	if f.bad {
 		return errUnexpected
 	}

@@ -127,7 +127,7 @@ func setOption(option uint16) []byte {
 // describeText gives a statement what its text tells.
 func (r *relay) describeText(s *proxy.Statement) {
 	f := r.facts.Facts(s.Text)
-	s.Class = r.facts.Class(s.Text)
+	s.Class, s.Reader = r.facts.Class(s.Text), r.facts
 	s.Tables, s.Columns, s.Fingerprint = f.Tables, f.Columns, f.Fingerprint
 	s.Understood, s.WholeTable = f.Understood, f.WholeTable || !f.Parsed && s.Class == classWrite
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxy/mysqltext"
 	"github.com/sallyport/sallyport/proxy/redact"
 )
 
@@ -37,7 +38,8 @@ const (
 type relay struct {
 	ctx    context.Context
 	gate   *proxy.Gate
-	facts  redact.Reader
+	texts  *mysqltext.Cache
+	facts  redact.Reader // texts, in the mode that the session is in
 	link   *link
 	client *proxy.Conn
 	store  *proxy.Stream
@@ -63,6 +65,9 @@ type relay struct {
 	database string // that the session uses
 	sequence byte   // of the packet that the client expects next
 
+	literal bool           // the last status said that a backslash is no escape
+	mode    mysqltext.Mode // as far as that is to be believed
+
 	// Used by the store's side only.
 	skip      int  // bytes of the current packet that are still to come
 	continued bool // the next packet goes on with the current one
@@ -83,13 +88,15 @@ type command struct {
 	database  string     // that it selects when it succeeds, as its text has it
 	told      bool       // the store has told which one it selected
 	files     []string   // that it may ask the client for
+	reads     bool       // it does nothing else
+	setsMode  bool       // the status of its answer is the session's mode
 	// over is why the statement is ended that returns too many rows; nil while it does not.
 	over *access.Denial
 }
 
 func newRelay(ctx context.Context, gate *proxy.Gate, l *link) *relay {
 	conn, p := l.client.conn, l.client.protocol
-	r := &relay{ctx: ctx, gate: gate, facts: p.Reader(), link: l, client: conn, store: conn.NewStream(l.store.Conn), limit: p.messageLimit,
+	r := &relay{ctx: ctx, gate: gate, texts: p.facts, facts: p.facts, link: l, client: conn, store: conn.NewStream(l.store.Conn), limit: p.messageLimit,
 		capabilities: l.client.capabilities & l.store.capabilities, mariadb: l.client.mariadb & l.store.mariadb}
 	r.turn.L = &r.mu
 	r.statements.conn = conn
@@ -101,6 +108,9 @@ func newRelay(ctx context.Context, gate *proxy.Gate, l *link) *relay {
 // run lets the client in and passes packets until either side ends or ctx does. It returns nil when the client left or the
 // store's last word has reached it.
 func (r *relay) run() error {
+	if err := r.askMode(); err != nil {
+		return fmt.Errorf("ask for the mode: %w", err)
+	}
 	if err := r.welcome(); err != nil {
 		return err
 	}

@@ -245,6 +245,7 @@ func (r *relay) begin(c framed, running command, s *proxy.Statement) error {
 		return r.refuse(c, err)
 	}
 	running.op, running.recorded = op, true
+	running.mayTouchMode(s)
 	running.result.BytesIn = s.BytesIn
 	r.start(c, running)
 	return nil

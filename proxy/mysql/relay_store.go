@@ -179,6 +179,7 @@ func (r *relay) read(packet []byte, now time.Time) error {
 	if err != nil {
 		return errDesync
 	}
+	r.noteMode()
 	switch what {
 	case partResult:
 		r.noteEnding()
@@ -186,6 +187,7 @@ func (r *relay) read(packet []byte, now time.Time) error {
 		r.noteEnding()
 		r.completed(now)
 	case partError:
+		r.noteModeFailed()
 		r.failed(now)
 	case partFile:
 		if c.over != nil {

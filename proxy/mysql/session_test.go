@@ -331,7 +331,7 @@ func TestRogueStore(t *testing.T) {
 	}
 }
 
-// playing starts a gateway before a store that lets anybody in and then plays.
+// playing starts a gateway before a store that lets anybody in, answers a ping, and then plays.
 func playing(t testing.TB, play func(net.Conn)) *proxytest.Gateway {
 	t.Helper()
 	store := access.Resource{Name: "orders-db", Protocol: "mysql", Database: "orders", SSLMode: access.SSLDisable,
@@ -359,7 +359,10 @@ func playStore(t testing.TB, play func(net.Conn)) string {
 			said.scramble, said.id = newScramble(), 7
 			if _, err := conn.Write(said.packet()); err == nil {
 				if _, err := readPacket(conn, 1); err == nil {
-					_, _ = conn.Write(appendPacket(nil, 2, []byte{packetOK, 0, 0, statusAutocommit, 0, 0, 0}))
+					ok := []byte{packetOK, 0, 0, statusAutocommit, 0, 0, 0}
+					_, _ = conn.Write(appendPacket(nil, 2, ok))
+					_, _ = readPacket(conn, 0)
+					_, _ = conn.Write(appendPacket(nil, 1, ok))
 					play(conn)
 				}
 			}

@@ -27,6 +27,7 @@ type Cache struct {
 	seed    maphash.Seed
 	shapers sync.Pool
 	parsers parsers
+	readers [modes]Reader
 
 	mu       sync.RWMutex
 	young    map[uint64]*entry
@@ -45,36 +46,44 @@ type entry struct {
 func NewCache() *Cache {
 	c := &Cache{seed: maphash.MakeSeed(), young: make(map[uint64]*entry)}
 	c.shapers.New = func() any { return &shaper{} }
+	for m := range modes {
+		c.readers[m] = Reader{c, m}
+	}
 	return c
 }
 
 // Facts tells what a text says. It allocates nothing for a shape that it remembers. The facts are shared: read only.
-func (c *Cache) Facts(text []byte) *sqltext.Facts {
+func (c *Cache) Facts(text []byte) *sqltext.Facts { return c.factsIn(ModeUnknown, text) }
+
+func (c *Cache) factsIn(m Mode, text []byte) *sqltext.Facts {
 	s := c.shapers.Get().(*shaper)
 	defer c.keep(s)
-	s.read(text[:min(len(text), maxRead)], false)
+	s.read(m, text[:min(len(text), maxRead)], false)
 	s.cut = s.cut || len(text) > maxRead
 	return c.facts(s)
 }
 
 // Class is the class of a text by its words, by the functions that it calls, and by what a SET reads. What settings are,
 // but in doubt, is other: settings are let pass where nothing else is.
-func (c *Cache) Class(text []byte) string {
-	facts := c.Facts(text)
-	class := sqltext.Stronger(Class(text), facts.Calls)
+func (c *Cache) Class(text []byte) string { return c.classIn(ModeUnknown, text) }
+
+func (c *Cache) classIn(m Mode, text []byte) string {
+	facts := c.factsIn(m, text)
+	class := sqltext.Stronger(classIn(m, text), facts.Calls)
 	switch {
 	case class != sqltext.Session && class != sqltext.Transaction:
 	case facts.Understood && class == sqltext.Session && len(facts.Tables) > 0:
 		return sqltext.Read
-	case !facts.Understood && !plain(text):
+	case !facts.Understood && !plain(m, text):
 		return sqltext.Other
 	}
 	return class
 }
 
 // plain says whether a text calls nothing and reads as it stands under any settings and versions.
-func plain(text []byte) bool {
+func plain(m Mode, text []byte) bool {
 	l := newLexer(text, false)
+	l.escapes = m
 	for {
 		t := l.next()
 		switch {
@@ -92,15 +101,22 @@ func (c *Cache) Comments(text []byte) [][2]int { return Comments(text) }
 // Credentials is the function of that name.
 func (c *Cache) Credentials(text []byte) []sqltext.Span { return Credentials(text) }
 
+// Value is the function of that name.
+func (c *Cache) Value(written []byte) []byte { return Value(written) }
+
 // MayHoldCredential is the function of that name.
 func (c *Cache) MayHoldCredential(text []byte) bool { return MayHoldCredential(text) }
 
 // Marks tells, besides the facts, where all constants and parameters of the text stand, in order; they are appended
 // to marks. When the facts are not Parsed, slots mean nothing.
 func (c *Cache) Marks(text []byte, marks []sqltext.Mark) (*sqltext.Facts, []sqltext.Mark) {
+	return c.marksIn(ModeUnknown, text, marks)
+}
+
+func (c *Cache) marksIn(m Mode, text []byte, marks []sqltext.Mark) (*sqltext.Facts, []sqltext.Mark) {
 	s := c.shapers.Get().(*shaper)
 	defer c.keep(s)
-	s.read(text, true)
+	s.read(m, text, true)
 	s.cut = s.cut || len(text) > maxRead
 	return c.facts(s), append(marks, s.marks...)
 }

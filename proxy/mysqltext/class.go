@@ -21,16 +21,19 @@ const maxScan = 64 << 10
 //   - SHOW, DESCRIBE, HELP and HANDLER are reads, USE and other SETs session, LOCK TABLES and XA transaction.
 //
 // Of a text longer than 64 KiB only the beginning is read; what may follow makes it at least other.
-func Class(text []byte) string {
+func Class(text []byte) string { return classIn(ModeUnknown, text) }
+
+func classIn(m Mode, text []byte) string {
 	cut := len(text) > maxScan
 	if cut {
 		text = text[:maxScan]
 	}
 	c := classifier{lexer: newLexer(text, false)}
+	c.escapes = m
 	c.run()
 	if c.versions { // what runs is one of two statements
 		second := classifier{lexer: newLexer(text, false), strongest: c.strongest}
-		second.skips = true
+		second.skips, second.escapes = true, m
 		second.run()
 		c.strongest = second.strongest
 	}

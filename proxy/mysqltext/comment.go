@@ -3,9 +3,12 @@ package mysqltext
 import "bytes"
 
 // Comments gives where the text's comments stand, as pairs of start and end. What an executable comment holds is none.
-func Comments(text []byte) [][2]int {
+func Comments(text []byte) [][2]int { return commentsIn(ModeUnknown, text) }
+
+func commentsIn(m Mode, text []byte) [][2]int {
 	var places [][2]int
 	l := newLexer(text, true)
+	l.escapes = m
 	for t := l.next(); t.kind != lexEnd; t = l.next() {
 		if t.kind == lexComment {
 			places = append(places, [2]int{t.start, t.end})

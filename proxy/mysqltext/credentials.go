@@ -56,16 +56,18 @@ const maxQuoting = 4
 // Credentials finds what a statement says that opens a door: what follows IDENTIFIED and PASSWORD, keys of ciphers,
 // connection strings with a password, and strings that hold such a statement. It errs towards finding too much, and stands
 // mistakes in the statement.
-func Credentials(text []byte) []sqltext.Span { return credentials(text, 0) }
+func Credentials(text []byte) []sqltext.Span { return credentials(ModeUnknown, text, 0) }
 
-func credentials(text []byte, nesting int) []sqltext.Span {
+func credentials(m Mode, text []byte, nesting int) []sqltext.Span {
 	f := finder{lexer: newLexer(text, false), nesting: nesting}
+	f.escapes = m
 	for t := f.next(); t.kind != lexEnd; t = f.next() {
 		f.take(t)
 	}
 	if f.dangling { // the password follows from somewhere: any string may be it
 		f.spans = f.spans[:0]
 		l := newLexer(text, false)
+		l.escapes = m
 		for t := l.next(); t.kind != lexEnd; t = l.next() {
 			if t.kind == lexString || t.kind == lexBytes {
 				f.spans = append(f.spans, sqltext.Span{Start: t.start, End: t.end, String: true})
@@ -180,11 +182,11 @@ func (f *finder) constant(t lexeme) {
 	if !MayHoldCredential(text) && !t.open && t.kind != lexBytes {
 		return
 	}
-	value := Value(text)
+	value := valueIn(f.escapes, text)
 	switch {
 	case dangling.Match(value):
 		f.dangling = true
-	case connection.Match(value), f.nesting < maxQuoting && MayHoldCredential(value) && len(credentials(value, f.nesting+1)) > 0:
+	case connection.Match(value), f.nesting < maxQuoting && MayHoldCredential(value) && len(credentials(ModeUnknown, value, f.nesting+1)) > 0:
 		f.spans = append(f.spans, sqltext.Span{Start: t.start, End: t.end, String: true})
 	}
 	if t.open && namesCredential(f.text) {
@@ -212,7 +214,9 @@ var connection = regexp.MustCompile(`(?is)passw(or)?d\s*=\s*[^\s]|://[^\s/@:]*:[
 
 // Value is what a constant means: a string of any form, or bytes that are written as digits. What is not closed ends with
 // the text.
-func Value(constant []byte) []byte {
+func Value(constant []byte) []byte { return valueIn(ModeUnknown, constant) }
+
+func valueIn(m Mode, constant []byte) []byte {
 	quote := bytes.IndexAny(constant, `'"`)
 	first := byte(0)
 	if len(constant) > 1 {
@@ -235,7 +239,7 @@ func Value(constant []byte) []byte {
 			i++
 		case b == mark:
 			return value
-		case b == '\\' && i+1 < len(constant):
+		case b == '\\' && m != ModeLiteral && i+1 < len(constant):
 			i++
 			value = append(value, unescaped(constant[i]))
 		default:

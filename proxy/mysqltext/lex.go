@@ -32,7 +32,7 @@ type lexeme struct {
 	gap bool
 }
 
-// lexer splits a text as MySQL and MariaDB do without ANSI_QUOTES and NO_BACKSLASH_ESCAPES
+// lexer splits a text as MySQL and MariaDB do without ANSI_QUOTES and, unless it is known to be set, NO_BACKSLASH_ESCAPES
 // (https://dev.mysql.com/doc/refman/8.4/en/language-structure.html). What stands in an executable comment is read as if
 // the comment's marks were blanks.
 type lexer struct {
@@ -42,6 +42,7 @@ type lexer struct {
 	skips    bool // executable comments of which nobody knows whether they run are comments
 	versions bool // there was one
 	executes int  // executable comments that are open
+	escapes  Mode // what is known of backslashes in the statement that is read
 	word     int  // where a word ended just now, behind which a dot makes the next word a name; -1 for none
 	dot      int  // where a dot ended just now that makes the next word a name; -1 for none
 	doubtful bool
@@ -198,8 +199,8 @@ func (l *lexer) quotes(quote byte) lexemeKind {
 		case b == quote:
 			l.at++
 			return lexString
-		case b == '\\':
-			if next := l.peek(1); next == quote || l.text[l.at-1] >= 0x80 {
+		case b == '\\' && l.escapes != ModeLiteral:
+			if next := l.peek(1); next == quote && l.escapes == ModeUnknown || l.text[l.at-1] >= 0x80 {
 				l.open, l.doubtful = true, true
 			}
 			l.at++
@@ -352,7 +353,10 @@ func (l *lexer) operator() lexemeKind {
 	}
 	l.at += length
 	switch b {
-	case '(', ')', ',', ';', '{', '}', '[', ']', '\\':
+	case ';': // what follows is read by the mode that this statement leaves
+		l.escapes = ModeUnknown
+		return lexMark
+	case '(', ')', ',', '{', '}', '[', ']', '\\':
 		return lexMark
 	case ':':
 		if length == 1 {

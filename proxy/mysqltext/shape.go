@@ -65,9 +65,10 @@ type row struct {
 }
 
 // read normalises text. With all set, marks are complete even where the shape is cut.
-func (s *shaper) read(text []byte, all bool) {
+func (s *shaper) read(m Mode, text []byte, all bool) {
 	*s = shaper{shape: s.shape[:0], marks: s.marks[:0], lists: s.lists[:0], sign: -1, text: text}
 	l := newLexer(text, false)
+	l.escapes = m
 	for {
 		t := l.next()
 		s.doubtful = s.doubtful || t.doubtful

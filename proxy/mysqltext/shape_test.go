@@ -149,7 +149,7 @@ func TestWarmFactsAllocateNothing(t *testing.T) {
 	c := NewCache()
 	text := []byte("SELECT name, email FROM customers c JOIN orders o ON o.c = c.id WHERE c.id IN (1, 2, 3) AND o.note = 'x' LIMIT 10")
 	var s shaper // and none of a pool's, which the race detector empties
-	read := func() { s.read(text, false); c.facts(&s); Class(text); MayHoldCredential(text) }
+	read := func() { s.read(ModeUnknown, text, false); c.facts(&s); Class(text); MayHoldCredential(text) }
 	read()
 	if n := testing.AllocsPerRun(100, read); n > 0 {
 		t.Errorf("%v allocations", n)
@@ -184,7 +184,7 @@ func BenchmarkFacts(b *testing.B) {
 			var p parsers
 			b.ReportAllocs()
 			for b.Loop() {
-				s.read(text, false)
+				s.read(ModeUnknown, text, false)
 				p.facts(s.shape, s.slots)
 			}
 		})

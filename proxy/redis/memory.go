@@ -1,10 +1,6 @@
 package redis
 
-import (
-	"unsafe"
-
-	"github.com/sallyport/sallyport/proxy"
-)
+import "github.com/sallyport/sallyport/proxy"
 
 // claim is what is taken of the memory that all sessions may use for large messages, for what is kept beside a stream's own
 // buffer. What a session keeps anyway, maxKeptText, is not counted.
@@ -50,16 +46,10 @@ func (r *relay) makeRoom() error {
 	return nil
 }
 
-// account claims the memory for what stays until the next chunk, and no more: what is queued in a transaction, and what is
-// not answered yet.
+// account claims the memory for what is queued in a transaction, and no more.
 func (r *relay) account() error {
 	if !r.tx.open && cap(r.tx.text) > maxKeptText {
 		r.tx.text = nil
 	}
-	if err := r.texts.cover(cap(r.tx.text)); err != nil {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.waiting.cover(len(r.queue.ring) * int(unsafe.Sizeof(awaited{})))
+	return r.texts.cover(cap(r.tx.text))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"time"
+	"unsafe"
 )
 
 // maxAwaited is how many records may be without an answer before the client has to wait. Clients send long pipelines
@@ -38,8 +39,7 @@ func (r *relay) fromClient(chunk []byte) (used int, err error) {
 	if err := r.account(); err != nil {
 		return used, err
 	}
-	r.awaitRoom()
-	return used, nil
+	return used, r.awaitRoom()
 }
 
 // command decides on one command, which stands in the chunk from from to to.
@@ -112,13 +112,18 @@ func (r *relay) settle() error {
 	return nil
 }
 
-// awaitRoom waits while too much is unanswered, so that a client cannot fill the queue without end.
-func (r *relay) awaitRoom() {
+// awaitRoom claims the memory for what is unanswered, and waits while that is too much, so that a client cannot fill the queue
+// without end.
+func (r *relay) awaitRoom() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err := r.waiting.cover(len(r.queue.ring) * int(unsafe.Sizeof(awaited{}))); err != nil {
+		return err
+	}
 	for r.queue.count > maxAwaited && !r.stopped {
 		r.answered.Wait()
 	}
+	return nil
 }
 
 // lastWord ends a session whose client cannot be understood any more, after the answers to what it sent before.

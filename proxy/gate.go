@@ -52,8 +52,6 @@ type Redactor interface {
 	// store answers may repeat a value. reader, unless nil, reads the text as the session's store does. The error is
 	// redact.ErrInDoubt: what is left does not tell what would run.
 	Statement(e *audit.Event, reader redact.Reader) (private bool, err error)
-	// HasRules says whether rules look at the resource's statements, besides the built-in one.
-	HasRules(resource string) bool
 	// Outcome is what may be recorded of the store's message on a statement.
 	Outcome(resource, message string, private bool) string
 	// Text is what may be recorded of any other text that came from a client of the resource.
@@ -86,9 +84,6 @@ func (g *Gate) Reviews() uint64 { return g.reviews.Load() }
 
 // Selective says whether rules look at statements at all. Where they do not, several that come together may be one record.
 func (g *Gate) Selective() bool { return g.permit.Load().Selective() }
-
-// ReadsText says whether rules look at what statements say: those of policy, or those of redaction.
-func (g *Gate) ReadsText() bool { return g.Selective() || g.redactor.HasRules(g.begin.Resource) }
 
 // shut lets nothing pass any more.
 func (g *Gate) shut(cause *Ended) { g.ended.Store(cause) }

@@ -35,10 +35,8 @@ func (m *memory) Post(e *audit.Event) error                           { return m
 func (m *memory) Durable() uint64                                     { return 1 << 60 }
 func (m *memory) AwaitDurable(context.Context, uint64) error          { return nil }
 func (m *memory) Statement(*audit.Event, redact.Reader) (bool, error) { return false, nil }
-func (*memory) HasRules(string) bool                                  { return false }
-
-func (m *memory) Outcome(_, message string, _ bool) string { return message }
-func (m *memory) Text(_, text string) string               { return text }
+func (m *memory) Outcome(_, message string, _ bool) string            { return message }
+func (m *memory) Text(_, text string) string                          { return text }
 func newTestGate(t testing.TB, m *memory, r *access.StatementRules) *Gate {
 	return NewGate(m, audit.Scope{Gateway: "g", Session: "s"}, testPermit(t, r), m)
 }

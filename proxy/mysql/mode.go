@@ -37,12 +37,12 @@ func (r *relay) askMode() error {
 			return &codedError{number: numberNetworkRead, sentence: "the database closed the connection; connect again", err: err}
 		}
 		var end ending
-		if len(payload) == 0 || payload[0] != packetOK || end.readOK(payload, r.capabilities) != nil {
+		if len(payload) > 0 && payload[0] == packetOK && end.readOK(payload, r.capabilities) == nil {
+			r.literal = end.status&statusNoBackslashEscapes != 0
+			r.believe()
+		} else {
 			store.early = appendPacket(nil, 1, payload)
-			return nil
 		}
-		r.literal = end.status&statusNoBackslashEscapes != 0
-		r.believe()
 		return nil
 	})
 }

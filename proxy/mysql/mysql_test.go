@@ -22,7 +22,7 @@ import (
 func testStore(t testing.TB) (*servers.MariaDB, access.Resource, creds.Secret) {
 	t.Helper()
 	m := servers.StartMariaDBWith(t, servers.MariaDBOptions{Config: map[string]string{
-		"local-infile": "1", "max-allowed-packet": "64M", "innodb-log-file-size": "256M"}})
+		"local-infile": "1", "max-allowed-packet": "64M"}})
 	if err := m.Database(t.Context(), "orders"); err != nil {
 		t.Fatal(err)
 	}

@@ -114,9 +114,6 @@ func (r *Redactor) Statement(e *audit.Event, reader Reader) (private bool, err e
 	return w.private || len(e.Redacted) > 0, err
 }
 
-// HasRules says whether rules look at the resource's statements, besides the built-in one.
-func (r *Redactor) HasRules(resource string) bool { return r.set(resource) != nil }
-
 func (r *Redactor) reader(protocol string) Reader {
 	if known, ok := r.readers[protocol]; ok {
 		return known

@@ -75,7 +75,7 @@ var generalLine = regexp.MustCompile(`(?m)^(?:\d{6} [ \d]\d:\d\d:\d\d)?\t\s*(\d+
 // textsOf is the statement's text; for one with parameters its shape, since the log has the values in it.
 func (s *mariaStore) textsOf(e *audit.Event, text string) []string {
 	if strings.Contains(e.Command, "execute") {
-		return []string{"execute " + shape(text)}
+		return []string{"execute " + shape(trimmed(text))}
 	}
 	text = trimmed(text)
 	return []string{text, "shape " + shape(text)}
@@ -116,7 +116,7 @@ func (r *record) checkMaria(command, argument string, recorded *texts) {
 		// The server leaves passwords out of its log, and the gateway out of its record.
 		found = recorded.take(argument) || strings.Contains(argument, "<secret>") || recorded.take("shape "+shape(argument))
 	case "Execute", "Bulk_execute":
-		found = recorded.take("execute " + shape(argument))
+		found = recorded.take("execute "+shape(argument)) || recorded.take("execute "+plain.ReplaceAllString(argument, "?"))
 	default:
 		return
 	}
@@ -129,12 +129,15 @@ func (r *record) checkMaria(command, argument string, recorded *texts) {
 // executes matches SQL that executes what was prepared in SQL.
 var executes = regexp.MustCompile(`(?i)^\s*execute\s`)
 
-// trimmed is a text without what the server leaves out at its end.
-func trimmed(text string) string { return strings.TrimRight(text, " ;\t\r\n") }
+// trimmed is a text without what the server leaves out at its ends.
+func trimmed(text string) string { return strings.Trim(text, " ;\t\r\n") }
 
 // value is a literal, or a parameter's place, as the general log or a prepared statement has it.
 var value = regexp.MustCompile(`(?is)(?:\b(?:_\w+|[nxb]|date|time|timestamp)\s*)?(?:'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")` +
 	`|-?\b\d+(?:\.\d+)?(?:e[-+]?\d+)?\b|\?|\bnull\b|\bdefault\b`)
+
+// plain is value where a backslash stands for itself.
+var plain = regexp.MustCompile(`'(?:[^']|'')*'`)
 
 // shape is a statement without its values.
 func shape(text string) string { return value.ReplaceAllString(text, "?") }

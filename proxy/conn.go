@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/access"
@@ -40,6 +41,7 @@ type Conn struct {
 	budget    *Budget
 	hold      func() error
 	stream    *Stream
+	store     atomic.Pointer[Stream] // the last that NewStream made
 }
 
 // NewConn wraps a connection of the native entrance, without TLS. The server makes its own; a protocol's own tests may.
@@ -135,7 +137,11 @@ func (c *Conn) ReadPatiently(b []byte) (int, error) {
 func (c *Conn) Pump(limit int, handle Handler) error { return c.stream.Pump(limit, handle) }
 
 // NewStream wraps the store's connection, with the same bound on the memory of large messages.
-func (c *Conn) NewStream(store net.Conn) *Stream { return NewStream(store, c.budget) }
+func (c *Conn) NewStream(store net.Conn) *Stream {
+	s := NewStream(store, c.budget)
+	c.store.Store(s)
+	return s
+}
 
 // TakeMemory claims n bytes for what a client sends that has to be kept beyond its message, of what all sessions may use for
 // large messages; GiveMemory returns them. The error is ErrBusy.
@@ -166,15 +172,13 @@ func (c *Conn) linger() {
 	}
 }
 
-// abandoned says whether the client closed its side unnoticed: an edge-triggered poller does not tell of a close
-// that came together with data that was read in one go.
-func (c *Conn) abandoned() bool {
-	if c.stream == nil || c.stream.raw == nil {
-		return false
+// notice lets the session notice that the client or the store has left.
+func (c *Conn) notice() {
+	for _, s := range []*Stream{c.stream, c.store.Load()} {
+		if s != nil && s.abandoned() {
+			Interrupt(s.conn)
+		}
 	}
-	closed := false
-	err := c.stream.raw.Control(func(fd uintptr) { closed = peerClosed(fd) })
-	return err == nil && closed
 }
 
 // writeGrace is how long a write may go on after Interrupt: enough for a peer that reads.

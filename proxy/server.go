@@ -40,7 +40,7 @@ type Limits struct {
 	ConnectTimeout   time.Duration // to open the credential and the store (20 s)
 	ReleaseTimeout   time.Duration // to give a lease back (5 s)
 	LastWord         time.Duration // to tell a client why it is cut off (2 s)
-	Sweep            time.Duration // between two looks for clients that left unnoticed (15 s)
+	Sweep            time.Duration // between two looks for clients and stores that left unnoticed (15 s)
 	LargeMessages    int64         // bytes of all messages over 64 KiB together (1 GiB)
 }
 
@@ -234,12 +234,12 @@ func (s *Server) Shutdown(ctx context.Context) {
 	s.running.Wait()
 }
 
-// sweep looks for clients that left unnoticed (see Conn.abandoned), and lets their sessions notice.
+// sweep looks for clients and stores that left unnoticed (see Stream.abandoned), and lets their sessions notice.
 func (s *Server) sweep() {
 	for sleep(s.ctx, s.limits.Sweep) {
 		s.live.each(func(one *session) {
-			if one.gate != nil && one.conn.abandoned() {
-				Interrupt(one.conn.Conn)
+			if one.gate != nil {
+				one.conn.notice()
 			}
 		})
 		s.failures.forget()

@@ -91,10 +91,21 @@ func (s *Stream) Pump(limit int, handle Handler) error {
 			err = p.err
 		}
 	}
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || Interrupted(err) && s.abandoned() {
 		return nil
 	}
 	return err
+}
+
+// abandoned says whether the peer closed its side unnoticed: an edge-triggered poller does not tell of a close that came
+// together with data that was read in one go.
+func (s *Stream) abandoned() bool {
+	if s.raw == nil {
+		return false
+	}
+	closed := false
+	err := s.raw.Control(func(fd uintptr) { closed = peerClosed(fd) })
+	return err == nil && closed
 }
 
 // pump is the state of one Stream.Pump.

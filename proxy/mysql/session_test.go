@@ -337,7 +337,7 @@ func playing(t testing.TB, play func(net.Conn)) *proxytest.Gateway {
 	store := access.Resource{Name: "orders-db", Protocol: "mysql", Database: "orders", SSLMode: access.SSLDisable,
 		Durability: access.Interval, Address: playStore(t, play)}
 	return proxytest.Start(t, proxytest.Options{Protocol: New(Options{}), Store: store,
-		Secret: creds.Secret{Username: "app", Password: storePassword}, Limits: proxy.Limits{}})
+		Secret: creds.Secret{Username: "app", Password: storePassword}, Limits: proxy.Limits{Sweep: 50 * time.Millisecond}})
 }
 
 func playStore(t testing.TB, play func(net.Conn)) string {

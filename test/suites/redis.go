@@ -19,9 +19,12 @@ import (
 	"github.com/sallyport/sallyport/test/servers"
 )
 
-// redisPassword is any word: the account takes them all, and those who give none, since the suites' further connections
-// and what follows a RESET know of no password.
-const redisPassword = "any-word"
+// redisAccount may do everything, with any word as its password, and so may those who do not log in: the suites' further
+// connections, and what follows a RESET, know of no login.
+const (
+	redisAccount  = "tester"
+	redisPassword = "any-word"
+)
 
 // redisStore is a Redis with a witness: a connection that the server tells of all commands that it runs (MONITOR).
 type redisStore struct {
@@ -34,7 +37,7 @@ func (s *redisStore) protocol() string { return "redis" }
 
 func (s *redisStore) start(ctx context.Context, dir string, config map[string]string) error {
 	s.dir = filepath.Join(dir, "store")
-	var o servers.RedisOptions
+	o := servers.RedisOptions{Users: []string{redisAccount + " on nopass ~* &* +@all"}}
 	for name, value := range config {
 		o.Config = append(o.Config, name+" "+value)
 	}
@@ -51,7 +54,7 @@ func (s *redisStore) start(ctx context.Context, dir string, config map[string]st
 func (s *redisStore) stop() error { return errors.Join(s.Stop(), s.witness.wait()) }
 
 func (s *redisStore) direct() door {
-	return door{host: s.Host, port: strconv.Itoa(s.Port), user: "default", password: redisPassword}
+	return door{host: s.Host, port: strconv.Itoa(s.Port), user: redisAccount, password: redisPassword}
 }
 
 func (s *redisStore) resourceFlags() []string { return []string{"--ssl-mode", "disable"} }
@@ -87,7 +90,7 @@ func watch(ctx context.Context, socket, file string) (*witness, error) {
 		return nil, errors.Join(fmt.Errorf("make the witness's file: %w", err), conn.Close())
 	}
 	w := &witness{conn: conn, file: file}
-	if _, err := fmt.Fprintf(conn, "AUTH default %s\r\nMONITOR\r\n", redisPassword); err != nil {
+	if _, err := fmt.Fprintf(conn, "AUTH %s %s\r\nMONITOR\r\n", redisAccount, redisPassword); err != nil {
 		return nil, errors.Join(fmt.Errorf("ask the store: %w", err), conn.Close(), out.Close())
 	}
 	answers := bufio.NewReaderSize(conn, 1<<20)
@@ -110,7 +113,7 @@ func (w *witness) wait() error {
 }
 
 // ownCommand is what the gateway says when it logs in, or where it asks for the protocol that a client wants.
-var ownCommand = regexp.MustCompile(`(?i)^(?:"AUTH" "\(redacted\)"|"HELLO" "[23]")\s*$`)
+var ownCommand = regexp.MustCompile(`(?i)^(?:"AUTH"(?: "\(redacted\)")+|"HELLO" "[23]")\s*$`)
 
 // textsOf are the commands of a recorded statement, of which a transaction has several, a line each. What is queued for
 // one does not run by that.

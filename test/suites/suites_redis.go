@@ -54,9 +54,20 @@ func redisSuites() []*suite {
 		{
 			name: "redispy", title: "Python: redis-py 5.2.1", store: "redis",
 			run: func(ctx context.Context, j *job) (map[string]result, error) {
-				return runPythonIn(ctx, j, "venv-redis", "redispy", []string{"tests", "-m", "not onlycluster and not redismod and not ssl", "--redis-url", j.door.url("redis") + "0",
+				return runPythonIn(ctx, j, "venv-redis", "redispy", []string{"tests", "-o", "asyncio_mode=auto", "-p", "no:warnings", "--timeout", "60",
+					"-m", "not onlycluster and not redismod and not ssl", "--redis-url", j.door.url("redis") + "0",
 					"--ignore=tests/test_cluster.py", "--ignore=tests/test_asyncio/test_cluster.py", "--ignore=tests/test_ssl.py",
-					"--ignore=tests/test_graph_utils", "--ignore=tests/test_multiprocessing.py"})
+					"--ignore=tests/test_search.py", "--ignore=tests/test_asyncio/test_search.py", "--ignore=tests/test_multiprocessing.py"})
+			},
+			explained: map[string]string{
+				"tests.test_asyncio.test_credentials.TestCredentialsProvider.test_user_and_pass_without_creds_provider[single]":            oneAccount,
+				"tests.test_asyncio.test_credentials.TestCredentialsProvider.test_user_and_pass_without_creds_provider[pool]":              oneAccount,
+				"tests.test_asyncio.test_credentials.TestCredentialsProvider.test_change_username_password_on_existing_connection[single]": oneAccount,
+				"tests.test_asyncio.test_credentials.TestCredentialsProvider.test_change_username_password_on_existing_connection[pool]":   oneAccount,
+				"tests.test_commands.TestRedisCommands.test_auth":                                                                          oneAccount,
+				"tests.test_commands.TestRedisCommands.test_client_kill_filter_by_user":                                                    oneAccount,
+				"tests.test_credentials.TestCredentialsProvider.test_user_and_pass_without_creds_provider":                                 oneAccount,
+				"tests.test_credentials.TestCredentialsProvider.test_change_username_password_on_existing_connection":                      oneAccount,
 			},
 		},
 		{

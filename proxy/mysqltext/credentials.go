@@ -89,6 +89,16 @@ type finder struct {
 	last     lexeme
 	naming   bool // between SET PASSWORD FOR and the sign stands an account
 	dangling bool
+	named    *bool // whether the text names a credential at all; nil until somebody asks
+}
+
+// namesCredential says whether the whole text names one. It is asked for each string that is in doubt, and looks once.
+func (f *finder) namesCredential() bool {
+	if f.named == nil {
+		named := namesCredential(f.text)
+		f.named = &named
+	}
+	return *f.named
 }
 
 type reach uint8
@@ -189,7 +199,7 @@ func (f *finder) constant(t lexeme) {
 	case connection.Match(value), f.nesting < maxQuoting && MayHoldCredential(value) && len(credentials(ModeUnknown, value, f.nesting+1)) > 0:
 		f.spans = append(f.spans, sqltext.Span{Start: t.start, End: t.end, String: true})
 	}
-	if t.open && namesCredential(f.text) {
+	if t.open && f.namesCredential() {
 		f.open(t)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -214,4 +215,26 @@ func draw(t *rapid.T, value string, depth int) string {
 		return "exists (select 1 from orders where total > 1 && " + draw(t, value, depth+1) + ")"
 	}
 	return atom
+}
+
+// TestCredentialsOfLongTexts: a dump's INSERT holds many strings that are in doubt, and looking at them costs no more than
+// their length.
+func TestCredentialsOfLongTexts(t *testing.T) {
+	row := "(1,'text of the row','o\\'brien'),"
+	cost := func(rows int) time.Duration {
+		text := []byte("INSERT INTO t VALUES " + strings.Repeat(row, rows))
+		best := time.Hour
+		for range 3 {
+			start := time.Now()
+			if found := Credentials(text); len(found) > 0 {
+				t.Fatalf("%d credentials in %d rows", len(found), rows)
+			}
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	small, large := cost(1000), cost(16000)
+	if large > 100*small+time.Second { // 16 times as long; quadratic would be 256 times
+		t.Errorf("%s for 16 times what takes %s", large, small)
+	}
 }

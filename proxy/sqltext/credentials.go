@@ -80,11 +80,21 @@ type finder struct {
 	spans    []Span
 	words    int // of the statement so far, 3 at most
 	creates  bool
-	role     bool // CREATE or ALTER ROLE, USER or GROUP
-	all      bool // every constant is taken
-	password bool // the word PASSWORD came, and nothing since but a sign
-	until    bool // the word UNTIL came just now
-	dangling bool // a constant ends where a password has to follow
+	role     bool  // CREATE or ALTER ROLE, USER or GROUP
+	all      bool  // every constant is taken
+	password bool  // the word PASSWORD came, and nothing since but a sign
+	until    bool  // the word UNTIL came just now
+	dangling bool  // a constant ends where a password has to follow
+	named    *bool // whether the text names a credential at all; nil until somebody asks
+}
+
+// namesCredential says whether the whole text names one. It is asked for each string that is in doubt, and looks once.
+func (f *finder) namesCredential() bool {
+	if f.named == nil {
+		named := namesCredential(f.text)
+		f.named = &named
+	}
+	return *f.named
 }
 
 func (f *finder) run() {
@@ -152,7 +162,7 @@ func (f *finder) constant(t lexeme) {
 	case f.nesting < maxQuoting && MayHoldCredential(value):
 		f.nested(t, value)
 	}
-	if t.doubtful && namesCredential(f.text) {
+	if t.doubtful && f.namesCredential() {
 		f.rest(t.start)
 	}
 }

@@ -183,6 +183,10 @@ func errorNumber(err error) uint16 {
 		refusal     *proxy.Refusal
 		network     net.Error
 	)
+	var said *serverError
+	if errors.As(err, &said) && said.number == numberTooManyConnections {
+		return numberTooManyConnections // by which pools know to wait
+	}
 	switch {
 	case errors.As(err, &denial):
 		return denialNumber(denial.Cause)

@@ -36,9 +36,11 @@ func TestErrorPackets(t *testing.T) {
 		"too large":       {proxy.ErrMessageTooLarge, 1153, "08S01", "larger than"},
 		"busy":            {proxy.ErrBusy, 1041, "HY000", "memory"},
 		"unreachable":     {&proxy.StoreUnreachable{Resource: "shop-db", Err: errors.New("10.1.2.3 refused")}, 1429, "HY000", "shop-db cannot be reached"},
-		"a refusal":       {&proxy.Refusal{Sentence: "not served"}, 1235, "42000", "not served"},
-		"too late":        {context.DeadlineExceeded, 1159, "08S01", "took too long"},
-		"anything else":   {errors.New("10.1.2.3 is on fire"), 1105, "HY000", "internal error"},
+		"full": {&proxy.StoreUnreachable{Resource: "shop-db", Err: &serverError{number: 1040, state: "08004", message: "Too many connections"}},
+			1040, "08004", "shop-db cannot be reached"},
+		"a refusal":     {&proxy.Refusal{Sentence: "not served"}, 1235, "42000", "not served"},
+		"too late":      {context.DeadlineExceeded, 1159, "08S01", "took too long"},
+		"anything else": {errors.New("10.1.2.3 is on fire"), 1105, "HY000", "internal error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := errorPacket(3, c.err, capProtocol41)

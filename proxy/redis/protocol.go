@@ -6,6 +6,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/creds"
@@ -87,7 +88,7 @@ func (c *client) Connect(ctx context.Context, store access.Resource, secret cred
 // Deny implements proxy.Client. A client that was not let in is told so again for whatever else it sends, until it
 // leaves or its time is over: many answer a failed HELLO with AUTH, and show the last answer alone.
 func (c *client) Deny(err error) {
-	if c.garbled {
+	if c.garbled || errors.Is(err, errStoreClosed) {
 		return
 	}
 	_ = tell(c.conn, err)

@@ -203,3 +203,16 @@ func TestRecords(t *testing.T) {
 		})
 	}
 }
+
+// TestAStoreThatLeavesSaysNothing: clients would take a word for the answer to a command.
+func TestAStoreThatLeavesSaysNothing(t *testing.T) {
+	server, store, secret := testStore(t)
+	g := proxytest.Start(t, proxytest.Options{Protocol: New(0), Store: store, Secret: secret})
+	w := signIn(t, g)
+	w.send(sent("PING"))
+	w.want("+PONG\r\n")
+	server.MustRun(t, "CLIENT", "KILL", "USER", secret.Username)
+	if rest, err := io.ReadAll(w.conn); err != nil || len(rest) > 0 {
+		t.Errorf("told %q, %v", rest, err)
+	}
+}

@@ -11,6 +11,10 @@ import (
 	"github.com/sallyport/sallyport/proxy"
 )
 
+// errStoreClosed ends a relay whose store has closed the connection by itself. The client reads no word of it, as it would
+// not at the store: it would take one for the answer to a command.
+var errStoreClosed error = &proxy.Refusal{Sentence: "the store closed the connection; connect again"}
+
 // errStoreLeft ends a relay whose store has closed the connection as the client asked it to.
 var errStoreLeft = errors.New("store ended the connection")
 
@@ -153,7 +157,7 @@ func (r *relay) pumpStore() error {
 	if r.leaving {
 		return errStoreLeft
 	}
-	return &proxy.Refusal{Sentence: "the store closed the connection; connect again"}
+	return errStoreClosed
 }
 
 // interrupt makes both directions return.

@@ -216,3 +216,23 @@ func TestAStoreThatLeavesSaysNothing(t *testing.T) {
 		t.Errorf("told %q, %v", rest, err)
 	}
 }
+
+// TestDeepAnswers: a script that returns itself is cut off by the store thousands of levels down.
+func TestDeepAnswers(t *testing.T) {
+	_, store, secret := testStore(t)
+	g := proxytest.Start(t, proxytest.Options{Protocol: New(0), Store: store, Secret: secret})
+	w := signIn(t, g)
+	w.send(sent("EVAL", "local a = {}; local b = {a}; a[1] = b; return a", "0"))
+	w.send(sent("ECHO", "still here"))
+	all := ""
+	for b := make([]byte, 64<<10); !strings.HasSuffix(all, "$10\r\nstill here\r\n"); {
+		n, err := w.conn.Read(b)
+		if err != nil {
+			t.Fatalf("after %d bytes: %v", len(all), err)
+		}
+		all += string(b[:n])
+	}
+	if depth := strings.Count(all, "*1\r\n"); depth < 1000 {
+		t.Errorf("%d levels", depth)
+	}
+}

@@ -10,7 +10,7 @@ import (
 
 // Bounds on a reply's structure.
 const (
-	maxDepth = 512
+	maxDepth = 16 << 10 // a script of Redis may answer half of that
 	maxLine  = 32 << 10 // bytes of a line that is waited for; a longer one passes in pieces
 )
 

@@ -37,7 +37,7 @@ test: ## every test, from nothing
 	@scripts/test.sh
 
 .PHONY: test-suites
-test-suites: setup-suites build ## PostgreSQL's and drivers' own suites, direct and by each entrance; SUITES=regress,pgx,... chooses
+test-suites: setup-suites build ## the stores' and drivers' own suites, direct and by each entrance; SUITES=regress,pgx,redis,... chooses
 	@scripts/suites.sh && go run ./test/suites $(if $(SUITES),-suites '$(SUITES)')
 
 .PHONY: bench

@@ -189,7 +189,7 @@ func (c *classifier) take(w word) {
 	case inPrepare:
 		c.takePrepare(w)
 	case inSet:
-		c.takeSet(w)
+		c.takeSet()
 	}
 }
 
@@ -276,7 +276,7 @@ func (c *classifier) takePrepare(w word) {
 }
 
 // takeSet reads on over SET LOCAL and SET SESSION to the parameter's name.
-func (c *classifier) takeSet(w word) {
+func (c *classifier) takeSet() {
 	switch {
 	case c.is("local"), c.is("session"):
 	case c.is("role"), c.is("authorization"), bytes.EqualFold(c.text[c.wordStart:c.wordEnd], []byte("session_authorization")):

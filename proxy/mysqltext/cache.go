@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"hash/maphash"
 	"sync"
 
 	"github.com/sallyport/sallyport/proxy/sqltext"
@@ -14,37 +13,19 @@ import (
 // and is not parsed.
 const maxRead = 1 << 20
 
-// Bounds on one generation of a Cache's shapes; there are two.
-const (
-	maxShapes     = 8192
-	maxShapeBytes = 8 << 20
-)
-
 // Cache is the redact.Reader of MySQL's and MariaDB's statements. It remembers the facts of the latest shapes, so that a
 // shape is parsed once however many constants it comes with. It is safe for concurrent use and holds at most 16384 shapes
 // and 16 MiB of their text.
 type Cache struct {
-	seed    maphash.Seed
+	shapes  *sqltext.Shapes
 	shapers sync.Pool
 	parsers parsers
 	readers [modes]Reader
-
-	mu       sync.RWMutex
-	young    map[uint64]*entry
-	old      map[uint64]*entry
-	youngLen int // bytes of shapes
-}
-
-// entry is a shape that was parsed; its whole text, since a hash alone could be hit on purpose.
-type entry struct {
-	shape   string
-	facts   *sqltext.Facts
-	doubted *sqltext.Facts // the same for a text that may mean something else
 }
 
 // NewCache makes an empty cache.
 func NewCache() *Cache {
-	c := &Cache{seed: maphash.MakeSeed(), young: make(map[uint64]*entry)}
+	c := &Cache{shapes: sqltext.NewShapes()}
 	c.shapers.New = func() any { return &shaper{} }
 	for m := range modes {
 		c.readers[m] = Reader{c, m}
@@ -141,40 +122,14 @@ func (c *Cache) facts(s *shaper) *sqltext.Facts {
 		f.Fingerprint = fingerprint(s.shape)
 		return f
 	}
-	key := maphash.Bytes(c.seed, s.shape)
-	c.mu.RLock()
-	e, young := c.young[key]
-	if !young {
-		e = c.old[key]
+	if known := c.shapes.Find(s.shape, s.doubtful); known != nil {
+		return known
 	}
-	c.mu.RUnlock()
-	if e == nil || e.shape != string(s.shape) {
-		facts := c.parsers.facts(s.shape, s.slots)
-		facts.Fingerprint = fingerprint(s.shape)
-		doubted := *facts
-		doubted.Understood, doubted.Opaque = false, true
-		e, young = &entry{shape: string(s.shape), facts: facts, doubted: &doubted}, false
-	}
-	if !young {
-		c.put(key, e)
-	}
-	if s.doubtful {
-		return e.doubted
-	}
-	return e.facts
-}
-
-// put remembers e as one of the young; when they are too many, they become the old, and the old go.
-func (c *Cache) put(key uint64, e *entry) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.young) >= maxShapes || c.youngLen+len(e.shape) > maxShapeBytes {
-		c.old, c.young, c.youngLen = c.young, make(map[uint64]*entry), 0
-	}
-	if _, known := c.young[key]; !known {
-		c.youngLen += len(e.shape)
-	}
-	c.young[key] = e
+	facts := c.parsers.facts(s.shape, s.slots)
+	facts.Fingerprint = fingerprint(s.shape)
+	doubted := *facts
+	doubted.Understood, doubted.Opaque = false, true
+	return c.shapes.Add(s.shape, facts, &doubted, s.doubtful)
 }
 
 // fingerprint is the beginning of the SHA-256 of the shape, in lower case and with one placeholder for all kinds of

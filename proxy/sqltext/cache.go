@@ -3,7 +3,6 @@ package sqltext
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"hash/maphash"
 	"sync"
 )
 
@@ -11,34 +10,16 @@ import (
 // and is not parsed.
 const maxRead = 1 << 20
 
-// Bounds on one generation of a Cache's shapes; there are two.
-const (
-	maxShapes     = 8192
-	maxShapeBytes = 8 << 20
-)
-
 // Cache tells the facts of statements and remembers those of the latest shapes, so that a shape is parsed once however
 // many constants it comes with. It is safe for concurrent use and holds at most 16384 shapes and 16 MiB of their text.
 type Cache struct {
-	seed    maphash.Seed
+	shapes  *Shapes
 	shapers sync.Pool
-
-	mu       sync.RWMutex
-	young    map[uint64]*entry
-	old      map[uint64]*entry
-	youngLen int // bytes of shapes
-}
-
-// entry is a shape that was parsed; its whole text, since a hash alone could be hit on purpose.
-type entry struct {
-	shape   string
-	facts   *Facts
-	doubted *Facts // the same for a text that does not tell where its strings end
 }
 
 // NewCache makes an empty cache.
 func NewCache() *Cache {
-	c := &Cache{seed: maphash.MakeSeed(), young: make(map[uint64]*entry)}
+	c := &Cache{shapes: NewShapes()}
 	c.shapers.New = func() any { return &shaper{} }
 	return c
 }
@@ -92,39 +73,13 @@ func (c *Cache) facts(s *shaper) *Facts {
 	if s.cut {
 		return &Facts{Fingerprint: fingerprint(s.shape)}
 	}
-	key := maphash.Bytes(c.seed, s.shape)
-	c.mu.RLock()
-	e, young := c.young[key]
-	if !young {
-		e = c.old[key]
+	if known := c.shapes.Find(s.shape, s.doubtful); known != nil {
+		return known
 	}
-	c.mu.RUnlock()
-	if e == nil || e.shape != string(s.shape) {
-		facts := factsOf(s.shape, s.slots)
-		doubted := *facts
-		doubted.Understood = false
-		e, young = &entry{shape: string(s.shape), facts: facts, doubted: &doubted}, false
-	}
-	if !young {
-		c.put(key, e)
-	}
-	if s.doubtful {
-		return e.doubted
-	}
-	return e.facts
-}
-
-// put remembers e as one of the young; when they are too many, they become the old, and the old go.
-func (c *Cache) put(key uint64, e *entry) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.young) >= maxShapes || c.youngLen+len(e.shape) > maxShapeBytes {
-		c.old, c.young, c.youngLen = c.young, make(map[uint64]*entry), 0
-	}
-	if _, known := c.young[key]; !known {
-		c.youngLen += len(e.shape)
-	}
-	c.young[key] = e
+	facts := factsOf(s.shape, s.slots)
+	doubted := *facts
+	doubted.Understood = false
+	return c.shapes.Add(s.shape, facts, &doubted, s.doubtful)
 }
 
 func factsOf(shape []byte, slots int) *Facts {

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -186,10 +185,10 @@ func (p *OIDCProvider) Stop(t testing.TB) {
 }
 
 // Pause makes the provider take connections and answer nothing, until Resume.
-func (p *OIDCProvider) Pause() error { return p.process.Signal(syscall.SIGSTOP) }
+func (p *OIDCProvider) Pause() error { return p.process.Pause() }
 
 // Resume ends Pause.
-func (p *OIDCProvider) Resume() error { return p.process.Signal(syscall.SIGCONT) }
+func (p *OIDCProvider) Resume() error { return p.process.Resume() }
 
 // install runs a script that gets a server into the cache and prints where it is. It is quick when the server is there.
 func install(ctx context.Context, script string) (dir string, err error) {

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -256,7 +255,7 @@ func (s *SearchServer) Stop() error { return s.process.Stop(searchStopGrace) }
 func (s *SearchServer) Kill() error { return s.process.Kill() }
 
 // Freeze stops the node's process where it stands, as a machine that hangs, until Thaw.
-func (s *SearchServer) Freeze() error { return s.process.Signal(syscall.SIGSTOP) }
+func (s *SearchServer) Freeze() error { return s.process.Pause() }
 
 // Thaw lets a frozen node go on.
-func (s *SearchServer) Thaw() error { return s.process.Signal(syscall.SIGCONT) }
+func (s *SearchServer) Thaw() error { return s.process.Resume() }

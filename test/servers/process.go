@@ -129,6 +129,37 @@ func (p *Process) Signal(s syscall.Signal) error {
 	return nil
 }
 
+// Pause stops the program where it is and returns when none of its threads runs any more: the signal alone reaches them
+// one after the other, and one that is still running may answer.
+func (p *Process) Pause() error {
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	return p.waitUntil(p.paused, 5*time.Second)
+}
+
+// Resume ends Pause.
+func (p *Process) Resume() error { return p.Signal(syscall.SIGCONT) }
+
+// paused says whether the kernel shows every thread as stopped.
+func (p *Process) paused() bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.PID()))
+	if err != nil || len(threads) == 0 {
+		return false
+	}
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // it has ended meanwhile
+		}
+		_, after, found := strings.Cut(string(stat), ") ") // the name before it may hold anything
+		if err != nil || !found || !strings.HasPrefix(after, "T") {
+			return false
+		}
+	}
+	return true
+}
+
 // Kill ends the program at once and waits until it is gone.
 func (p *Process) Kill() error {
 	if err := p.Signal(syscall.SIGKILL); err != nil {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -269,10 +268,10 @@ func (v *Vault) Unseal() error {
 }
 
 // Pause makes the server take connections and answer nothing, until Resume.
-func (v *Vault) Pause() error { return v.process.Signal(syscall.SIGSTOP) }
+func (v *Vault) Pause() error { return v.process.Pause() }
 
 // Resume ends Pause.
-func (v *Vault) Resume() error { return v.process.Signal(syscall.SIGCONT) }
+func (v *Vault) Resume() error { return v.process.Resume() }
 
 // Kill ends the server at once. Start and Unseal bring it back.
 func (v *Vault) Kill() error { return v.process.Kill() }

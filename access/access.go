@@ -28,6 +28,8 @@ type Identity struct {
 	MFA time.Time `json:"mfa,omitzero"`
 	// Token is the ID of the access token that proved it; empty for other proofs.
 	Token string `json:"token,omitempty"`
+	// SSHKey is the fingerprint of the registered public key that proved it; empty for other proofs.
+	SSHKey string `json:"ssh_key,omitempty"`
 	// Scope narrows what the proof opens; nil: it opens all that the user may.
 	Scope *Scope `json:"scope,omitempty"`
 }
@@ -65,7 +67,7 @@ const (
 // Resource is a data store or server behind Sallyport.
 type Resource struct {
 	Name     string            `json:"name"`               // unique; a DNS label, because it is used as SNI
-	Protocol string            `json:"protocol"`           // "postgres", "mysql" or "redis"
+	Protocol string            `json:"protocol"`           // "postgres", "mysql", "redis" or "ssh"
 	Address  string            `json:"address"`            // host:port, or a Unix socket's path; with Master, host:port of each Sentinel, with commas between
 	Database string            `json:"database,omitempty"` // opened when the client names none
 	SSLMode  SSLMode           `json:"ssl_mode,omitempty"` // default verify-full; disable for a Unix socket
@@ -81,6 +83,8 @@ type Resource struct {
 	Nodes []Node `json:"nodes,omitempty"`
 	// Master is the name under which the Sentinels at Address know the store (Redis); empty: the store itself is at Address.
 	Master string `json:"master,omitempty"`
+	// SSH is what an SSH server's resource says besides; nil: nothing.
+	SSH *SSH `json:"ssh,omitempty"`
 }
 
 // Node is one server of a cluster. Clients of a cluster must reach each by itself.
@@ -103,7 +107,8 @@ func (r *Resource) Node(name string) *Node {
 type Credential struct {
 	Name   string `json:"name"`
 	Source string `json:"source"` // "sealed" or "vault"
-	// For source vault: Engine is "kv" or "database".
+	// For source vault: Engine is "kv", "database", "ssh" (a certificate by Vault's SSH engine) or "ssh-otp" (a one-time
+	// password of it). For source sealed: empty, or "ssh-ca" (a certificate by SSHAuthorities.Logins; nothing is kept).
 	Engine string `json:"engine,omitempty"`
 	Mount  string `json:"mount,omitempty"` // the engine's mount path; default "secret" for kv, "database" for database
 	Path   string `json:"path,omitempty"`  // kv: the secret's path below the mount; database: the role's name

@@ -18,6 +18,9 @@ type Snapshot struct {
 	Grants      map[string]Grant      `json:"grants"`   // by ID
 	Tokens      map[string]Token      `json:"tokens"`   // by ID
 	Gateways    map[string]Gateway    `json:"gateways"` // those that were enrolled; a server that does all itself is none
+	SSHKeys     map[string]SSHKey     `json:"ssh_keys"` // by fingerprint
+	// SSHAuthorities are what SSH certificates of this Sallyport chain to.
+	SSHAuthorities SSHAuthorities `json:"ssh_authorities"`
 	// TokenHashes are by the token's ID.
 	TokenHashes map[string]TokenHash `json:"token_hashes"`
 }

@@ -15,6 +15,8 @@ const (
 	StatementBegin  Type = "statement"        // a statement, recorded before it goes upstream
 	StatementResult Type = "statement.result" // what became of a statement; Of names it
 	AdminAct        Type = "admin"            // a change made through the control plane
+	// RecordingGrown tells how far the recording of the statement Of goes by now, so that what a crash leaves of it is proven.
+	RecordingGrown Type = "recording"
 )
 
 // Verdict is what policy said of a statement or a session.
@@ -82,6 +84,8 @@ type Event struct {
 	// ErrorCode is the store's own code (SQLSTATE for PostgreSQL); ErrorMessage its primary message.
 	ErrorCode    string `json:"error_code,omitempty"`
 	ErrorMessage string `json:"error_message,omitempty"`
+	// Recording says how far the recording of a terminal goes, and what it is by its hash.
+	Recording *Recording `json:"recording,omitempty"`
 	// Statements counts a session's statements; set on SessionEnd.
 	Statements int64 `json:"statements,omitempty"`
 
@@ -122,6 +126,14 @@ type Scope struct {
 // Freeze encodes the scope once; later changes to its fields no longer show in encoded events until Freeze
 // is called again.
 func (s *Scope) Freeze() { s.frozen = s.appendMembers(nil) }
+
+// Recording refers to a recording, which is named by the ID of its statement.
+type Recording struct {
+	SHA256 string `json:"sha256"` // hex, of the first Size bytes of its file
+	Size   int64  `json:"size"`   // bytes
+	// Duration is from its beginning to its last event. Microseconds in JSON.
+	Duration Micros `json:"duration_us,omitempty"`
+}
 
 // Micros is a duration that JSON holds as whole microseconds.
 type Micros time.Duration

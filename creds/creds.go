@@ -24,6 +24,7 @@ type Request struct {
 	Session    string
 	User       string
 	Resource   string
+	Address    string // of the store, host:port
 	Account    string
 	// Identity is the user's as they were let in, and From where they come from, for a source that decides again.
 	Identity access.Identity

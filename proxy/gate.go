@@ -226,6 +226,9 @@ func (g *Gate) describe(e *audit.Event, s *Statement) (private bool, err error) 
 	return g.redactor.Statement(e, s.Reader)
 }
 
+// ID is the ID of the statement's event in the record.
+func (o *Op) ID() string { return o.id }
+
 // MaxRows is how many rows the statement may return; 0: any number.
 func (o *Op) MaxRows() int64 { return o.maxRows }
 
@@ -243,6 +246,21 @@ func (o *Op) Answered(now time.Time) {
 	}
 }
 
+// Session is the session's ID.
+func (g *Gate) Session() string { return g.begin.Session }
+
+// Durability is what the resource demands of records before answers are shown.
+func (g *Gate) Durability() access.Durability { return g.durability }
+
+// Recorded puts on the record how far the recording of op goes by now. The error is the record's.
+func (g *Gate) Recorded(op *Op, r audit.Recording) error {
+	e := audit.Event{Type: audit.RecordingGrown, Scope: audit.Scope{Gateway: g.begin.Gateway, Session: g.begin.Session}, Of: op.id, Recording: &r}
+	if err := g.journal.Append(&e); err != nil {
+		return fmt.Errorf("record the recording: %w", err)
+	}
+	return nil
+}
+
 // End records what became of op. A result that cannot be recorded now is retried by the journal; the statement
 // itself stands in the record already.
 func (g *Gate) End(op *Op, now time.Time, r *Result) {
@@ -251,6 +269,7 @@ func (g *Gate) End(op *Op, now time.Time, r *Result) {
 	e.Rows, e.BytesIn, e.BytesOut = r.Rows, r.BytesIn, r.BytesOut
 	e.Duration, e.FirstRow = audit.Micros(now.Sub(op.started)), audit.Micros(op.first)
 	e.Tag, e.ErrorCode, e.ErrorMessage = r.Tag, r.ErrorCode, r.ErrorMessage
+	e.Recording = r.Recording
 	if r.ErrorCode != "" {
 		e.ErrorMessage = g.redactor.Outcome(g.begin.Resource, r.ErrorMessage, op.private)
 	}

@@ -57,6 +57,7 @@ type Client interface {
 type Login struct {
 	User        string            // the person, native entrance only
 	Token       access.TokenProof // shows their access token, native entrance only
+	Identity    *access.Identity  // who it is, where the handshake has proven it; nil: Token does
 	Resource    string            // from the user name or the database name; empty when SNI named it
 	Account     string            // account at the store; empty for the role's default
 	Database    string            // empty for the resource's default
@@ -113,6 +114,7 @@ type Result struct {
 	BytesIn      int64 // protocol bytes from the client on this statement's behalf
 	BytesOut     int64 // protocol bytes to the client
 	Tag          string
-	ErrorCode    string // the store's; without one, the message is the gateway's own
+	Recording    *audit.Recording // of what was shown; nil: there is none
+	ErrorCode    string           // the store's; without one, the message is the gateway's own
 	ErrorMessage string
 }

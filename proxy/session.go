@@ -163,6 +163,9 @@ func (s *session) identify(ctx context.Context, login Login) (access.Identity, e
 	if id := s.conn.Identity(); id != nil {
 		return *id, nil
 	}
+	if login.Identity != nil {
+		return *login.Identity, nil
+	}
 	if wait := s.server.failures.blocked(s.conn.RemoteAddr()); wait > 0 {
 		return access.Identity{}, &access.Denial{Cause: access.RateLimited,
 			Sentence: fmt.Sprintf("too many failed sign-ins from your address; try again in %s", wait.Round(time.Second))}
@@ -182,7 +185,7 @@ func (s *session) open(ctx context.Context, client Client) (*creds.Lease, Link, 
 	defer cancel()
 	for fresh := false; ; fresh = true {
 		lease, err := s.server.credentials.Fetch(ctx, creds.Request{Credential: s.permit.Credential, Session: s.id, User: s.scope.User,
-			Resource: s.scope.Resource, Account: s.scope.Account, Identity: s.permit.Identity, From: s.from, Fresh: fresh})
+			Resource: s.scope.Resource, Address: s.permit.Resource.Address, Account: s.scope.Account, Identity: s.permit.Identity, From: s.from, Fresh: fresh})
 		if err != nil {
 			return nil, nil, fmt.Errorf("fetch credential: %w", err)
 		}

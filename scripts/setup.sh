@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian machine that has Go and Node. Quick when nothing is missing; never starts a
 # service. usage: setup.sh run|bench|test|suites
-#   run    what `make run` needs: PostgreSQL and its client, the web's packages
+#   run    what `make run` needs: PostgreSQL, MariaDB, Redis and OpenSSH with their clients, the web's packages
 #   bench  what `make bench` needs: that, pgbouncer and haproxy
-#   test   what `make test` needs: that, a C compiler for the race detector, a browser, MariaDB and Redis with their clients,
-#          pgaudit, Java and Maven for OpenSearch, strace, iproute2 for tests with several hosts
+#   test   what `make test` needs: that, a C compiler for the race detector, a browser, pgaudit, Java and Maven for OpenSearch,
+#          strace, iproute2 for tests with several hosts, rsync and git as what people run over SSH
 #   suites what `make test-suites` needs: what tests need, Python that can make environments, bzip2, MariaDB's own tests,
 #          Tcl for Redis's
 set -euo pipefail
@@ -86,6 +86,9 @@ want mariadb-server /usr/sbin/mariadbd mariadbd
 want mariadb-client mariadb
 want redis-server redis-server
 want redis-tools redis-cli
+want openssh-client ssh
+want openssh-server /usr/sbin/sshd sshd
+want openssh-sftp-server /usr/lib/openssh/sftp-server
 want ca-certificates /etc/ssl/certs/ca-certificates.crt
 if [ "$group" != run ]; then
     want postgresql-contrib '/usr/lib/postgresql/*/bin/pgbench' pgbench
@@ -105,6 +108,8 @@ if [ "$group" = test ] || [ "$group" = suites ]; then
     want chromium chromium
     want strace strace
     want iproute2 ip /sbin/ip
+    want rsync rsync
+    want git git
     # OpenSearch comes from Maven Central and runs on Java.
     want maven mvn
     want default-jre-headless java

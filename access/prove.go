@@ -129,24 +129,51 @@ func (e *Engine) AdmitCertificate(cert *x509.Certificate, now time.Time) (Identi
 	if err != nil {
 		return Identity{}, badCertificate()
 	}
-	id, err := e.Known(name)
+	return e.AdmitCertified(Certified{User: name, Issued: IssuedAt(cert), From: cert.NotBefore, Until: cert.NotAfter, MFA: MFAOf(cert), Token: TokenOf(cert)}, now)
+}
+
+// Certified is what a certificate of a user's says whose signature was verified, of whichever kind it is.
+type Certified struct {
+	User        string
+	Issued      time.Time // to the microsecond
+	From, Until time.Time // when it is valid
+	MFA         time.Time // when the user last used a passkey; zero: never
+	Token       string    // the ID of the access token by which it was had; empty: none
+}
+
+// AdmitCertified gives the identity that a certificate proves, unless its time is over or the user's or the token's is.
+func (e *Engine) AdmitCertified(c Certified, now time.Time) (Identity, error) {
+	id, err := e.Known(c.User)
 	if err != nil {
 		return Identity{}, err
 	}
-	if now.After(cert.NotAfter) || now.Before(cert.NotBefore) {
+	if now.After(c.Until) || now.Before(c.From) {
 		return Identity{}, &Denial{Cause: Expired, Sentence: "your certificate has expired; run: sally login"}
 	}
-	if !IssuedAt(cert).After(e.snapshot.Users[name].CertificatesValidFrom) {
+	if !c.Issued.After(e.snapshot.Users[c.User].CertificatesValidFrom) {
 		return Identity{}, badCertificate()
 	}
-	id.Expires, id.Issued, id.MFA = cert.NotAfter, IssuedAt(cert), MFAOf(cert)
-	if token := TokenOf(cert); token != "" {
-		t, ok := e.snapshot.Tokens[token]
-		if !ok || t.User != name {
+	id.Expires, id.Issued, id.MFA = c.Until, c.Issued, c.MFA
+	if c.Token != "" {
+		t, ok := e.snapshot.Tokens[c.Token]
+		if !ok || t.User != c.User {
 			return Identity{}, &Denial{Cause: BadCredentials, Sentence: "the access token by which you signed in was revoked; run: sally login"}
 		}
 		id.Token, id.Scope = t.ID, t.Scope
 	}
+	return id, nil
+}
+
+// AdmitSSHKey names the user who has registered the public key of the fingerprint, if it is this one.
+func (e *Engine) AdmitSSHKey(user, fingerprint string) (Identity, error) {
+	if k, ok := e.snapshot.SSHKeys[fingerprint]; !ok || k.User != user {
+		return Identity{}, &Denial{Cause: BadCredentials, Sentence: "this SSH key is not registered"}
+	}
+	id, err := e.Known(user)
+	if err != nil {
+		return Identity{}, err
+	}
+	id.SSHKey = fingerprint
 	return id, nil
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/cedar-policy/cedar-go/ast"
 )
 
-// present is the identity as the snapshot knows it now: the user must still be there, and so must the access token that
-// proved it. What a certificate proved outlives the certificate.
+// present is the identity as the snapshot knows it now: the user must still be there, and so must the access token or the
+// SSH key that proved it. What a certificate proved outlives the certificate.
 func (e *Engine) present(id Identity, now time.Time) (Identity, error) {
 	known, err := e.Known(id.User)
 	if err != nil {
@@ -21,7 +21,10 @@ func (e *Engine) present(id Identity, now time.Time) (Identity, error) {
 	if !id.Issued.IsZero() && !id.Issued.After(e.snapshot.Users[id.User].CertificatesValidFrom) {
 		return Identity{}, &Denial{Cause: Expired, Sentence: "the sign-in that this session came from has ended; run: sally login"}
 	}
-	known.Expires, known.Issued, known.MFA, known.Token, known.Scope = id.Expires, id.Issued, id.MFA, id.Token, id.Scope
+	if k, ok := e.snapshot.SSHKeys[id.SSHKey]; id.SSHKey != "" && (!ok || k.User != id.User) {
+		return Identity{}, &Denial{Cause: Expired, Sentence: "the SSH key by which you signed in was removed"}
+	}
+	known.Expires, known.Issued, known.MFA, known.Token, known.SSHKey, known.Scope = id.Expires, id.Issued, id.MFA, id.Token, id.SSHKey, id.Scope
 	if id.Token == "" {
 		return known, nil
 	}

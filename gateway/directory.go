@@ -46,6 +46,8 @@ type Directory struct {
 	mu       sync.Mutex // held over each Apply and each review
 	sessions Sessions
 	relays   Relays // nil: no gateway is reached through this one
+
+	control Control // nil: there is no SSH entrance
 }
 
 // Options of a Directory. Zero values are the defaults.

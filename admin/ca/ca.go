@@ -1,5 +1,6 @@
 // Package ca is the certificate authority of a Sallyport: one ECDSA P-256 root whose key is only ever stored sealed,
-// and which issues short user certificates and the gateways' server certificates. Nothing else chains to it.
+// and which issues short user certificates and the gateways' server certificates. Nothing else chains to it. Beside it stand
+// three SSH authorities that follow from the same key.
 package ca
 
 import (
@@ -35,6 +36,7 @@ type Authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
 	pem         string
+	ssh         sshAuthorities
 }
 
 // Create makes a new authority and gives its certificate (PEM) and its sealed key (base64), ready to be stored.
@@ -101,7 +103,8 @@ func Load(sealer Sealer, certificate, sealedKey string) (*Authority, error) {
 	if !ok || !key.PublicKey.Equal(root.PublicKey) {
 		return nil, errors.New("the sealed key is not the root's")
 	}
-	return &Authority{certificate: root, key: key, pem: certificate}, nil
+	a := &Authority{certificate: root, key: key, pem: certificate}
+	return a, a.deriveSSH()
 }
 
 // PEM is the root's certificate.

@@ -1,0 +1,153 @@
+package ca
+
+import (
+	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/sallyport/sallyport/access"
+)
+
+// SSHHostLifetime is how long a gateway's host certificate is good for.
+const SSHHostLifetime = 30 * 24 * time.Hour
+
+// sshAuthorities sign SSH certificates, each of one kind. They follow from the root's private key, so that whoever has that has
+// them, and nothing more is kept; none of them is that key, nor tells of it or of the others.
+type sshAuthorities struct {
+	users, hosts, logins ssh.Signer
+}
+
+// deriveSSH makes the SSH authorities of the root's private key.
+func (a *Authority) deriveSSH() error {
+	secret, err := a.key.Bytes()
+	if err != nil {
+		return fmt.Errorf("read root key: %w", err)
+	}
+	for _, d := range []struct {
+		purpose string
+		into    *ssh.Signer
+	}{
+		{"sallyport ssh users v1", &a.ssh.users}, {"sallyport ssh hosts v1", &a.ssh.hosts}, {"sallyport ssh logins v1", &a.ssh.logins},
+	} {
+		seed, err := hkdf.Key(sha256.New, secret, nil, d.purpose, ed25519.SeedSize)
+		if err != nil {
+			return fmt.Errorf("derive %s: %w", d.purpose, err)
+		}
+		if *d.into, err = ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(seed)); err != nil {
+			return fmt.Errorf("derive %s: %w", d.purpose, err)
+		}
+	}
+	return nil
+}
+
+// SSHUsers signs people's certificates for the native SSH entrance.
+func (a *Authority) SSHUsers() ssh.Signer { return a.ssh.users }
+
+// SSHHosts signs the gateways' host certificates.
+func (a *Authority) SSHHosts() ssh.Signer { return a.ssh.hosts }
+
+// SSHLogins signs the certificates by which gateways log in at servers.
+func (a *Authority) SSHLogins() ssh.Signer { return a.ssh.logins }
+
+// SSH tells the authorities' public keys.
+func (a *Authority) SSH() access.SSHAuthorities {
+	line := func(s ssh.Signer) string { return SSHLine(s.PublicKey()) }
+	return access.SSHAuthorities{Users: line(a.ssh.users), Hosts: line(a.ssh.hosts), Logins: line(a.ssh.logins)}
+}
+
+// IssueSSHUser certifies the public key for the identity from now until then, for the native SSH entrance of Sallyport's
+// gateways alone: key ID and only principal are the user's name, and nothing is permitted that another server would ask for.
+// When they last used a passkey, and the access token that proved them, stand in extensions (access.SSHExtensions). It
+// lasts MaxUserLifetime at most.
+func (a *Authority) IssueSSHUser(id access.Identity, public ssh.PublicKey, now, until time.Time) (*ssh.Certificate, error) {
+	if lifetime := until.Sub(now); lifetime <= 0 || lifetime > MaxUserLifetime {
+		return nil, fmt.Errorf("lifetime %s: more than none and at most %s", lifetime, MaxUserLifetime)
+	}
+	certificate := newSSHCertificate(ssh.UserCert, id.User, []string{id.User}, public, now, until)
+	certificate.Extensions = access.SSHExtensions(id)
+	return certificate, sign(certificate, a.ssh.users)
+}
+
+// IssueSSHHost certifies a gateway's host key for the names by which clients know it, for SSHHostLifetime.
+func (a *Authority) IssueSSHHost(gateway string, names []string, public ssh.PublicKey, now time.Time) (*ssh.Certificate, error) {
+	if len(names) == 0 {
+		return nil, errors.New("a host certificate without names would be good for every host")
+	}
+	certificate := newSSHCertificate(ssh.HostCert, "gateway:"+gateway, names, public, now, now.Add(SSHHostLifetime))
+	return certificate, sign(certificate, a.ssh.hosts)
+}
+
+// newSSHCertificate makes a certificate whose serial number, which access.SSHCertified reads, is the time of issue in
+// microseconds.
+func newSSHCertificate(kind uint32, id string, principals []string, public ssh.PublicKey, now, until time.Time) *ssh.Certificate {
+	return &ssh.Certificate{
+		Key: public, Serial: uint64(now.UnixMicro()), CertType: kind, KeyId: id, ValidPrincipals: principals,
+		ValidAfter: uint64(now.Add(-skew).Unix()), ValidBefore: uint64(until.Unix()),
+	}
+}
+
+func sign(certificate *ssh.Certificate, by ssh.Signer) error {
+	if err := certificate.SignCert(rand.Reader, by); err != nil {
+		return fmt.Errorf("sign SSH certificate: %w", err)
+	}
+	return nil
+}
+
+// minSSHRSABits is what auditors of SSH ask for today; certificates of TLS clients go by minRSABits.
+const minSSHRSABits = 3072
+
+// ParseSSHKey reads a public key as it stands in id_ed25519.pub, and gives the comment behind it. Errors are sentences for the
+// person who sent it.
+func ParseSSHKey(text string) (public ssh.PublicKey, comment string, err error) {
+	if strings.Contains(text, "PRIVATE KEY") {
+		return nil, "", errors.New("this is a private key, which must stay where it is; the public one is in the file that ends in .pub")
+	}
+	public, comment, options, rest, err := ssh.ParseAuthorizedKey([]byte(text))
+	switch {
+	case err != nil:
+		return nil, "", errors.New("this is no public key of SSH's; it is one line that begins like: ssh-ed25519 AAAA")
+	case strings.TrimSpace(string(rest)) != "":
+		return nil, "", errors.New("this is more than one key; give one line")
+	case len(options) > 0:
+		return nil, "", errors.New("there are options before the key; give the key alone")
+	}
+	return public, comment, checkSSHStrength(public)
+}
+
+func checkSSHStrength(public ssh.PublicKey) error {
+	switch public.Type() {
+	case ssh.KeyAlgoED25519, ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521:
+		return nil
+	case ssh.KeyAlgoRSA:
+		if bits := rsaBits(public); bits < minSSHRSABits {
+			return fmt.Errorf("the RSA key is too small: it has %d bits; make another with: ssh-keygen -t ed25519", bits)
+		}
+		return nil
+	}
+	return fmt.Errorf("keys of the kind %s are not taken; make another with: ssh-keygen -t ed25519", public.Type())
+}
+
+// rsaBits is the size of an RSA key's modulus (RFC 4253, section 6.6).
+func rsaBits(public ssh.PublicKey) int {
+	var key struct {
+		Kind string
+		E, N *big.Int
+	}
+	if err := ssh.Unmarshal(public.Marshal(), &key); err != nil {
+		return 0
+	}
+	return key.N.BitLen()
+}
+
+// SSHLine is a key or a certificate as a line of authorized_keys, without its end.
+func SSHLine(public ssh.PublicKey) string {
+	return strings.TrimSuffix(string(ssh.MarshalAuthorizedKey(public)), "\n")
+}

@@ -100,9 +100,10 @@ func (r *statementRules) note(now, until time.Time) {
 	}
 }
 
-// firstIsFree says that the role or grant that the permit names lets everything run for as long as the session lasts.
+// firstIsFree says that the role or grant that the permit names lets everything run for as long as the session lasts. None does
+// at a server, where some classes must be named.
 func (d *decision) firstIsFree(until time.Time) bool {
-	if len(d.sources) == 0 || d.sources[0].role.Statements != nil {
+	if len(d.sources) == 0 || d.sources[0].role.Statements != nil || d.q.resource.isSSH() {
 		return false
 	}
 	ends := d.sources[0].ends(d.q.now, d.q.started)
@@ -171,7 +172,7 @@ func (s *Statement) copy() Statement {
 
 // judge asks Cedar, unless roles alone decide and it was asked about the same facts before.
 func (r *statementRules) judge(s *Statement) (Ruling, *Denial) {
-	t := touchedBy(s)
+	t := touchedBy(s, r.decision.q.resource)
 	all := r.find(&t)
 	o, plain := r.outline(s, all)
 	if plain {
@@ -263,7 +264,13 @@ func (s *source) refuses(kind statementClause, st *Statement, t *touched) string
 	switch kind {
 	case rightClass:
 		return fmt.Sprintf("%s lets %s statements run, and this one is %s; ask for a role that lets it", by, some(rules.Classes), st.Class)
+	case notWithheld:
+		return fmt.Sprintf("%s does not let %s: it does not name the class %s; ask for a role whose statements.classes do", by, withheld(st.Class), st.Class)
 	case isUnderstood:
+		if t.whole {
+			return fmt.Sprintf("%s restricts files and addresses, and what is of class %s may touch any; use sftp, or ask for a role without that",
+				by, st.Class)
+		}
 		return fmt.Sprintf("%s restricts tables or columns, and it cannot be told which ones this statement touches; write it more plainly", by)
 	case tablesWithin:
 		name := st.Tables[s.role.rules.outside(t)]
@@ -273,7 +280,7 @@ func (s *source) refuses(kind statementClause, st *Statement, t *touched) string
 		return fmt.Sprintf("%s does not let %s be touched; it lets: %s", by, name, some(rules.Tables))
 	case noDeniedTable:
 		i, p := s.role.rules.deniedTable(t)
-		if len(t.tables[i]) < len(p.parts) {
+		if !t.whole && len(t.tables[i]) < len(p.parts) {
 			return fmt.Sprintf("%s does not let %s be touched, and %s may be a table of that; write it with its schema", by, p.text, st.Tables[i])
 		}
 		return fmt.Sprintf("%s does not let %s be touched (%s)", by, st.Tables[i], p.text)
@@ -292,7 +299,7 @@ func (s *source) refuses(kind statementClause, st *Statement, t *touched) string
 func (r *patternRules) wouldCover(t *touched) string {
 	table := t.tables[r.outside(t)]
 	for i := range r.tables {
-		if r.tables[i].maybe(table) {
+		if t.maybe(&r.tables[i], table) {
 			return r.tables[i].text
 		}
 	}

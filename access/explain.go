@@ -144,7 +144,7 @@ func (e *Engine) explainStatement(x *Explanation, p *Permit, s *Statement) *Deni
 	if r == nil {
 		return denied
 	}
-	t := touchedBy(s)
+	t := touchedBy(s, r.decision.q.resource)
 	request := r.request
 	request.Context = cedar.NewRecord(r.facts(s, &t, r.find(&t)))
 	for _, source := range r.sources {

@@ -9,10 +9,11 @@ import (
 	"github.com/cedar-policy/cedar-go/ast"
 )
 
-// pattern is a pattern of StatementRules, in lower case, part by part: schema, name; or schema, table, column.
+// pattern is a pattern of StatementRules. At stores it is compared part by part in lower case: schema, name; or schema, table,
+// column. At servers it is compared as a whole.
 type pattern struct {
-	text  string
-	parts []string
+	text, lower string
+	parts       []string
 }
 
 // patternRules are what StatementRules say of tables and columns.
@@ -29,16 +30,21 @@ func readPatterns(r *StatementRules) (*patternRules, error) {
 		to    *[]pattern
 		from  []string
 		parts int
+		whole bool // it may be a file or HOST:PORT
 		form  string
 	}{
-		{&out.tables, r.Tables, 2, "NAME or SCHEMA.NAME"},
-		{&out.denyTables, r.DenyTables, 2, "NAME or SCHEMA.NAME"},
-		{&out.denyColumns, r.DenyColumns, 3, "COLUMN or TABLE.COLUMN"},
+		{&out.tables, r.Tables, 2, true, "NAME, SCHEMA.NAME, /PATH or HOST:PORT"},
+		{&out.denyTables, r.DenyTables, 2, true, "NAME, SCHEMA.NAME, /PATH or HOST:PORT"},
+		{&out.denyColumns, r.DenyColumns, 3, false, "COLUMN or TABLE.COLUMN"},
 	} {
 		for _, text := range l.from {
-			p := pattern{text: text, parts: splitName(strings.ToLower(text))}
+			lower := strings.ToLower(text)
+			p := pattern{text, lower, splitName(lower)}
 			if len(p.parts) > l.parts || slices.Contains(p.parts, "") {
-				return nil, fmt.Errorf("%q is no pattern; write %s, with * for any characters", text, l.form)
+				if !l.whole || !strings.ContainsAny(text, "/:") {
+					return nil, fmt.Errorf("%q is no pattern; write %s, with * for any characters", text, l.form)
+				}
+				p.parts = []string{lower} // at a store, one name with dots in it
 			}
 			*l.to = append(*l.to, p)
 		}
@@ -82,6 +88,14 @@ func (p *pattern) surely(table []string) bool {
 // maybe says that the pattern covers the table in some schema: parts are compared from the last on, and those that the
 // statement leaves out may be anything.
 func (p *pattern) maybe(table []string) bool { return endsAlike(p.parts, table) }
+
+// whole says that the pattern covers the file or HOST:PORT. Files are compared to the letter; the names of hosts know no case.
+func (p *pattern) whole(name string) bool {
+	if strings.HasPrefix(name, "/") {
+		return glob(p.text, name)
+	}
+	return glob(p.lower, name)
+}
 
 func endsAlike(pattern, name []string) bool {
 	for i := 1; i <= min(len(pattern), len(name)); i++ {
@@ -128,12 +142,17 @@ func glob(pattern, s string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// touched are a statement's tables and columns, part by part in lower case.
+// touched are a statement's tables and columns, part by part in lower case. At a server each table is one part, and files are
+// written as they are.
 type touched struct {
 	tables, columns [][]string
+	whole           bool
 }
 
-func touchedBy(s *Statement) touched {
+func touchedBy(s *Statement, r *Resource) touched {
+	if r.isSSH() {
+		return touchedAt(s)
+	}
 	split := func(names []string) [][]string {
 		out := make([][]string, len(names))
 		for i, n := range names {
@@ -141,7 +160,32 @@ func touchedBy(s *Statement) touched {
 		}
 		return out
 	}
-	return touched{split(s.Tables), split(s.Columns)}
+	return touched{split(s.Tables), split(s.Columns), false}
+}
+
+func touchedAt(s *Statement) touched {
+	t := touched{tables: make([][]string, len(s.Tables)), whole: true}
+	for i, name := range s.Tables {
+		if !strings.HasPrefix(name, "/") {
+			name = strings.ToLower(name)
+		}
+		t.tables[i] = []string{name}
+	}
+	return t
+}
+
+func (t *touched) surely(p *pattern, table []string) bool {
+	if t.whole {
+		return p.whole(table[0])
+	}
+	return p.surely(table)
+}
+
+func (t *touched) maybe(p *pattern, table []string) bool {
+	if t.whole {
+		return p.whole(table[0])
+	}
+	return p.maybe(table)
 }
 
 // outside is the first table that none of the rules' tables surely covers; -1: there is none.
@@ -150,13 +194,13 @@ func (r *patternRules) outside(t *touched) int {
 		return -1
 	}
 	return slices.IndexFunc(t.tables, func(table []string) bool {
-		return !slices.ContainsFunc(r.tables, func(p pattern) bool { return p.surely(table) })
+		return !slices.ContainsFunc(r.tables, func(p pattern) bool { return t.surely(&p, table) })
 	})
 }
 
 // deniedTable is the first table that a pattern of DenyTables may cover, and that pattern; -1: there is none.
 func (r *patternRules) deniedTable(t *touched) (int, *pattern) {
-	return firstMatch(r.denyTables, t.tables, (*pattern).maybe)
+	return firstMatch(r.denyTables, t.tables, t.maybe)
 }
 
 // deniedColumn is deniedTable for columns.
@@ -180,6 +224,7 @@ type statementClause int
 
 const (
 	rightClass statementClause = iota
+	notWithheld
 	isUnderstood
 	tablesWithin
 	noDeniedTable
@@ -203,11 +248,13 @@ func (r *compiledRole) statementClauses() []struct {
 	}
 	rules, ctx := r.Statements, ast.Context()
 	if rules == nil {
-		return nil
+		rules = &StatementRules{}
 	}
 	var out []named
 	if len(rules.Classes) > 0 {
 		out = append(out, named{rightClass, strSet(rules.Classes).Contains(ctx.Access("class"))})
+	} else {
+		out = append(out, named{notWithheld, ast.Not(strSet(namedAlone()).Contains(ctx.Access("class")))})
 	}
 	name := ast.String(r.Name)
 	if r.rules != nil {
@@ -228,17 +275,14 @@ func (r *compiledRole) statementClauses() []struct {
 	return out
 }
 
-// statementNode is the whole of statementClauses; false: every statement may run.
-func (r *compiledRole) statementNode() (ast.Node, bool) {
+// statementNode is the whole of statementClauses.
+func (r *compiledRole) statementNode() ast.Node {
 	clauses := r.statementClauses()
-	if len(clauses) == 0 {
-		return ast.Node{}, false
-	}
 	all := clauses[0].node
 	for _, c := range clauses[1:] {
 		all = all.And(c.node)
 	}
-	return strSet(alwaysRuns()).Contains(ast.Context().Access("class")).Or(all), true
+	return strSet(alwaysRuns()).Contains(ast.Context().Access("class")).Or(all)
 }
 
 func cedarStrings(names []string) cedar.Set {

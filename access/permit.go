@@ -40,7 +40,8 @@ type Permit struct {
 // Statement is what policy looks at of one.
 type Statement struct {
 	Class string // as in audit.Event
-	// Tables and Columns are what it names. Understood is false when a parser could not tell them all.
+	// Tables and Columns are what it names; at an SSH server Tables are files, by absolute path without . and .., and
+	// HOST:PORT. Understood is false when a parser could not tell them all.
 	Tables, Columns []string
 	Understood      bool
 	// WholeTable says that it updates or deletes without a condition.

@@ -63,10 +63,12 @@ func (r *RequestRule) Longest() time.Duration {
 }
 
 // StatementRules restrict what runs. Patterns are SCHEMA.NAME or NAME, with * for any characters, compared without
-// regard to case; NAME alone stands for the table in every schema. A statement that cannot be understood well enough
-// to tell which tables or columns it touches is denied by any rule that is about these.
+// regard to case; NAME alone stands for the table in every schema. At SSH servers they are /PATH, in which case counts, or
+// HOST:PORT, and are compared as a whole. A statement that cannot be understood well enough to tell which tables or columns
+// it touches is denied by any rule that is about these.
 type StatementRules struct {
-	// Classes that may run, of those in audit.Event's Class; empty: all. "session", "transaction" and "prepare" always may.
+	// Classes that may run, of those in audit.Event's Class; empty: all but "forward", "listen", "agent" and "x11", which must
+	// be named. "session", "transaction" and "prepare" always may.
 	Classes []string `json:"classes,omitempty" maxItems:"20"`
 	// Tables that statements may touch; empty: all but DenyTables.
 	Tables     []string `json:"tables,omitempty" maxItems:"1000"`

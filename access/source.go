@@ -123,10 +123,7 @@ func newSource(id string, r *compiledRole, g *Grant) *source {
 	if here != nil {
 		s.here = &cedarPolicy{cedar.PolicyID(id), cedar.NewPolicyFromAST(here)}
 	}
-	if mayRun, restricted := r.statementNode(); restricted {
-		run = run.When(mayRun)
-	}
-	s.run = cedarPolicy{cedar.PolicyID(id), cedar.NewPolicyFromAST(run)}
+	s.run = cedarPolicy{cedar.PolicyID(id), cedar.NewPolicyFromAST(run.When(r.statementNode()))}
 	return s
 }
 

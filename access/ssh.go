@@ -13,6 +13,29 @@ const (
 	ClassX11     = "x11"     // windows of the server on the person's screen
 )
 
+// SSHClasses are the classes of SSH alone.
+func SSHClasses() []string { return append([]string{ClassShell, ClassExec}, namedAlone()...) }
+
+// namedAlone are the classes that only a role that names them lets run.
+func namedAlone() []string { return []string{ClassForward, ClassListen, ClassAgent, ClassX11} }
+
+// isSSH says that the resource is a server rather than a store: its tables are files, by absolute path, and HOST:PORT.
+func (r *Resource) isSSH() bool { return r.Protocol == "ssh" }
+
+// withheld says in words what a class lets that must be named.
+func withheld(class string) string {
+	switch class {
+	case ClassForward:
+		return "connections be forwarded"
+	case ClassListen:
+		return "ports be opened at the server"
+	case ClassAgent:
+		return "your SSH agent be used at the server"
+	default:
+		return "windows be shown on your screen"
+	}
+}
+
 // SSH is what the resource of an SSH server says besides its address.
 type SSH struct {
 	// HostKeys are the server's own, as in authorized_keys; HostCAs those of the authorities that may have certified it for the

@@ -221,7 +221,7 @@ func (m model) runs(a access.Ask, account string, s access.Statement) bool {
 	}
 	allowed := false
 	for _, r := range m.reasons(a, account) {
-		allowed = allowed || bookkeeping || lets(r.Statements, s)
+		allowed = allowed || bookkeeping || lets(r.Statements, s, a.Resource == "web-1")
 	}
 	for _, h := range m.hand {
 		if !h.runs {
@@ -241,9 +241,12 @@ func (m model) runs(a access.Ask, account string, s access.Statement) bool {
 	return allowed
 }
 
-func lets(rules *access.StatementRules, s access.Statement) bool {
+func lets(rules *access.StatementRules, s access.Statement, atServer bool) bool {
 	if rules == nil {
-		return true
+		rules = &access.StatementRules{}
+	}
+	if len(rules.Classes) == 0 && slices.Contains([]string{"forward", "listen", "agent", "x11"}, s.Class) {
+		return false
 	}
 	if len(rules.Classes) > 0 && !slices.Contains(rules.Classes, s.Class) || rules.RequireWhere && s.WholeTable {
 		return false
@@ -253,6 +256,10 @@ func lets(rules *access.StatementRules, s access.Statement) bool {
 	}
 	if !s.Understood {
 		return false
+	}
+	surely, perhaps := surely, perhaps
+	if atServer {
+		surely, perhaps = isFile, isFile
 	}
 	for _, table := range s.Tables {
 		if len(rules.Tables) > 0 && !slices.ContainsFunc(rules.Tables, func(p string) bool { return surely(p, table) }) {
@@ -273,6 +280,14 @@ func lets(rules *access.StatementRules, s access.Statement) bool {
 func like(pattern, text string) bool {
 	quoted := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*")
 	return regexp.MustCompile("(?is)^" + quoted + "$").MatchString(text)
+}
+
+// isFile compares files to the letter, and addresses without regard to case.
+func isFile(pattern, name string) bool {
+	if !strings.HasPrefix(name, "/") {
+		return like(pattern, name)
+	}
+	return regexp.MustCompile("(?s)^" + strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*") + "$").MatchString(name)
 }
 
 // surely: the pattern covers the table in whatever schema it is.

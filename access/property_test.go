@@ -20,6 +20,9 @@ func drawWorld(t *rapid.T) model {
 	other := orders()
 	other.Name, other.Labels = "other-db", map[string]string{"env": "test"}
 	s.Resources["other-db"] = other
+	server := orders()
+	server.Name, server.Protocol, server.Labels = "web-1", "ssh", map[string]string{"env": "prod", "team": "shop"}
+	s.Resources["web-1"] = server
 	some := func(name string, from ...string) []string {
 		return rapid.SliceOfNDistinct(rapid.SampledFrom(from), 0, 2, rapid.ID).Draw(t, name)
 	}
@@ -65,7 +68,7 @@ func drawRole(t *rapid.T, name string) access.Role {
 	some := func(from ...string) []string {
 		return rapid.SliceOfNDistinct(rapid.SampledFrom(from), 0, 2, rapid.ID).Draw(t, "some")
 	}
-	r := access.Role{Name: name, Resources: some("orders-db", "other-db", "*"), Accounts: some("app", "readonly", "zadmin", "missing", "*"),
+	r := access.Role{Name: name, Resources: some("orders-db", "other-db", "web-1", "*"), Accounts: some("app", "readonly", "zadmin", "missing", "*"),
 		Groups: some("g1", "g2", "g3")}
 	if rapid.IntRange(0, 2).Draw(t, "networks") == 0 {
 		r.From = some("10.0.0.0/8", "10.1.0.0/16", "2001:db8::/32")
@@ -89,8 +92,9 @@ func drawRole(t *rapid.T, name string) access.Role {
 		r.Request = &access.RequestRule{}
 	}
 	if rapid.Bool().Draw(t, "ruled") {
-		r.Statements = &access.StatementRules{Classes: some("read", "write", "ddl"), Tables: some("orders", "public.*", "*", "cust*", "*.salaries"),
-			DenyTables: some("hr.*", "salaries", "PUBLIC.orders"), DenyColumns: some("ssn", "customers.card_*", "hr.salaries.amount"),
+		r.Statements = &access.StatementRules{Classes: some("read", "write", "ddl", "forward", "x11"),
+			Tables:     some("orders", "public.*", "*", "cust*", "*.salaries", "/srv/*", "*:22"),
+			DenyTables: some("hr.*", "salaries", "PUBLIC.orders", "/*.Key", "DB.internal:*"), DenyColumns: some("ssn", "customers.card_*", "hr.salaries.amount"),
 			RequireWhere: rapid.Bool().Draw(t, "where")}
 	}
 	return r
@@ -104,7 +108,7 @@ func drawTime(t *rapid.T) time.Time {
 }
 
 func drawAsk(t *rapid.T) access.Ask {
-	a := access.Ask{Identity: access.Identity{User: pick(t, "alice", "bob")}, Resource: pick(t, "orders-db", "other-db"), Now: drawTime(t)}
+	a := access.Ask{Identity: access.Identity{User: pick(t, "alice", "bob")}, Resource: pick(t, "orders-db", "other-db", "web-1"), Now: drawTime(t)}
 	if from := pick(t, "", "10.1.2.3", "10.2.0.1", "2001:db8::1", "::ffff:10.1.2.3"); from != "" {
 		a.Addr = netip.MustParseAddr(from)
 	}
@@ -118,7 +122,15 @@ func drawAsk(t *rapid.T) access.Ask {
 	return a
 }
 
-func drawStatement(t *rapid.T) access.Statement {
+func drawStatement(t *rapid.T, resource string) access.Statement {
+	if resource == "web-1" {
+		return access.Statement{
+			Class: pick(t, "read", "write", "session", "shell", "exec", "forward", "listen", "agent", "x11"),
+			Tables: rapid.SliceOfN(rapid.SampledFrom([]string{"/srv/a", "/srv/b.Key", "/SRV/a.key", "/etc/orders", "db.internal:22", "Db.INTERNAL:5432"}),
+				0, 2).Draw(t, "files"),
+			Understood: rapid.IntRange(0, 3).Draw(t, "understood") > 0,
+		}
+	}
 	return access.Statement{
 		Class:      pick(t, "read", "write", "ddl", "admin", "session", "transaction", "prepare"),
 		Tables:     rapid.SliceOfN(rapid.SampledFrom([]string{"orders", "public.orders", "Public.Customers", "customers", "hr.salaries", "salaries"}), 0, 2).Draw(t, "tables"),
@@ -170,7 +182,7 @@ func TestEngineIsTheModel(t *testing.T) {
 				allowed++
 				checkPermit(t, m, a, p)
 				for range 3 {
-					s := drawStatement(t)
+					s := drawStatement(t, a.Resource)
 					want := m.runs(a, account, s)
 					for range 2 { // the second time it is remembered
 						if ruling, denial := p.Judge(&s); (denial == nil) != want || ruling.Policy == "" && denial == nil {
@@ -351,7 +363,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 		m := drawWorld(t)
 		a := drawAsk(t)
 		a.Account = pick(t, accounts()...)
-		s := drawStatement(t)
+		s := drawStatement(t, a.Resource)
 		p, before := opens(t, mustCompile(t, m.s), a)
 		rulingBefore, deniedBefore := access.Ruling{}, (*access.Denial)(nil)
 		if before {
@@ -409,7 +421,7 @@ func TestExplainAgrees(t *testing.T) {
 			}
 			return
 		}
-		s := drawStatement(t)
+		s := drawStatement(t, a.Resource)
 		ruling, denied := p.Judge(&s)
 		y, _ := e.Explain(a, &s)
 		if y.Allowed != (denied == nil) || denied != nil && y.Sentence != denied.Sentence || denied == nil && y.Policies[0] != ruling.Policy {

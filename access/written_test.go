@@ -52,14 +52,14 @@ func TestPolicyErrors(t *testing.T) {
 
 func TestCompileNamesTheRole(t *testing.T) {
 	for want, r := range map[string]access.Role{
-		`role dba: when: there is no time zone "Mars"; write one such as Europe/Berlin, or none for UTC`:      {When: []access.Window{{From: "09:00", To: "10:00", Zone: "Mars"}}},
-		`role dba: when: "9:00" is no time of the day; write HH:MM, from 00:00 to 24:00`:                      {When: []access.Window{{From: "9:00", To: "10:00"}}},
-		`role dba: when: "monday" is no day; the days are mon, tue, wed, thu, fri, sat and sun`:               {When: []access.Window{{Days: []string{"monday"}, From: "09:00", To: "10:00"}}},
-		`role dba: from: "10.0.0.0/33" is no network; write it as 10.0.0.0/8 or 2001:db8::/32`:                {From: []string{"10.0.0.0/33"}},
-		`role dba: statements: "a.b.c" is no pattern; write NAME, SCHEMA.NAME, /PATH or HOST:PORT, with * for any characters`:   {Statements: &access.StatementRules{Tables: []string{"a.b.c"}}},
-		`role dba: statements: "a..c" is no pattern; write COLUMN or TABLE.COLUMN, with * for any characters`: {Statements: &access.StatementRules{DenyColumns: []string{"a..c"}}},
-		`role dba: when: a window cannot begin at 24:00; write 00:00 of the next day`:                         {When: []access.Window{{From: "24:00", To: "10:00"}}},
-		`role dba: when: there is no time zone "Local"; write one such as Europe/Berlin, or none for UTC`:     {When: []access.Window{{From: "09:00", To: "10:00", Zone: "Local"}}},
+		`role dba: when: there is no time zone "Mars"; write one such as Europe/Berlin, or none for UTC`:                      {When: []access.Window{{From: "09:00", To: "10:00", Zone: "Mars"}}},
+		`role dba: when: "9:00" is no time of the day; write HH:MM, from 00:00 to 24:00`:                                      {When: []access.Window{{From: "9:00", To: "10:00"}}},
+		`role dba: when: "monday" is no day; the days are mon, tue, wed, thu, fri, sat and sun`:                               {When: []access.Window{{Days: []string{"monday"}, From: "09:00", To: "10:00"}}},
+		`role dba: from: "10.0.0.0/33" is no network; write it as 10.0.0.0/8 or 2001:db8::/32`:                                {From: []string{"10.0.0.0/33"}},
+		`role dba: statements: "a.b.c" is no pattern; write NAME, SCHEMA.NAME, /PATH or HOST:PORT, with * for any characters`: {Statements: &access.StatementRules{Tables: []string{"a.b.c"}}},
+		`role dba: statements: "a..c" is no pattern; write COLUMN or TABLE.COLUMN, with * for any characters`:                 {Statements: &access.StatementRules{DenyColumns: []string{"a..c"}}},
+		`role dba: when: a window cannot begin at 24:00; write 00:00 of the next day`:                                         {When: []access.Window{{From: "24:00", To: "10:00"}}},
+		`role dba: when: there is no time zone "Local"; write one such as Europe/Berlin, or none for UTC`:                     {When: []access.Window{{From: "09:00", To: "10:00", Zone: "Local"}}},
 	} {
 		r.Name = "dba"
 		_, err := access.Compile(world(r))

@@ -74,7 +74,7 @@ func (c *Copy) recover() error {
 			return err
 		}
 		c.log.Warn("segment of a copied journal was never begun; removed", "gateway", c.gateway, "segment", segmentName(first))
-		if err := errors.Join(os.Remove(c.path(first)), syncDir(c.dir)); err != nil {
+		if err := errors.Join(os.Remove(c.path(first)), SyncDir(c.dir)); err != nil {
 			return err
 		}
 		firsts = firsts[:len(firsts)-1]
@@ -152,7 +152,7 @@ func (c *Copy) cut(f *os.File, end int64) error {
 	if err := f.Truncate(end); err != nil {
 		return err
 	}
-	return dataSync(f)
+	return SyncData(f)
 }
 
 func (c *Copy) path(first uint64) string { return filepath.Join(c.dir, segmentName(first)) }

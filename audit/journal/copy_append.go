@@ -226,7 +226,7 @@ func (c *Copy) write(lines []byte) error {
 	}
 	_, err := c.f.WriteAt(lines, c.end.Offset)
 	if err == nil {
-		err = dataSync(c.f)
+		err = SyncData(c.f)
 	}
 	if err != nil {
 		c.torn = true
@@ -244,7 +244,7 @@ func (c *Copy) AddSideFile(sum string, r io.Reader) error {
 	path := SideFilePath(c.dir, sum, false)
 	dir := filepath.Dir(path)
 	if _, err := os.Stat(path); err == nil {
-		return syncDir(dir) // whoever wrote it may not have come to that
+		return SyncDir(dir) // whoever wrote it may not have come to that
 	}
 	if err := c.makeBlobDir(dir); err != nil {
 		return err
@@ -269,7 +269,7 @@ func (c *Copy) AddSideFile(sum string, r io.Reader) error {
 		os.Remove(f.Name()) // the first error is the one to tell
 		return fmt.Errorf("copy side file: %w", err)
 	}
-	return syncDir(dir)
+	return SyncDir(dir)
 }
 
 func (c *Copy) makeBlobDir(dir string) error {
@@ -281,5 +281,5 @@ func (c *Copy) makeBlobDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("copy side file: %w", err)
 	}
-	return errors.Join(syncDir(filepath.Dir(dir)), syncDir(c.dir))
+	return errors.Join(SyncDir(filepath.Dir(dir)), SyncDir(c.dir))
 }

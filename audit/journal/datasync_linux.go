@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// dataSync brings f's data, and the size needed to read it back, to the disk.
-func dataSync(f *os.File) error {
+// SyncData brings f's data, and the size needed to read it back, to the disk.
+func SyncData(f *os.File) error {
 	for {
 		err := syscall.Fdatasync(int(f.Fd()))
 		if err != syscall.EINTR {

@@ -94,7 +94,7 @@ func Open(dir string, o Options) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{dir: dir, o: o, lock: lock, stop: make(chan struct{}), done: make(chan struct{}), dataSync: dataSync}
+	j := &Journal{dir: dir, o: o, lock: lock, stop: make(chan struct{}), done: make(chan struct{}), dataSync: SyncData}
 	if err := j.start(); err != nil {
 		if j.seg.f != nil {
 			j.seg.f.Close()

@@ -32,7 +32,7 @@ func (j *Journal) recover() (segment, uint64, error) {
 	if err != nil {
 		return segment{}, 0, err
 	}
-	if err := errors.Join(j.dataSync(seg.f), syncDir(j.dir)); err != nil {
+	if err := errors.Join(j.dataSync(seg.f), SyncDir(j.dir)); err != nil {
 		return seg, 0, err
 	}
 	seg.synced, seg.unlisted = seg.size, false
@@ -66,7 +66,7 @@ func (j *Journal) recoverSegment(first uint64) (seg segment, next uint64, err er
 	if err != nil {
 		return seg, 0, err
 	}
-	if err := errors.Join(j.dataSync(f), syncDir(j.dir)); err != nil {
+	if err := errors.Join(j.dataSync(f), SyncDir(j.dir)); err != nil {
 		return seg, 0, err
 	}
 	return segment{f: f, header: header, size: end, synced: end, limit: max(j.o.SegmentBytes, end)}, next, nil

@@ -53,7 +53,7 @@ func RemoveBefore(dir string, before uint64) (int64, error) {
 				return freed, fmt.Errorf("remove segments: %w", err)
 			}
 		}
-		if err := syncDir(dir); err != nil {
+		if err := SyncDir(dir); err != nil {
 			return freed, err
 		}
 		freed += s.Bytes
@@ -211,7 +211,7 @@ func RetireSideFile(dir, sum string, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("retire side file: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
 // RestoreSideFile takes back RetireSideFile.
@@ -223,7 +223,7 @@ func RestoreSideFile(dir, sum string) error {
 	if err := os.Rename(path+retiredSuffix, path); err != nil {
 		return fmt.Errorf("restore side file: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
 // RemoveSideFile removes a side file that is set aside.

@@ -125,7 +125,7 @@ func (j *Journal) rewriteUnsynced() error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(j.dataSync(next.f), syncDir(j.dir)); err != nil {
+	if err := errors.Join(j.dataSync(next.f), SyncDir(j.dir)); err != nil {
 		return errors.Join(err, next.f.Close())
 	}
 	next.synced, next.unlisted = next.size, false

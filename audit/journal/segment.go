@@ -164,7 +164,8 @@ func lastLine(f *os.File, end int64) ([]byte, error) {
 	}
 }
 
-func syncDir(dir string) error {
+// SyncDir brings the names in a directory to the disk.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("sync directory: %w", err)

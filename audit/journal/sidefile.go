@@ -86,7 +86,7 @@ func (j *Journal) writeSideFile(b []byte) (*audit.SideFile, error) {
 	path := filepath.Join(dir, file.SHA256)
 	if info, err := os.Stat(path); err == nil && info.Size() == file.Size {
 		// Whoever wrote it may not have come to sync the directory yet.
-		return file, syncDir(dir)
+		return file, SyncDir(dir)
 	}
 	if err := j.makeBlobDir(dir); err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (j *Journal) makeBlobDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("write side file: %w", err)
 	}
-	return errors.Join(syncDir(filepath.Dir(dir)), syncDir(j.dir))
+	return errors.Join(SyncDir(filepath.Dir(dir)), SyncDir(j.dir))
 }
 
 // WriteFile makes path, which lies within a journal's directory, hold exactly b, name and all on disk, or leaves it as it
@@ -129,7 +129,7 @@ func WriteFile(path string, b []byte) error {
 		os.Remove(f.Name()) // the first error is the one to tell
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
 // RemoveTemporaries removes what a crash left in a journal's directory of files that were being written.

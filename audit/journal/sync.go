@@ -172,7 +172,7 @@ func (j *Journal) syncSegment(seg segment) error {
 		return fmt.Errorf("sync journal: %w", err)
 	}
 	if seg.unlisted {
-		return syncDir(j.dir)
+		return SyncDir(j.dir)
 	}
 	return nil
 }

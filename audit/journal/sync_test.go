@@ -114,7 +114,7 @@ func TestFailedSyncMovesRecords(t *testing.T) {
 				if failing.Swap(false) {
 					return syscall.EIO
 				}
-				return dataSync(f)
+				return SyncData(f)
 			}
 			appended(t, j, 5)
 			for range durable + 2 {
@@ -152,7 +152,7 @@ func TestFailedSyncRefusesUntilSaved(t *testing.T) {
 		if failing.Load() {
 			return syscall.EIO
 		}
-		return dataSync(f)
+		return SyncData(f)
 	}
 	appended(t, j, 3)
 	if err := j.AwaitDurable(t.Context(), 2); !errors.Is(err, audit.ErrUnavailable) || !errors.Is(err, syscall.EIO) {

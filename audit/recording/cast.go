@@ -1,0 +1,295 @@
+package recording
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Header says what a recording is of.
+type Header struct {
+	Statement, Session, User, Resource, Account string
+
+	Command    string // what runs: the command line, or "shell"
+	Term       string // the terminal's kind, such as "xterm-256color"; empty without a terminal
+	Cols, Rows int    // 0 without a terminal
+	Started    time.Time
+	Input      bool // what was typed is recorded, too
+}
+
+// Kind is what an event of a recording is, by asciicast's own letter.
+type Kind string
+
+// The kinds of event.
+const (
+	Output Kind = "o"
+	Input  Kind = "i"
+	Resize Kind = "r" // Data is COLSxROWS
+	Mark   Kind = "m" // Data is what it says
+	Exit   Kind = "x" // Data is the exit status as a number; 128 and more for a signal, as shells have it
+)
+
+// Event is one moment of a recording.
+type Event struct {
+	At   time.Duration // since the beginning; whole microseconds
+	Kind Kind
+	Data []byte
+}
+
+// The size of a terminal that is not known.
+const (
+	defaultCols = 80
+	defaultRows = 24
+)
+
+// castHeader is the first line of an asciicast, of version 3 or 2.
+type castHeader struct {
+	Version int `json:"version"`
+	Term    struct {
+		Cols int    `json:"cols"`
+		Rows int    `json:"rows"`
+		Type string `json:"type,omitempty"`
+	} `json:"term"`
+	Width     int         `json:"width,omitempty"`  // version 2
+	Height    int         `json:"height,omitempty"` // version 2
+	Timestamp int64       `json:"timestamp,omitempty"`
+	Command   string      `json:"command,omitempty"`
+	Title     string      `json:"title,omitempty"`
+	Sallyport *castOrigin `json:"sallyport,omitempty"`
+}
+
+// castOrigin is what asciicast has no member for.
+type castOrigin struct {
+	Statement string    `json:"statement"`
+	Session   string    `json:"session"`
+	User      string    `json:"user"`
+	Resource  string    `json:"resource"`
+	Account   string    `json:"account,omitempty"`
+	Started   time.Time `json:"started"`
+	Input     bool      `json:"input,omitempty"`
+}
+
+// AppendHeader appends the first line of an asciicast of version 3.
+func AppendHeader(b []byte, h *Header) ([]byte, error) {
+	c := castHeader{Version: 3, Timestamp: h.Started.Unix(), Command: h.Command, Title: h.User + " at " + h.Resource}
+	c.Term.Cols, c.Term.Rows, c.Term.Type = h.Cols, h.Rows, h.Term
+	if h.Cols <= 0 || h.Rows <= 0 {
+		c.Term.Cols, c.Term.Rows = defaultCols, defaultRows
+	}
+	c.Sallyport = &castOrigin{Statement: h.Statement, Session: h.Session, User: h.User, Resource: h.Resource, Account: h.Account,
+		Started: h.Started.UTC(), Input: h.Input}
+	line, err := json.Marshal(&c)
+	if err != nil {
+		return b, fmt.Errorf("write header: %w", err)
+	}
+	return append(append(b, line...), '\n'), nil
+}
+
+// AppendEvent appends e as a line; last is the time of the event before it. Bytes that are no valid UTF-8 become U+FFFD.
+func AppendEvent(b []byte, e *Event, last time.Duration) []byte {
+	return appendEvent(b, e, last, false)
+}
+
+// appendEvent appends a line. Where exact, a byte that is no valid UTF-8 becomes a lone surrogate from U+DC80 to U+DCFF, which
+// parseEvent turns back.
+func appendEvent(b []byte, e *Event, last time.Duration, exact bool) []byte {
+	interval := (e.At - last).Microseconds()
+	b = append(b, '[')
+	b = strconv.AppendInt(b, interval/1e6, 10)
+	micros := strconv.AppendInt(nil, 1e6+interval%1e6, 10)
+	b = append(b, '.')
+	b = append(b, micros[1:]...)
+	b = append(b, `, "`...)
+	b = append(b, e.Kind...)
+	b = append(b, `", "`...)
+	b = appendEscaped(b, e.Data, exact)
+	return append(b, "\"]\n"...)
+}
+
+// plain tells the bytes that stand in a JSON string as they are.
+var plain = func() (t [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		t[c] = c != '"' && c != '\\' && c != 0x7f
+	}
+	return t
+}()
+
+func appendEscaped(b, s []byte, exact bool) []byte {
+	for i := 0; i < len(s); {
+		start := i
+		for i < len(s) && plain[s[i]] {
+			i++
+		}
+		b = append(b, s[start:i]...)
+		if i == len(s) {
+			break
+		}
+		c := s[i]
+		if c < utf8.RuneSelf {
+			b = appendControl(b, c)
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(s[i:])
+		switch {
+		case r != utf8.RuneError || size > 1:
+			b = append(b, s[i:i+size]...)
+		case exact:
+			b = append(b, `\udc`...)
+			b = hex.AppendEncode(b, s[i:i+1])
+		default:
+			b = append(b, "\ufffd"...)
+		}
+		i += size
+	}
+	return b
+}
+
+func appendControl(b []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(b, '\\', c)
+	case '\n':
+		return append(b, '\\', 'n')
+	case '\r':
+		return append(b, '\\', 'r')
+	case '\t':
+		return append(b, '\\', 't')
+	}
+	b = append(b, `\u00`...)
+	return hex.AppendEncode(b, []byte{c})
+}
+
+// Parser reads the lines of an asciicast of version 2 or 3.
+type Parser struct {
+	version int
+	last    time.Duration
+}
+
+// ErrNoEvent says that a line is a comment, or empty.
+var ErrNoEvent = errors.New("no event")
+
+// Header reads the first line.
+func (p *Parser) Header(line []byte) (Header, error) {
+	var c castHeader
+	if err := json.Unmarshal(line, &c); err != nil {
+		return Header{}, fmt.Errorf("read header: %w", err)
+	}
+	p.version, p.last = c.Version, 0
+	h := Header{Term: c.Term.Type, Cols: c.Term.Cols, Rows: c.Term.Rows, Command: c.Command, Started: time.Unix(c.Timestamp, 0).UTC()}
+	switch c.Version {
+	case 3:
+	case 2:
+		h.Cols, h.Rows = c.Width, c.Height
+	default:
+		return Header{}, fmt.Errorf("read header: asciicast version %d is not known; 2 and 3 are", c.Version)
+	}
+	if o := c.Sallyport; o != nil {
+		h.Statement, h.Session, h.User, h.Resource, h.Account = o.Statement, o.Session, o.User, o.Resource, o.Account
+		h.Started, h.Input = o.Started, o.Input
+	}
+	return h, nil
+}
+
+// maxInterval bounds what a line may say of time, in seconds: ten years.
+const maxInterval = 10 * 365 * 24 * 3600
+
+// Event reads a further line: ErrNoEvent when it holds none.
+func (p *Parser) Event(line []byte) (Event, error) {
+	if text := strings.TrimSpace(string(line[:min(len(line), 8)])); text == "" || text[0] == '#' {
+		return Event{}, ErrNoEvent
+	}
+	var parts [3]json.RawMessage
+	if err := json.Unmarshal(line, &parts); err != nil {
+		return Event{}, fmt.Errorf("read event: %w", err)
+	}
+	seconds, err := strconv.ParseFloat(string(parts[0]), 64)
+	if err != nil || seconds < 0 || seconds > maxInterval {
+		return Event{}, fmt.Errorf("read event: %.20q is no time", parts[0])
+	}
+	var kind Kind
+	if err := json.Unmarshal(parts[1], &kind); err != nil {
+		return Event{}, fmt.Errorf("read event: %w", err)
+	}
+	if len(parts[2]) == 0 || parts[2][0] != '"' {
+		return Event{}, fmt.Errorf("read event: its data is no string: %.20q", parts[2])
+	}
+	at := time.Duration(seconds*1e6+0.5) * time.Microsecond
+	if p.version == 3 {
+		at += p.last
+	}
+	p.last = at
+	return Event{At: at, Kind: kind, Data: unescape(parts[2][1 : len(parts[2])-1])}, nil
+}
+
+// unescape is the inside of a JSON string that is known to be valid, as bytes; it turns lone surrogates back as appendEvent makes them.
+func unescape(s []byte) []byte {
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' {
+			b = append(b, s[i])
+			continue
+		}
+		i++
+		switch s[i] {
+		case 'n':
+			b = append(b, '\n')
+		case 'r':
+			b = append(b, '\r')
+		case 't':
+			b = append(b, '\t')
+		case 'b':
+			b = append(b, '\b')
+		case 'f':
+			b = append(b, '\f')
+		case 'u':
+			var used int
+			b, used = appendUnit(b, s[i+1:])
+			i += used
+		default:
+			b = append(b, s[i])
+		}
+	}
+	return b
+}
+
+// appendUnit appends what the four hexadecimal digits at the beginning of s stand for, with the second half of a pair if they are the
+// first; used counts the bytes of s that it took.
+func appendUnit(b, s []byte) (_ []byte, used int) {
+	unit := func(s []byte) rune {
+		n, _ := strconv.ParseUint(string(s[:4]), 16, 16) // known to be digits
+		return rune(n)
+	}
+	r := unit(s)
+	switch {
+	case r >= 0xdc80 && r <= 0xdcff:
+		return append(b, byte(r)), 4
+	case r >= 0xd800 && r < 0xdc00 && len(s) >= 10 && s[4] == '\\' && s[5] == 'u':
+		if low := unit(s[6:]); low >= 0xdc00 && low < 0xe000 {
+			return utf8.AppendRune(b, (r-0xd800)<<10|(low-0xdc00)+0x10000), 10
+		}
+	}
+	return utf8.AppendRune(b, r), 4
+}
+
+// exitStatus is an asciicast's exit status for "exit 0" and "signal TERM"; known is false for other words.
+func exitStatus(status string) (number int, known bool) {
+	if text, ok := strings.CutPrefix(status, "exit "); ok {
+		n, err := strconv.Atoi(text)
+		return n, err == nil
+	}
+	if name, ok := strings.CutPrefix(status, "signal "); ok {
+		n, ok := signals[name]
+		return 128 + n, ok
+	}
+	return 0, false
+}
+
+// signals are those of RFC 4254, section 6.10, with their numbers as POSIX and Linux have them.
+var signals = map[string]int{"HUP": 1, "INT": 2, "QUIT": 3, "ILL": 4, "ABRT": 6, "FPE": 8, "KILL": 9, "USR1": 10, "SEGV": 11, "USR2": 12,
+	"PIPE": 13, "ALRM": 14, "TERM": 15}

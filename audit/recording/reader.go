@@ -1,0 +1,199 @@
+package recording
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"filippo.io/age"
+)
+
+// Reader reads a recording's events in order. It is not safe for concurrent use.
+type Reader struct {
+	store  *Store
+	file   *os.File
+	writer *Writer // who writes it now; nil: nobody
+	input  *bufio.Reader
+	seal   *seal
+	header Header
+	parser Parser
+
+	offset  int64  // of the next frame
+	frames  uint64 // read so far
+	buf     []byte
+	lines   []byte // of the current frame, that are not read yet
+	plain   []byte // what lines lies in
+	final   bool
+	stopped error
+}
+
+// Open opens the recording of a statement with the identity that it was sealed to: ErrNotFound when there is none. It can be read while
+// it grows. The caller must Close the reader.
+func (s *Store) Open(statement string, identity age.Identity) (*Reader, error) {
+	f, err := s.File(statement)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{store: s, file: f, writer: s.writer(statement), input: bufio.NewReaderSize(nil, 64<<10)}
+	if err := r.begin(identity); err != nil {
+		return nil, errors.Join(fmt.Errorf("open recording %s: %w", statement, err), f.Close())
+	}
+	return r, nil
+}
+
+// File opens a recording's file as it stands, sealed: ErrNotFound when there is none.
+func (s *Store) File(statement string) (*os.File, error) {
+	path, err := s.path(statement)
+	if err != nil {
+		return nil, fmt.Errorf("open recording: %w", err)
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open recording: %w", err)
+	}
+	return f, nil
+}
+
+func (r *Reader) begin(identity age.Identity) error {
+	l, begin, err := readLabel(r.file)
+	if err != nil {
+		return err
+	}
+	key, err := l.unwrap(identity)
+	if err != nil {
+		return err
+	}
+	if r.seal, err = newSeal(key, begin); err != nil {
+		return err
+	}
+	r.offset = int64(len(begin))
+	if err := r.readFrame(); err != nil {
+		return fmt.Errorf("read its header: %w", err)
+	}
+	line, err := r.line()
+	if err != nil {
+		return fmt.Errorf("read its header: %w", err)
+	}
+	r.header, err = r.parser.Header(line)
+	return err
+}
+
+// Header says what the recording is of.
+func (r *Reader) Header() Header { return r.header }
+
+// Whole says that the recording's own end was read: false after io.EOF means that it grows still, or that a crash cut it off.
+func (r *Reader) Whole() bool { return r.final }
+
+// Close releases the file.
+func (r *Reader) Close() error { return r.file.Close() }
+
+// Next reads the next event: io.EOF after the last one that stands whole in the file. What was changed in the file is an error, and then
+// nothing more is read.
+func (r *Reader) Next() (Event, error) {
+	if r.stopped != nil {
+		return Event{}, r.stopped
+	}
+	e, err := r.next()
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.stopped = fmt.Errorf("read recording: %w", err)
+		err = r.stopped
+	}
+	return e, err
+}
+
+// Follow is Next, but where the recording grows still, it waits for more, until ctx ends. io.EOF is the recording's end then.
+func (r *Reader) Follow(ctx context.Context) (Event, error) {
+	for {
+		var changed <-chan struct{}
+		if r.writer != nil {
+			_, changed = r.writer.watch()
+		}
+		e, err := r.Next()
+		if !errors.Is(err, io.EOF) || changed == nil {
+			return e, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return Event{}, ctx.Err()
+		}
+	}
+}
+
+func (r *Reader) next() (Event, error) {
+	for {
+		for len(r.lines) == 0 {
+			if err := r.readFrame(); err != nil {
+				return Event{}, err
+			}
+		}
+		line, err := r.line()
+		if err != nil {
+			return Event{}, err
+		}
+		if e, err := r.parser.Event(line); !errors.Is(err, ErrNoEvent) {
+			return e, err
+		}
+	}
+}
+
+func (r *Reader) line() ([]byte, error) {
+	line, rest, ok := bytes.Cut(r.lines, []byte("\n"))
+	if !ok {
+		return nil, errors.New("a frame ends within a line")
+	}
+	r.lines = rest
+	return line, nil
+}
+
+// readFrame reads the next frame's lines: io.EOF where no whole one stands in the file.
+func (r *Reader) readFrame() error {
+	if r.final {
+		return io.EOF
+	}
+	size, err := r.size()
+	if err != nil {
+		return err
+	}
+	r.input.Reset(io.NewSectionReader(r.file, r.offset, size-r.offset))
+	f, err := readFrame(r.input, r.buf)
+	if errors.Is(err, errTorn) {
+		return io.EOF
+	}
+	if err != nil {
+		return err
+	}
+	r.buf = f.sealed[:0]
+	packed, err := r.seal.open(r.frames, &f)
+	if err != nil {
+		return err
+	}
+	if r.plain, err = r.store.unpacker.DecodeAll(packed, r.plain[:0]); err != nil {
+		return fmt.Errorf("unpack frame %d: %w", r.frames, err)
+	}
+	r.lines, r.final = r.plain, f.final
+	r.frames++
+	r.offset += f.size
+	return nil
+}
+
+// size is how far the file can be read now.
+func (r *Reader) size() (int64, error) {
+	if r.writer != nil {
+		size, _ := r.writer.watch()
+		return size, nil
+	}
+	info, err := r.file.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}

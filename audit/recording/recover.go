@@ -1,0 +1,160 @@
+package recording
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/audit/journal"
+)
+
+// Recover puts on the record how far the recordings go that a crash cut off, or whose end it may have kept from the record. Half a frame
+// at the end of one is cut off. It is called once, before the first Record; n counts the recordings.
+func (s *Store) Recover(record audit.Appender, gateway string) (n int, err error) {
+	signs, err := os.ReadDir(filepath.Join(s.dir, openDir))
+	if err != nil {
+		return 0, fmt.Errorf("recover recordings: %w", err)
+	}
+	for _, sign := range signs {
+		found, err := s.recover(record, gateway, sign.Name())
+		if err != nil {
+			return n, fmt.Errorf("recover recording %s: %w", sign.Name(), err)
+		}
+		if found {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (s *Store) recover(record audit.Appender, gateway, statement string) (found bool, err error) {
+	path, err := s.path(statement)
+	if err != nil {
+		return false, err
+	}
+	sign := filepath.Join(s.dir, openDir, statement)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, os.Remove(sign)
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	m, err := measure(f)
+	if errors.Is(err, errTorn) { // nothing was shown before its label was whole
+		return false, errors.Join(os.Remove(path), os.Remove(sign))
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := errors.Join(f.Truncate(m.Size), journal.SyncData(f), journal.SyncDir(filepath.Dir(path))); err != nil {
+		return false, err
+	}
+	e := audit.Event{Type: audit.RecordingGrown, Scope: audit.Scope{Gateway: gateway, Session: m.label.Session}, Of: statement,
+		Recording: &m.Recording}
+	if err := record.Append(&e); err != nil {
+		return false, err
+	}
+	return true, os.Remove(sign)
+}
+
+// measured is what a file holds, as far as its frames are whole.
+type measured struct {
+	audit.Recording
+	label label
+	whole bool // its end is there
+}
+
+// measure reads a file from its beginning. It needs no key: what was forged on purpose the hashes in the journal tell.
+func measure(r io.Reader) (measured, error) {
+	in := bufio.NewReaderSize(r, 256<<10)
+	l, begin, err := readLabel(in)
+	if err != nil {
+		return measured{}, err
+	}
+	m := measured{label: l}
+	m.Size = int64(len(begin))
+	running := sha256.New()
+	running.Write(begin)
+	m.SHA256 = hex.EncodeToString(running.Sum(nil))
+	var buf []byte
+	for !m.whole {
+		f, err := readFrame(hashing{in, running}, buf)
+		if errors.Is(err, io.EOF) || errors.Is(err, errTorn) {
+			break
+		}
+		if err != nil {
+			return measured{}, err
+		}
+		buf = f.sealed[:0]
+		m.Size += f.size
+		m.Duration, m.whole = audit.Micros(f.at), f.final
+		m.SHA256 = hex.EncodeToString(running.Sum(nil))
+	}
+	return m, nil
+}
+
+// hashing reads through a hash.
+type hashing struct {
+	io.Reader
+	hash hash.Hash
+}
+
+func (h hashing) Read(b []byte) (int, error) {
+	n, err := h.Reader.Read(b)
+	h.hash.Write(b[:n])
+	return n, err
+}
+
+// Check compares the recording of a statement with what the record says of it. The error says in words what is missing or changed.
+func (s *Store) Check(statement string, want audit.Recording) error {
+	f, err := s.File(statement)
+	if errors.Is(err, ErrNotFound) {
+		return errors.New("its file is missing")
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	hash := sha256.New()
+	n, err := io.CopyN(hash, f, want.Size)
+	switch {
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("its file has %d bytes where the record says %d", n, want.Size)
+	case err != nil:
+		return err
+	case hex.EncodeToString(hash.Sum(nil)) != want.SHA256:
+		return fmt.Errorf("the first %d bytes of its file are not those of the record", want.Size)
+	}
+	return nil
+}
+
+// Remove removes the recordings of statements that were recorded before a time; n counts them, and their bytes. Those that grow stay.
+func (s *Store) Remove(before time.Time) (n int, bytes int64, err error) {
+	all, err := s.List()
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, e := range all {
+		if e.Growing || !e.Time.Before(before) {
+			continue
+		}
+		if err := os.Remove(e.Path); err != nil {
+			return n, bytes, fmt.Errorf("remove recording: %w", err)
+		}
+		n++
+		bytes += e.Size
+		_ = os.Remove(filepath.Dir(e.Path)) // fails while it holds others
+	}
+	return n, bytes, nil
+}

@@ -1,0 +1,276 @@
+package recording
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"filippo.io/age"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/sallyport/sallyport/audit/journal"
+)
+
+const (
+	extension  = ".rec"
+	openDir    = "open" // an empty file for each recording whose final state may not stand in the journal
+	dayFormat  = "2006-01-02"
+	settleTime = time.Minute // after which the journal has taken what was said of a recording when it was closed
+)
+
+// ErrNotFound says that there is no recording of the statement.
+var ErrNotFound = errors.New("there is no recording of this statement")
+
+// Config says where a Store keeps recordings, and who may read them.
+type Config struct {
+	Dir string // made with mode 0700 when it does not exist
+	// Recipient is the age recipient ("age1...") that recordings are sealed to. It is asked for each one, and empty while it is not
+	// known, which is an error of Record. Nil: the store takes no recordings of its own.
+	Recipient func() string
+}
+
+// Store keeps recordings below one directory, by the day of their statement. It is safe for concurrent use; one process may
+// write to a directory.
+type Store struct {
+	dir       string
+	recipient func() string
+	packer    *zstd.Encoder
+	unpacker  *zstd.Decoder
+	scratch   sync.Pool // of *scratch
+
+	mu      sync.Mutex
+	open    map[string]*Writer
+	settled []settled // closed recordings whose sign in openDir stands, oldest first
+}
+
+type settled struct {
+	statement string
+	at        time.Time
+}
+
+// OpenStore opens the recordings below c.Dir. The caller must Close the store, after the journal.
+func OpenStore(c Config) (*Store, error) {
+	if err := os.MkdirAll(filepath.Join(c.Dir, openDir), 0o700); err != nil {
+		return nil, fmt.Errorf("open recordings: %w", err)
+	}
+	packer, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true))
+	if err != nil {
+		return nil, fmt.Errorf("open recordings: %w", err)
+	}
+	unpacker, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxSealed), zstd.WithDecoderConcurrency(0))
+	if err != nil {
+		return nil, fmt.Errorf("open recordings: %w", err)
+	}
+	s := &Store{dir: c.Dir, recipient: c.Recipient, packer: packer, unpacker: unpacker, open: map[string]*Writer{}}
+	s.scratch.New = func() any { return new(scratch) }
+	return s, nil
+}
+
+// Close closes the recordings that are still open, and takes no more.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	open := s.open
+	s.open = nil
+	s.mu.Unlock()
+	var err error
+	for _, w := range open {
+		_, e := w.Close()
+		err = errors.Join(err, e)
+	}
+	s.settle(time.Now().Add(settleTime))
+	s.unpacker.Close()
+	return errors.Join(err, s.packer.Close())
+}
+
+// Record begins the recording of a statement. The error leaves nothing behind that would be replayed.
+func (s *Store) Record(h Header) (*Writer, error) {
+	now := time.Now()
+	if h.Started.IsZero() {
+		h.Started = now
+	}
+	recipient, err := s.recipientOf()
+	if err != nil {
+		return nil, fmt.Errorf("record terminal: %w", err)
+	}
+	path, err := s.path(h.Statement)
+	if err != nil {
+		return nil, fmt.Errorf("record terminal: %w", err)
+	}
+	s.settle(now)
+	w, err := s.begin(&h, path, recipient, now)
+	if err != nil {
+		return nil, fmt.Errorf("record terminal: %w", err)
+	}
+	return w, nil
+}
+
+func (s *Store) recipientOf() (age.Recipient, error) {
+	text := ""
+	if s.recipient != nil {
+		text = s.recipient()
+	}
+	if text == "" {
+		return nil, errors.New("the key that recordings are sealed to is not known")
+	}
+	r, err := age.ParseX25519Recipient(text)
+	if err != nil {
+		return nil, fmt.Errorf("the key that recordings are sealed to: %w", err)
+	}
+	return r, nil
+}
+
+func (s *Store) begin(h *Header, path string, recipient age.Recipient, now time.Time) (*Writer, error) {
+	begin, key, err := newLabel(h, recipient)
+	if err != nil {
+		return nil, err
+	}
+	seal, err := newSeal(key, begin)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.makeDay(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	sign := filepath.Join(s.dir, openDir, h.Statement)
+	if err := os.WriteFile(sign, nil, 0o600); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(sign))
+	}
+	w := newWriter(s, h, f, seal, now)
+	if err := w.start(begin, h); err != nil {
+		return nil, errors.Join(err, f.Close(), os.Remove(path), os.Remove(sign))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == nil {
+		return nil, errors.Join(errors.New("recordings are closed"), f.Close(), os.Remove(path), os.Remove(sign))
+	}
+	s.open[h.Statement] = w
+	return w, nil
+}
+
+// makeDay makes the directory of a day and has its name on disk when it returns.
+func (s *Store) makeDay(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return journal.SyncDir(s.dir)
+}
+
+// closed is told that a recording is over.
+func (s *Store) closed(w *Writer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, w.statement)
+	s.settled = append(s.settled, settled{statement: w.statement, at: time.Now()})
+}
+
+// settle removes the signs of recordings that were closed a while before now.
+func (s *Store) settle(now time.Time) {
+	s.mu.Lock()
+	n := 0
+	for n < len(s.settled) && now.Sub(s.settled[n].at) >= settleTime {
+		n++
+	}
+	old := slices.Clone(s.settled[:n])
+	s.settled = slices.Delete(s.settled, 0, n)
+	s.mu.Unlock()
+	for _, c := range old {
+		_ = os.Remove(filepath.Join(s.dir, openDir, c.statement)) // Recover says of one that stays what the journal knows already
+	}
+}
+
+// path is where a statement's recording lies: the day is the statement's own, as its ID tells.
+func (s *Store) path(statement string) (string, error) {
+	day, err := timeOf(statement)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(s.dir, day.Format(dayFormat), statement+extension), nil
+}
+
+// timeOf is when an ID was made, which is a UUIDv7 in lower case (RFC 9562).
+func timeOf(id string) (time.Time, error) {
+	digits := strings.ReplaceAll(id, "-", "")
+	raw, err := hex.DecodeString(digits)
+	if err != nil || len(id) != 36 || len(raw) != 16 || raw[6]>>4 != 7 || strings.ToLower(id) != id ||
+		id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {
+		return time.Time{}, fmt.Errorf("%.40q is no statement's ID", id)
+	}
+	ms := int64(raw[0])<<40 | int64(raw[1])<<32 | int64(raw[2])<<24 | int64(raw[3])<<16 | int64(raw[4])<<8 | int64(raw[5])
+	return time.UnixMilli(ms).UTC(), nil
+}
+
+// Entry is one recording's file.
+type Entry struct {
+	Statement string
+	Time      time.Time // the statement's, to the millisecond
+	Path      string
+	Size      int64 // bytes
+	Growing   bool  // it is being written by this process
+}
+
+// List tells of all recordings, oldest day first.
+func (s *Store) List() ([]Entry, error) {
+	days, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("list recordings: %w", err)
+	}
+	var all []Entry
+	for _, day := range days {
+		if _, err := time.Parse(dayFormat, day.Name()); err != nil || !day.IsDir() {
+			continue
+		}
+		entries, err := s.listDay(day.Name())
+		if err != nil {
+			return nil, fmt.Errorf("list recordings: %w", err)
+		}
+		all = append(all, entries...)
+	}
+	return all, nil
+}
+
+func (s *Store) listDay(day string) ([]Entry, error) {
+	files, err := os.ReadDir(filepath.Join(s.dir, day))
+	if err != nil {
+		return nil, err
+	}
+	var all []Entry
+	for _, file := range files {
+		statement, ok := strings.CutSuffix(file.Name(), extension)
+		at, err := timeOf(statement)
+		if !ok || err != nil {
+			continue
+		}
+		info, err := file.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Entry{Statement: statement, Time: at, Path: filepath.Join(s.dir, day, file.Name()), Size: info.Size(),
+			Growing: s.writer(statement) != nil})
+	}
+	return all, nil
+}
+
+// writer is the one that writes the statement's recording now; nil: none does.
+func (s *Store) writer(statement string) *Writer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open[statement]
+}

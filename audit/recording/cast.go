@@ -1,10 +1,12 @@
 package recording
 
 import (
-	"encoding/hex"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -95,74 +97,116 @@ func AppendEvent(b []byte, e *Event, last time.Duration) []byte {
 	return appendEvent(b, e, last, false)
 }
 
-// appendEvent appends a line. Where exact, a byte that is no valid UTF-8 becomes a lone surrogate from U+DC80 to U+DCFF, which
-// parseEvent turns back.
+// appendExact appends e as a line from which Parser reads every byte back: one that is no valid UTF-8 is a lone surrogate from U+DC80 to
+// U+DCFF, and output that is no text is base64.
+func appendExact(b []byte, e *Event, last time.Duration) []byte {
+	if e.Kind == Output && !isText(e.Data) {
+		b = appendMoment(b, outputBase64, e.At-last)
+		b = base64.StdEncoding.AppendEncode(b, e.Data)
+		return append(b, "\"]\n"...)
+	}
+	return appendEvent(b, e, last, true)
+}
+
+// outputBase64 is Output whose data is base64, within our own files.
+const outputBase64 Kind = "o64"
+
+// isText says whether the beginning of b is mostly what a terminal shows, so that little of it has to be escaped.
+func isText(b []byte) bool {
+	const sample, share = 1024, 8
+	b = b[:min(len(b), sample)]
+	size, strange := len(b), 0
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n == 1 || r < ' ' && !strings.ContainsRune("\b\t\n\r\x1b", r) {
+			strange++
+		}
+		b = b[n:]
+	}
+	return strange <= size/share
+}
+
 func appendEvent(b []byte, e *Event, last time.Duration, exact bool) []byte {
-	interval := (e.At - last).Microseconds()
-	b = append(b, '[')
-	b = strconv.AppendInt(b, interval/1e6, 10)
-	micros := strconv.AppendInt(nil, 1e6+interval%1e6, 10)
-	b = append(b, '.')
-	b = append(b, micros[1:]...)
-	b = append(b, `, "`...)
-	b = append(b, e.Kind...)
-	b = append(b, `", "`...)
+	b = appendMoment(b, e.Kind, e.At-last)
 	b = appendEscaped(b, e.Data, exact)
 	return append(b, "\"]\n"...)
 }
 
-// plain tells the bytes that stand in a JSON string as they are.
-var plain = func() (t [256]bool) {
-	for c := ' '; c < utf8.RuneSelf; c++ {
-		t[c] = c != '"' && c != '\\' && c != 0x7f
+// appendMoment appends a line as far as its data.
+func appendMoment(b []byte, kind Kind, interval time.Duration) []byte {
+	micros := interval.Microseconds()
+	b = append(b, '[')
+	b = strconv.AppendInt(b, micros/1e6, 10)
+	point := len(b)
+	b = strconv.AppendInt(b, 1e6+micros%1e6, 10)
+	b[point] = '.' // in place of the 1
+	b = append(b, `, "`...)
+	b = append(b, kind...)
+	return append(b, `", "`...)
+}
+
+// escapes are the bytes that do not stand in a JSON string as they are: quotation mark, backslash and control characters, and, as lone
+// surrogates, those above ASCII.
+var escapes = func() (t [256]string) {
+	for c := range t {
+		switch {
+		case c < ' ' || c == 0x7f:
+			t[c] = fmt.Sprintf(`\u%04x`, c)
+		case c >= utf8.RuneSelf:
+			t[c] = fmt.Sprintf(`\udc%02x`, c)
+		}
 	}
+	t['"'], t['\\'], t['\n'], t['\r'], t['\t'] = `\"`, `\\`, `\n`, `\r`, `\t`
 	return t
 }()
 
 func appendEscaped(b, s []byte, exact bool) []byte {
-	for i := 0; i < len(s); {
-		start := i
-		for i < len(s) && plain[s[i]] {
-			i++
+	for len(s) > 0 {
+		n := plainPrefix(s)
+		b = append(b, s[:n]...)
+		s = s[n:]
+		for len(s) > 0 && escapes[s[0]] != "" {
+			c := s[0]
+			if c < utf8.RuneSelf {
+				b = append(b, escapes[c]...)
+				s = s[1:]
+				continue
+			}
+			r, size := utf8.DecodeRune(s)
+			switch {
+			case r != utf8.RuneError || size > 1:
+				b = append(b, s[:size]...)
+			case exact:
+				b = append(b, escapes[c]...)
+			default:
+				b = append(b, "\ufffd"...)
+			}
+			s = s[size:]
 		}
-		b = append(b, s[start:i]...)
-		if i == len(s) {
-			break
-		}
-		c := s[i]
-		if c < utf8.RuneSelf {
-			b = appendControl(b, c)
-			i++
-			continue
-		}
-		r, size := utf8.DecodeRune(s[i:])
-		switch {
-		case r != utf8.RuneError || size > 1:
-			b = append(b, s[i:i+size]...)
-		case exact:
-			b = append(b, `\udc`...)
-			b = hex.AppendEncode(b, s[i:i+1])
-		default:
-			b = append(b, "\ufffd"...)
-		}
-		i += size
 	}
 	return b
 }
 
-func appendControl(b []byte, c byte) []byte {
-	switch c {
-	case '"', '\\':
-		return append(b, '\\', c)
-	case '\n':
-		return append(b, '\\', 'n')
-	case '\r':
-		return append(b, '\\', 'r')
-	case '\t':
-		return append(b, '\\', 't')
+// plainPrefix counts the bytes at the beginning of s that stand in a JSON string as they are, looking at eight at a time.
+func plainPrefix(s []byte) int {
+	const (
+		each = 0x0101010101010101
+		high = each * 0x80
+	)
+	i := 0
+	for ; len(s)-i >= 8; i += 8 {
+		x := binary.LittleEndian.Uint64(s[i:])
+		// A byte's high bit is set when it is no ASCII, below a space, or equal to one of the three. Borrows reach only bytes above one
+		// that is special, so that the lowest bit is right.
+		special := (x | (x - each*' ') | ((x ^ each*'"') - each) | ((x ^ each*'\\') - each) | ((x ^ each*0x7f) - each)) & high
+		if special != 0 {
+			return i + bits.TrailingZeros64(special)/8
+		}
 	}
-	b = append(b, `\u00`...)
-	return hex.AppendEncode(b, []byte{c})
+	for i < len(s) && escapes[s[i]] == "" {
+		i++
+	}
+	return i
 }
 
 // Parser reads the lines of an asciicast of version 2 or 3.
@@ -224,7 +268,14 @@ func (p *Parser) Event(line []byte) (Event, error) {
 		at += p.last
 	}
 	p.last = at
-	return Event{At: at, Kind: kind, Data: unescape(parts[2][1 : len(parts[2])-1])}, nil
+	e := Event{At: at, Kind: kind, Data: unescape(parts[2][1 : len(parts[2])-1])}
+	if kind == outputBase64 {
+		e.Kind = Output
+		if e.Data, err = base64.StdEncoding.AppendDecode(nil, e.Data); err != nil {
+			return Event{}, fmt.Errorf("read event: %w", err)
+		}
+	}
+	return e, nil
 }
 
 // unescape is the inside of a JSON string that is known to be valid, as bytes; it turns lone surrogates back as appendEvent makes them.

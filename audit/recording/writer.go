@@ -158,7 +158,7 @@ func (w *Writer) add(kind Kind, data []byte) (size int64, err error) {
 		data = data[len(piece):]
 		at := max(time.Since(w.begin).Truncate(time.Microsecond), w.last)
 		s := w.store.scratch.Get().(*scratch)
-		s.lines = appendEvent(s.lines[:0], &Event{At: at, Kind: kind, Data: piece}, w.last, true)
+		s.lines = appendExact(s.lines[:0], &Event{At: at, Kind: kind, Data: piece}, w.last)
 		w.last = at
 		err := w.writeFrameIn(s, s.lines, false)
 		w.store.scratch.Put(s)

@@ -59,7 +59,8 @@ func (l *Lease) Release(ctx context.Context) error {
 type Secret struct {
 	Username string
 	Password string
-	// Certificate and Key are PEM, for stores that know their clients by certificate.
+	// Certificate and Key are PEM, for stores that know their clients by certificate. For SSH servers Key is a private key without
+	// a passphrase, PEM as well, alone or with an SSH certificate as a line of authorized_keys.
 	Certificate []byte
 	Key         []byte
 }

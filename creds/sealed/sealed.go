@@ -281,8 +281,8 @@ func validate(name string, secret creds.Secret) error {
 		return errors.New("name has characters that cannot be shown")
 	case secret.Password == "" && len(secret.Key) == 0:
 		return errors.New("secret has neither a password nor a key")
-	case (len(secret.Key) == 0) != (len(secret.Certificate) == 0):
-		return errors.New("a certificate and its key belong together")
+	case len(secret.Key) == 0 && len(secret.Certificate) > 0:
+		return errors.New("a certificate needs its key")
 	case !utf8.ValidString(secret.Username), !utf8.ValidString(secret.Password):
 		return errors.New("username and password must be UTF-8")
 	case len(secret.Username) > maxField, len(secret.Password) > maxField,

@@ -20,7 +20,7 @@ type Op struct {
 // The decoders call Begin, Check and Refuse from where they are called themselves, and End as well: a Gate is safe for concurrent use.
 type Gate interface {
 	// Begin judges and records op. Only when it returns nil does anything of op reach the server; End then tells of it what became
-	// of it, once, with the same handle.
+	// of it, once, with the same handle, which is never nil.
 	Begin(op *Op) (handle any, err error)
 	// Check judges op and records it only when it is denied: for look-ups (stat and the like), of which one transfer makes many.
 	Check(op *Op) error
@@ -46,8 +46,8 @@ type Result struct {
 // Decoder stands between a client and a server that speak one of the protocols.
 //
 // FromClient and FromServer take what came from one side, in pieces of any size, and give what goes to the server and to the client by
-// it; either may be empty. These slices, which may be parts of b, are the caller's until its next call of the same method. An error is
-// a *ProtocolError: what was returned with it is still to be delivered, and then the channel must end. Each method is called by one
+// it; either may be empty. These slices, which may be parts of b, are the caller's until its next call of the same method; b may have
+// been changed. An error is a *ProtocolError: what was returned with it is still to be delivered, and then the channel must end. Each method is called by one
 // goroutine at a time.
 //
 // How the two methods go together, and what they return is written, hangs on the protocol: see SFTP and SCP.

@@ -14,6 +14,9 @@ gomysql=v1.9.3
 pymysql=1.1.1
 goredis=v9.17.3
 redispy=5.2.1
+mysqljs=2.18.1 # of Debian's node-mysql
+mysql2=3.24.6
+noderedis=6.3.1
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/sallyport/suites
 mkdir -p "$cache"
@@ -133,6 +136,19 @@ get_venv_redis() {
         cachetools==5.5.0 "redis==$redispy"
 }
 
+# node-mysql's tests are in Debian's source package, of which its main archive is enough: the driver is npm's.
+get_nodemysql() {
+    local apt
+    source_packages
+    apt-get "${apt[@]}" source --download-only node-mysql 2>>apt/log || true
+    tar xzf "node-mysql_$1"*.orig.tar.gz --strip-components=1
+    rm -rf apt node-mysql_*
+    grep -q "\"version\": \"$1\"" package.json
+    npm install --silent --no-audit --no-fund --no-save --omit=dev seedrandom@3.0.5 after@0.8.2 timezone-mock@0.0.7 utest@0.0.8
+}
+
+get_node() { npm install --silent --no-audit --no-fund --prefix . "mysql2@$mysql2" "redis@$noderedis"; }
+
 installed=$(dpkg-query -W -f '${Version}' 'postgresql-1[0-9]' 2>/dev/null || true)
 if [ -z "$installed" ]; then
     echo "suites: this needs Debian's PostgreSQL server; get it with: scripts/setup.sh test" >&2
@@ -152,3 +168,5 @@ once gomysql "$gomysql" get_gomysql
 once redis "$(dpkg-query -W -f '${Version}' redis-server)" get_redis
 once goredis "$goredis" get_goredis
 once redispy "$redispy" get_redispy
+once nodemysql "$mysqljs" get_nodemysql
+once node "$mysql2-$noderedis" get_node

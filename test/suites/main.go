@@ -113,7 +113,13 @@ func (l *lab) run(ctx context.Context, s *suite, entrance string) (o *outcome, e
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open directory to the store: %w", err)
 	}
-	w, err := openWorld(ctx, dir, l.bin, stores[s.store](), s.config)
+	config := s.config
+	if s.settings != nil {
+		if config, err = s.settings(); err != nil {
+			return nil, err
+		}
+	}
+	w, err := openWorld(ctx, dir, l.bin, stores[s.store](), config)
 	if err != nil {
 		return nil, err
 	}

@@ -14,9 +14,10 @@ import (
 // suite is somebody's set of tests.
 type suite struct {
 	name     string
-	title    string            // with its version
-	store    string            // its kind
-	config   map[string]string // of the store
+	title    string                            // with its version
+	store    string                            // its kind
+	config   map[string]string                 // of the store
+	settings func() (map[string]string, error) // of the store, where others tell them
 	database string
 	setup    []string // statements that prepare the database
 	run      func(context.Context, *job) (map[string]result, error)

@@ -10,6 +10,9 @@ const noCompression = "the gateway offers no compression, with which the server 
 
 func mariaSuites() []*suite {
 	return []*suite{
+		mtrSuite("mariadb", "SQL as text"),
+		mtrSuite("mariadb-ps", "prepared statements", "--ps-protocol"),
+		mtrSuite("mariadb-cursor", "cursors", "--cursor-protocol"),
 		{
 			name: "gomysql", title: "Go: go-sql-driver/mysql v1.9.3", store: "mariadb", database: "gotest",
 			run: func(ctx context.Context, j *job) (map[string]result, error) {
@@ -33,5 +36,29 @@ func mariaSuites() []*suite {
 				"native: github.com/go-sql-driver/mysql.TestTLS/interpolateParams#02":    offersTLS,
 			},
 		},
+		{
+			name: "sqlalchemy-mysql", title: "SQLAlchemy 2.1.9, MySQL and MariaDB dialect, over PyMySQL 1.1.1", store: "mariadb", database: "test",
+			config: map[string]string{"character-set-server": "utf8mb4"},
+			setup:  []string{"CREATE DATABASE test_schema"},
+			run: func(ctx context.Context, j *job) (map[string]result, error) {
+				return runPython(ctx, j, "sqlalchemy", []string{"test/dialect/mysql", "test/dialect/test_suite.py", "-o", "addopts=", "-p", "no:warnings", "--dburi",
+					j.door.url("mysql+pymysql") + "?charset=utf8mb4"})
+			},
+		},
+		{name: "nodemysql", title: "Node.js: mysql (mysqljs) 2.18.1", store: "mariadb", database: "test", run: runNodeMySQL},
+		{
+			name: "mysql2", title: "Node.js: mysql2 3.24.6, tests of ours", store: "mariadb", database: "test",
+			config: map[string]string{"character-set-server": "utf8mb4", "max-allowed-packet": "64M"},
+			run:    func(ctx context.Context, j *job) (map[string]result, error) { return runDriver(ctx, j, "mysql2.cjs") },
+		},
+	}
+}
+
+// mtrSuite is MariaDB's own suite "main", by one of the forms of the protocol that it knows.
+func mtrSuite(name, form string, args ...string) *suite {
+	return &suite{
+		name: name, title: "MariaDB 10.11's own tests (mariadb-test, main), " + form, store: "mariadb", database: "test", settings: mtrSettings,
+		setup: []string{"CREATE DATABASE mtr", "CREATE PROCEDURE mtr.add_suppression(pattern TEXT) BEGIN END"},
+		run:   func(ctx context.Context, j *job) (map[string]result, error) { return runMTR(ctx, j, args...) },
 	}
 }

@@ -71,6 +71,10 @@ func redisSuites() []*suite {
 			},
 		},
 		{
+			name: "noderedis", title: "Node.js: redis (node-redis) 6.3.1, tests of ours", store: "redis",
+			run: func(ctx context.Context, j *job) (map[string]result, error) { return runDriver(ctx, j, "redis.cjs") },
+		},
+		{
 			name: "redis-benchmark", title: "redis-benchmark 7.0, each of its tests at -P 1, 16, 100", store: "redis", run: runRedisBenchmark,
 		},
 	}

@@ -39,7 +39,7 @@ func (r *reader) sync() asked {
 	if f == nil {
 		return notOpen(fxpExtended)
 	}
-	return asked{how: content, request: request{file: f}}
+	return asked{how: covered, request: request{file: f}}
 }
 
 func (r *reader) fileSystem() asked {

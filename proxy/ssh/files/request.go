@@ -23,7 +23,7 @@ type judgement int
 
 const (
 	refused   judgement = iota // it never does
-	content                    // it belongs to an operation that was let pass
+	covered                    // it belongs to an operation that was let pass
 	lookUp                     // Gate.Check
 	operation                  // Gate.Begin
 )
@@ -130,7 +130,7 @@ func (s *SFTP) request(packet []byte) error {
 		s.gate.Refuse(&o, a.why)
 		s.denied = appendStatus(s.denied, id, a.code, a.why)
 		return nil
-	case content:
+	case covered:
 	}
 	s.expect(id, packet, &a)
 	s.forward(packet, a.changes)

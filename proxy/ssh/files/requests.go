@@ -113,7 +113,7 @@ func (r *reader) byHandle(kind byte) asked {
 	if f == nil {
 		return notOpen(kind)
 	}
-	a := asked{how: content, request: request{file: f}}
+	a := asked{how: covered, request: request{file: f}}
 	switch kind {
 	case fxpRead:
 		at := r.pos + 8

@@ -35,9 +35,12 @@ type Conn struct {
 	secure    bool
 	plainOK   bool
 	node      string
+	session   string // its ID
+	account   string // that the session was let use
 	directory Directory
 	nodes     *nodePorts
 	patience  func() (end func()) // of ReadPatiently; nil: none
+	signIn    func() (context.Context, context.CancelFunc)
 	budget    *Budget
 	hold      func() error
 	stream    *Stream
@@ -55,6 +58,12 @@ func (c *Conn) Identity() *access.Identity { return c.identity }
 
 // Resource is the resource that TLS named (SNI); empty where it named none.
 func (c *Conn) Resource() string { return c.resource }
+
+// Session is the ID of the session that the connection has, or will have.
+func (c *Conn) Session() string { return c.session }
+
+// Account is the account at the store that the session may use; empty before that is decided.
+func (c *Conn) Account() string { return c.account }
 
 // Node is the node of the resource that TLS named, where that is a cluster; empty for any.
 func (c *Conn) Node() string { return c.node }
@@ -130,6 +139,19 @@ func (c *Conn) ReadPatiently(b []byte) (int, error) {
 		defer c.patience()()
 	}
 	return c.Conn.Read(b)
+}
+
+// AwaitSignIn gives a person time to prove who they are elsewhere, in a browser: the handshake's deadline is moved, and the context
+// ends with it or with the server. Until they have, the connection counts among those that have not said who they are.
+func (c *Conn) AwaitSignIn() (context.Context, context.CancelFunc) { return c.signIn() }
+
+// Hold waits, while a session relays, until the record of all that was asked is as durable as the resource demands. Write does so
+// itself; a protocol that encrypts has to before it does, since what it has encrypted cannot be left out any more.
+func (c *Conn) Hold() error {
+	if c.hold == nil {
+		return nil
+	}
+	return c.hold()
 }
 
 // Pump ends the handshake phase and pushes what the client sends to handle, as Stream.Pump does. A client that

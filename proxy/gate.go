@@ -20,6 +20,7 @@ type Gate struct {
 	redactor   Redactor
 	durability access.Durability
 
+	scope   audit.Scope
 	permit  atomic.Pointer[access.Permit]
 	reviews atomic.Uint64
 	ended   atomic.Pointer[Ended] // set once the session is cut: nothing passes any more
@@ -61,7 +62,7 @@ type Redactor interface {
 // NewGate makes the gate of one session. The server does; a protocol's own tests may.
 func NewGate(journal audit.Appender, scope audit.Scope, permit *access.Permit, redactor Redactor) *Gate {
 	scope.Freeze()
-	g := &Gate{journal: journal, redactor: redactor, durability: permit.Resource.Durability}
+	g := &Gate{journal: journal, redactor: redactor, durability: permit.Resource.Durability, scope: scope}
 	if g.durability == "" {
 		g.durability = access.Hold
 	}
@@ -248,6 +249,9 @@ func (o *Op) Answered(now time.Time) {
 
 // Session is the session's ID.
 func (g *Gate) Session() string { return g.begin.Session }
+
+// Scope is what the record says of the session.
+func (g *Gate) Scope() audit.Scope { return g.scope }
 
 // Durability is what the resource demands of records before answers are shown.
 func (g *Gate) Durability() access.Durability { return g.durability }

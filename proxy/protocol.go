@@ -58,6 +58,7 @@ type Login struct {
 	User        string            // the person, native entrance only
 	Token       access.TokenProof // shows their access token, native entrance only
 	Identity    *access.Identity  // who it is, where the handshake has proven it; nil: Token does
+	Refused     error             // why the handshake has turned the person away already; nil: it has not
 	Resource    string            // from the user name or the database name; empty when SNI named it
 	Account     string            // account at the store; empty for the role's default
 	Database    string            // empty for the resource's default

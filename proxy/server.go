@@ -37,6 +37,7 @@ type Directory interface {
 type Limits struct {
 	Handshakes       int           // connections that have not said who they are (1024); the oldest are closed above it
 	HandshakeTimeout time.Duration // for a client to say who it is (15 s)
+	SignInTimeout    time.Duration // for a person to prove it in a browser (2 min)
 	ConnectTimeout   time.Duration // to open the credential and the store (20 s)
 	ReleaseTimeout   time.Duration // to give a lease back (5 s)
 	LastWord         time.Duration // to tell a client why it is cut off (2 s)
@@ -55,7 +56,7 @@ func (l Limits) withDefaults() Limits {
 		value *time.Duration
 		def   time.Duration
 	}{
-		{&l.HandshakeTimeout, 15 * time.Second}, {&l.ConnectTimeout, 20 * time.Second},
+		{&l.HandshakeTimeout, 15 * time.Second}, {&l.SignInTimeout, 2 * time.Minute}, {&l.ConnectTimeout, 20 * time.Second},
 		{&l.ReleaseTimeout, 5 * time.Second}, {&l.LastWord, 2 * time.Second}, {&l.Sweep, 15 * time.Second},
 	} {
 		if *d.value == 0 {
@@ -252,6 +253,7 @@ func (s *Server) newConn(conn net.Conn, e Entrance) *Conn {
 
 func (s *Server) newSession(conn *Conn, name string, protocol Protocol) *session {
 	id := newSessionID()
+	conn.session = id
 	return &session{
 		server: s, protocol: protocol, conn: conn, id: id, from: addrOf(conn.RemoteAddr()), started: time.Now(), log: s.log.With("session", id),
 		scope: audit.Scope{Gateway: s.gateway, Session: id, Protocol: name, Entrance: string(conn.entrance),

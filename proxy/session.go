@@ -80,7 +80,7 @@ func (s *session) run(ctx context.Context, admitted func()) {
 
 func (s *session) accept(ctx context.Context, admitted func()) (_ Client, err error) {
 	defer Recover(&err)
-	s.conn.patience = s.patience(ctx, admitted)
+	s.conn.patience, s.conn.signIn = s.patience(ctx, admitted), s.signIn(ctx)
 	ctx, cancel := context.WithTimeout(ctx, s.server.limits.HandshakeTimeout)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
@@ -111,6 +111,14 @@ func (s *session) patience(ctx context.Context, admitted func()) func() (end fun
 	}
 }
 
+// signIn moves the handshake's deadline to where that of a sign-in in a browser is.
+func (s *session) signIn(ctx context.Context) func() (context.Context, context.CancelFunc) {
+	return func() (context.Context, context.CancelFunc) {
+		_ = s.conn.SetDeadline(time.Now().Add(s.server.limits.SignInTimeout + s.server.limits.LastWord))
+		return context.WithTimeout(ctx, s.server.limits.SignInTimeout)
+	}
+}
+
 // authorize finds out who the client is and whether they may open what they ask for.
 func (s *session) authorize(ctx context.Context, login Login) error {
 	s.describe(login)
@@ -138,6 +146,7 @@ func (s *session) authorize(ctx context.Context, login Login) error {
 			permit.Resource.Name, s.conn.Node())}
 	}
 	s.permit = permit
+	s.conn.account = permit.Account
 	s.scope.Role, s.scope.Account, s.scope.Credential = permit.Role, permit.Account, permit.Credential.Name
 	if s.scope.Database == "" {
 		s.scope.Database = permit.Resource.Database
@@ -163,14 +172,17 @@ func (s *session) identify(ctx context.Context, login Login) (access.Identity, e
 	if id := s.conn.Identity(); id != nil {
 		return *id, nil
 	}
-	if login.Identity != nil {
-		return *login.Identity, nil
-	}
 	if wait := s.server.failures.blocked(s.conn.RemoteAddr()); wait > 0 {
 		return access.Identity{}, &access.Denial{Cause: access.RateLimited,
 			Sentence: fmt.Sprintf("too many failed sign-ins from your address; try again in %s", wait.Round(time.Second))}
 	}
-	identity, err := s.server.directory.IdentifyToken(ctx, login.User, login.Token)
+	if login.Identity != nil {
+		return *login.Identity, nil
+	}
+	identity, err := access.Identity{}, login.Refused
+	if err == nil {
+		identity, err = s.server.directory.IdentifyToken(ctx, login.User, login.Token)
+	}
 	if err != nil {
 		s.server.failures.note(s.conn.RemoteAddr())
 		return access.Identity{}, fmt.Errorf("identify: %w", err)

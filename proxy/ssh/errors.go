@@ -1,0 +1,56 @@
+package ssh
+
+import (
+	"errors"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/proxy"
+)
+
+// How a session ends that the gateway ended: because it may not be, or because of the gateway's own troubles.
+const (
+	exitDenied  = 1
+	exitTrouble = 254
+)
+
+// sentence is what a person reads of err at their terminal, which may be in raw mode.
+func sentence(err error) string {
+	return "sallyport: " + strings.NewReplacer("\r", " ", "\n", " ").Replace(proxy.Explain(err)) + "\r\n"
+}
+
+// exitOf is the exit status with which a session ends because of err.
+func exitOf(err error) uint32 {
+	var denial *access.Denial
+	if errors.As(err, &denial) {
+		return exitDenied
+	}
+	return exitTrouble
+}
+
+// reasonOf is why a channel is not opened because of err.
+func reasonOf(err error) ssh.RejectionReason {
+	var denial *access.Denial
+	var refusal *proxy.Refusal
+	if errors.As(err, &denial) || errors.As(err, &refusal) {
+		return ssh.Prohibited
+	}
+	return ssh.ConnectionFailed
+}
+
+// reject tells a client why its channel is not opened.
+func reject(n ssh.NewChannel, err error) {
+	_ = n.Reject(reasonOf(err), strings.TrimSpace(sentence(err)))
+}
+
+// pass rejects a channel with the other side's own reason.
+func pass(n ssh.NewChannel, err error) {
+	var refused *ssh.OpenChannelError
+	if errors.As(err, &refused) {
+		_ = n.Reject(refused.Reason, refused.Message)
+		return
+	}
+	reject(n, &proxy.Refusal{Sentence: "the connection to the other side has ended", Err: err})
+}

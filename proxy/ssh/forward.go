@@ -1,0 +1,113 @@
+package ssh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/proxy"
+)
+
+// forward serves a channel by which the client wants to be connected from the server's side: local and dynamic forwarding, ProxyJump.
+// Any other kind of channel is refused, on the record.
+func (r *relay) forward(ctx context.Context, n ssh.NewChannel) {
+	to, err := targetOf(n)
+	if err != nil {
+		unknown := &proxy.Statement{Command: "channel", Class: classOther, Text: []byte(n.ChannelType())}
+		r.turnAway(n, r.refuse(ctx, unknown, &proxy.Refusal{Sentence: "this gateway does not serve channels of this kind", Err: err}))
+		return
+	}
+	op := r.wanted(ctx, n, &proxy.Statement{Command: access.ClassForward, Class: access.ClassForward, Text: []byte(to), Tables: []string{to}, Understood: true})
+	if op != nil {
+		r.join(op, n, r.store, r.hold)
+	}
+}
+
+// classOther is audit.Event's class of what is not known.
+const classOther = "other"
+
+// targetOf is where a channel of the client's is to be connected to.
+func targetOf(n ssh.NewChannel) (string, error) {
+	switch n.ChannelType() {
+	case channelDirectTCP:
+		var to tcpChannel
+		if err := read(n.ExtraData(), &to); err != nil {
+			return "", err
+		}
+		return place(to.Host, to.Port), checkAddress(to.Host)
+	case channelDirectLocal:
+		var to localChannel
+		if err := read(n.ExtraData(), &to); err != nil {
+			return "", err
+		}
+		return to.Path, checkAddress(to.Path)
+	}
+	return "", fmt.Errorf("channel %q", n.ChannelType())
+}
+
+func checkAddress(name string) error {
+	if name == "" || len(name) > maxAddress {
+		return fmt.Errorf("an address of %d bytes", len(name))
+	}
+	return nil
+}
+
+// join opens the same channel at the other side, passes what both send until both have ended, and ends op. hold is called before
+// the one who asked is answered.
+func (r *relay) join(op *proxy.Op, n ssh.NewChannel, other ssh.Conn, hold func() error) {
+	there, thereRequests, err := other.OpenChannel(n.ChannelType(), n.ExtraData())
+	if err != nil {
+		r.ledger.end(op, notOpened(err))
+		pass(n, err)
+		return
+	}
+	var here ssh.Channel
+	var hereRequests <-chan *ssh.Request
+	if err = hold(); err == nil {
+		here, hereRequests, err = n.Accept()
+	}
+	if err != nil {
+		_ = there.Close()
+		ssh.DiscardRequests(thereRequests)
+		r.ledger.end(op, failed(errGone))
+		return
+	}
+	sent, received := splice(here, hereRequests, there, thereRequests)
+	r.ledger.end(op, &proxy.Result{BytesIn: sent, BytesOut: received})
+}
+
+// notOpened is the result of a channel that the other side has not opened.
+func notOpened(err error) *proxy.Result {
+	var refused *ssh.OpenChannelError
+	if errors.As(err, &refused) {
+		return &proxy.Result{ErrorCode: refused.Reason.String(), ErrorMessage: refused.Message}
+	}
+	return failed(errGone)
+}
+
+// splice passes what two channels send each other until both have ended, and tells how many bytes went either way.
+func splice(a ssh.Channel, aRequests <-chan *ssh.Request, b ssh.Channel, bRequests <-chan *ssh.Request) (fromA, fromB int64) {
+	var both sync.WaitGroup
+	both.Go(func() { fromA = half(a, aRequests, b) })
+	both.Go(func() { fromB = half(b, bRequests, a) })
+	both.Wait()
+	return fromA, fromB
+}
+
+// half passes what from sends to to, and closes to when from is closed.
+func half(from ssh.Channel, requests <-chan *ssh.Request, to ssh.Channel) (n int64) {
+	var copying sync.WaitGroup
+	copying.Go(func() {
+		n, _ = io.Copy(to, from)
+		_ = to.CloseWrite()
+	})
+	ssh.DiscardRequests(requests)
+	copying.Wait()
+	_ = to.Close()
+	return n
+}

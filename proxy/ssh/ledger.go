@@ -1,0 +1,52 @@
+package ssh
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/proxy"
+)
+
+// ledger is the session's gate for many channels at once: statements begin one at a time, and end one at a time.
+type ledger struct {
+	gate   *proxy.Gate
+	begins sync.Mutex
+	ends   sync.Mutex
+}
+
+// begin is Gate.Begin.
+func (l *ledger) begin(ctx context.Context, s *proxy.Statement) (*proxy.Op, error) {
+	l.begins.Lock()
+	defer l.begins.Unlock()
+	s.BytesIn = int64(len(s.Text))
+	op, err := l.gate.Begin(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return &op, nil
+}
+
+// refuse is Gate.Refuse. It returns why, or that it could not be recorded.
+func (l *ledger) refuse(ctx context.Context, s *proxy.Statement, why *proxy.Refusal) error {
+	l.begins.Lock()
+	defer l.begins.Unlock()
+	if err := l.gate.Refuse(ctx, s, why); err != nil {
+		return err
+	}
+	return why
+}
+
+// end is Gate.End.
+func (l *ledger) end(op *proxy.Op, r *proxy.Result) {
+	l.ends.Lock()
+	defer l.ends.Unlock()
+	l.gate.End(op, time.Now(), r)
+}
+
+// recorded is Gate.Recorded.
+func (l *ledger) recorded(op *proxy.Op, r audit.Recording) error { return l.gate.Recorded(op, r) }
+
+// failed is the result of what the other side did not take, or what broke it off.
+func failed(err error) *proxy.Result { return &proxy.Result{ErrorMessage: proxy.Explain(err)} }

@@ -1,0 +1,279 @@
+package ssh
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/sallyport/sallyport/proxy"
+)
+
+const (
+	// maxChannels bounds the channels that one connection may have open at a time.
+	maxChannels = 1024
+	// lastWords bounds what a client gets to hear why its sessions end, and goodbye what it then takes to go by itself.
+	lastWords = 2 * time.Second
+	goodbye   = 500 * time.Millisecond
+)
+
+// relay passes channels and requests between a client and its server.
+type relay struct {
+	*ledger
+	link   *link
+	client *client
+	store  *server
+
+	listeners listeners
+	agents    atomic.Int32 // sessions that were let use the person's agent
+	displays  atomic.Int32 // sessions that were let show windows
+	closed    atomic.Bool  // the client wants no more sessions
+	channels  atomic.Int32 // that are open, of the client's
+	told      atomic.Bool  // a session was told why it ends
+	notices   notices
+
+	work     sync.WaitGroup
+	mu       sync.Mutex     // held to close ending, and to add to sessions
+	sessions sync.WaitGroup // that are open
+	ending   chan struct{}  // closed once cause is set: the sessions that are open are to be told, and no other begins
+	cause    error
+	fail     context.CancelCauseFunc // ends the relay
+}
+
+func newRelay(l *link, gate *proxy.Gate) *relay {
+	return &relay{ledger: &ledger{gate: gate}, link: l, client: l.client, store: l.store, ending: make(chan struct{})}
+}
+
+// run is the whole relay. The sessions that are open when ctx ends, or the server leaves, are told why.
+func (r *relay) run(ctx context.Context) error {
+	ctx, r.fail = context.WithCancelCause(ctx)
+	defer r.fail(nil)
+	clientGone, storeGone := r.gone(r.client.server), r.gone(r.store)
+	r.serve(func() { r.fromClient(ctx) })
+	r.serve(func() { r.clientRequests(ctx) })
+	r.serve(func() { r.fromStore(ctx) })
+	r.serve(func() { r.storeRequests() })
+	var err error
+	select {
+	case <-clientGone:
+	case <-storeGone:
+		err = &proxy.Refusal{Sentence: "the server has ended the connection"}
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	r.end(err, clientGone)
+	return err
+}
+
+// end tells the sessions that are open why they end, unless the client has left, and waits until everything is over.
+func (r *relay) end(err error, clientGone <-chan struct{}) {
+	if err != nil {
+		_ = r.client.conn.SetDeadline(time.Now().Add(lastWords))
+	}
+	r.mu.Lock()
+	r.cause = err
+	close(r.ending)
+	r.mu.Unlock()
+	_ = r.store.Close()
+	r.sessions.Wait()
+	if r.told.Load() {
+		select {
+		case <-clientGone:
+		case <-time.After(goodbye):
+		}
+	}
+	_ = r.client.server.Close()
+	r.work.Wait()
+	r.listeners.endAll(r.ledger)
+}
+
+// gone is closed when the connection has ended.
+func (r *relay) gone(conn ssh.Conn) <-chan struct{} {
+	gone := make(chan struct{})
+	r.serve(func() {
+		defer close(gone)
+		_ = conn.Wait()
+	})
+	return gone
+}
+
+// serve runs do until the relay ends, which a panic makes it do.
+func (r *relay) serve(do func()) {
+	r.work.Go(func() {
+		var err error
+		defer func() {
+			if err != nil {
+				r.fail(err)
+			}
+		}()
+		defer proxy.Recover(&err)
+		do()
+	})
+}
+
+// isEnding says whether the sessions that are open are to be told why they end.
+func (r *relay) isEnding() bool {
+	select {
+	case <-r.ending:
+		return true
+	default:
+		return false
+	}
+}
+
+// hold waits until what is on the record may be answered. A record that cannot be had ends the relay.
+func (r *relay) hold() error {
+	err := r.client.conn.Hold()
+	if err != nil {
+		r.fail(err)
+	}
+	return err
+}
+
+// fromClient serves the channels that the client opens.
+func (r *relay) fromClient(ctx context.Context) {
+	for n := range r.client.channels {
+		if r.channels.Add(1) > maxChannels {
+			r.channels.Add(-1)
+			_ = n.Reject(ssh.ResourceShortage, "sallyport: too many channels are open in this connection")
+			continue
+		}
+		done := func() { r.channels.Add(-1) }
+		if n.ChannelType() != channelSession {
+			r.serve(func() {
+				defer done()
+				r.forward(ctx, n)
+			})
+			continue
+		}
+		if !r.enterSession() {
+			reject(n, errEnding)
+			done()
+			continue
+		}
+		r.serve(func() {
+			defer done()
+			defer r.sessions.Done()
+			r.serveSession(ctx, n)
+		})
+	}
+}
+
+// enterSession counts a session that begins; false: none does any more.
+func (r *relay) enterSession() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.isEnding() {
+		return false
+	}
+	r.sessions.Add(1)
+	return true
+}
+
+var errEnding = &proxy.Refusal{Sentence: "the session is ending"}
+
+// clientRequests answers what the client asks of the connection as a whole, in order.
+func (r *relay) clientRequests(ctx context.Context) {
+	for q := range r.client.requests {
+		switch q.Type {
+		case requestListenTCP, requestListenLocal:
+			r.listen(ctx, q)
+		case requestUnlistenTCP, requestUnlistenLocal:
+			r.unlisten(q)
+		case requestNoMoreSessions:
+			r.closed.Store(true)
+			_ = q.Reply(true, nil)
+		default: // keepalive@openssh.com, to which any answer will do, and what is not known
+			_ = q.Reply(false, nil)
+		}
+	}
+}
+
+// storeRequests answers what the server asks of the connection as a whole. Nothing of it is for the client: its keepalives are answered
+// here, and the host keys that it tells of are not those that the client knows.
+func (r *relay) storeRequests() {
+	ssh.DiscardRequests(r.store.requests)
+}
+
+// fromStore serves the channels that the server opens: what came in at a port that the client let it listen on, and what uses the
+// client's agent or display where that was let.
+func (r *relay) fromStore(ctx context.Context) {
+	for n := range r.store.channels {
+		switch {
+		case n.ChannelType() == channelForwardedTCP || n.ChannelType() == channelForwardedLocal:
+			r.serve(func() { r.forwarded(ctx, n) })
+		case n.ChannelType() == channelAgent && r.agents.Load() > 0:
+			r.serve(func() { r.agent(ctx, n) })
+		case n.ChannelType() == channelX11 && r.displays.Load() > 0:
+			r.serve(func() { r.window(ctx, n) })
+		default:
+			_ = n.Reject(ssh.Prohibited, "nobody asked for this")
+		}
+	}
+}
+
+// wanted begins a statement on behalf of a client's channel, which is refused with the reason where it may not be.
+func (r *relay) wanted(ctx context.Context, n ssh.NewChannel, s *proxy.Statement) *proxy.Op {
+	op, err := r.begin(ctx, s)
+	if err != nil {
+		r.turnAway(n, err)
+		return nil
+	}
+	return op
+}
+
+// turnAway rejects a client's channel once the record of it may be answered.
+func (r *relay) turnAway(n ssh.NewChannel, err error) {
+	if held := r.hold(); held != nil {
+		err = held
+	}
+	reject(n, err)
+}
+
+// notices are words for the person that came up where nothing could show them.
+type notices struct {
+	mu       sync.Mutex
+	waiting  []string
+	sessions []*session
+}
+
+// tell shows the sentence in a session that is open, or in the next that is opened.
+func (l *notices) tell(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	const most = 16
+	if len(l.sessions) == 0 {
+		if len(l.waiting) < most {
+			l.waiting = append(l.waiting, sentence(err))
+		}
+		return
+	}
+	l.sessions[0].note(sentence(err))
+}
+
+// enter makes s a session that shows notices, those that wait first, until leave.
+func (l *notices) enter(s *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sessions = append(l.sessions, s)
+	for _, words := range l.waiting {
+		s.note(words)
+	}
+	l.waiting = nil
+}
+
+func (l *notices) leave(s *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.sessions {
+		if l.sessions[i] == s {
+			l.sessions = append(l.sessions[:i], l.sessions[i+1:]...)
+			return
+		}
+	}
+}
+
+// errGone is why a statement ends one of whose sides has left.
+var errGone = &proxy.Refusal{Sentence: "the connection to the client or to the server has ended"}

@@ -1,0 +1,246 @@
+package ssh
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/sallyport/sallyport/proxy"
+)
+
+// session is one channel of kind session: a shell, a command or a subsystem.
+type session struct {
+	relay  *relay
+	client ssh.Channel
+	store  ssh.Channel
+	screen *screen
+
+	started  bool        // a command was asked for; there is one at most (RFC 4254, section 6.5)
+	terminal *ptyRequest // nil: there is none
+	recorded *taping     // nil: nothing is recorded
+
+	begun    chan struct{} // closed once the command is on the record and goes to the server
+	answered chan struct{} // closed once the client knows whether it runs
+	left     chan struct{} // closed once the client has closed the channel
+	over     chan struct{} // closed once the server has
+
+	output sync.WaitGroup // what passes stdout and stderr
+	input  chan struct{}  // closed once all stdin was passed
+
+	bytesIn, bytesOut atomic.Int64
+
+	mu      sync.Mutex
+	settled bool      // its statements have ended, and no other begins
+	op      *proxy.Op // nil while nothing runs
+	agent   *proxy.Op // lets the server use the person's agent
+	display *proxy.Op // lets it show windows
+	exit    ending
+	ended   sync.Once // the client was told exit
+}
+
+// ending is how a command ended.
+type ending struct {
+	request string // exit-status or exit-signal; empty: nothing was told of it
+	payload []byte
+	tag     string // how the record tells it
+}
+
+// serveSession opens a session at the server, and passes it.
+func (r *relay) serveSession(ctx context.Context, n ssh.NewChannel) {
+	if r.closed.Load() {
+		reject(n, &proxy.Refusal{Sentence: "no more sessions were wanted in this connection"})
+		return
+	}
+	store, fromStore, err := r.store.OpenChannel(channelSession, nil)
+	if err != nil {
+		pass(n, err)
+		return
+	}
+	client, fromClient, err := n.Accept()
+	if err != nil {
+		_ = store.Close()
+		ssh.DiscardRequests(fromStore)
+		return
+	}
+	s := &session{relay: r, client: client, store: store, screen: newScreen(client), begun: make(chan struct{}),
+		answered: make(chan struct{}), left: make(chan struct{}), over: make(chan struct{}), input: make(chan struct{})}
+	s.run(ctx, fromClient, fromStore)
+}
+
+// run serves the session until both sides have closed it.
+func (s *session) run(ctx context.Context, fromClient, fromStore <-chan *ssh.Request) {
+	r := s.relay
+	r.notices.enter(s)
+	s.output.Add(2)
+	r.serve(func() {
+		defer s.output.Done()
+		s.whenBegun(func() { s.show(s.store, s.client) })
+	})
+	r.serve(func() {
+		defer s.output.Done()
+		s.whenBegun(func() { s.show(s.store.Stderr(), s.screen.stderr()) })
+	})
+	r.serve(func() {
+		defer close(s.input)
+		s.whenBegun(s.feed)
+	})
+	r.serve(func() { s.takeFromClient(ctx, fromClient) })
+	s.takeFromStore(fromStore)
+	close(s.over)
+	s.output.Wait()
+	s.finish()
+	r.notices.leave(s)
+}
+
+// whenBegun does what needs a command that runs, once there is one.
+func (s *session) whenBegun(do func()) {
+	select {
+	case <-s.begun:
+	case <-s.left:
+	case <-s.over:
+	}
+	select {
+	case <-s.begun:
+		<-s.answered
+		do()
+	default:
+	}
+}
+
+// takeFromClient serves the client's requests until it closes the channel, which closes the server's.
+func (s *session) takeFromClient(ctx context.Context, requests <-chan *ssh.Request) {
+	for q := range requests {
+		s.fromClient(ctx, q)
+	}
+	close(s.left)
+	select { // what came before the close goes first
+	case <-s.input:
+	case <-time.After(inputGrace):
+	}
+	_ = s.store.Close()
+}
+
+// inputGrace is how long a server may take for what came before the client closed a session.
+const inputGrace = 5 * time.Second
+
+// takeFromStore serves the server's requests until it closes the channel.
+func (s *session) takeFromStore(requests <-chan *ssh.Request) {
+	for q := range requests {
+		switch q.Type {
+		case requestExit:
+			s.exited(ending{q.Type, q.Payload, tagOfStatus(q.Payload)})
+		case requestExitSignal:
+			s.exited(ending{q.Type, q.Payload, tagOfSignal(q.Payload)})
+		case requestFlow, requestNoMoreData:
+			_, _ = s.client.SendRequest(q.Type, false, q.Payload)
+		}
+		_ = q.Reply(false, nil) // keepalive@openssh.com, to which any answer will do
+	}
+}
+
+// exited keeps how the command ended, which the client hears behind all output. Where output goes on, since something that the command
+// has left behind holds it open, the client hears once it is quiet for a moment.
+func (s *session) exited(how ending) {
+	if !s.setExit(how) {
+		return
+	}
+	s.relay.serve(func() {
+		if s.screen.awaitQuiet(s.over) {
+			s.tellExit()
+		}
+	})
+}
+
+func (s *session) setExit(how ending) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.exit.request != "" {
+		return false
+	}
+	s.exit = how
+	return true
+}
+
+func (s *session) howEnded() ending {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.exit
+}
+
+// tellExit tells the client how the command ended, once.
+func (s *session) tellExit() {
+	s.ended.Do(func() {
+		if how := s.howEnded(); how.request != "" && s.relay.hold() == nil {
+			_, _ = s.client.SendRequest(how.request, false, how.payload)
+		}
+	})
+}
+
+// finish ends the session once the server has closed its channel and all output was shown: how it ended first, then the end.
+func (s *session) finish() {
+	r := s.relay
+	how := s.howEnded()
+	if how.request == "" {
+		select {
+		case <-s.left:
+		case <-r.ending:
+		case <-time.After(afterStore): // or else the whole connection has ended
+		}
+	}
+	broken := how.request == "" && r.isEnding() && r.cause != nil
+	if s.screen.close(); broken {
+		r.told.Store(true)
+		lastWord(s.client, r.cause)
+	} else {
+		s.tellExit()
+		_ = s.client.CloseWrite()
+		_ = s.client.Close()
+	}
+	s.settle(how.tag, broken)
+}
+
+// afterStore is how long it takes to know that a connection to a server is broken, once its channels have ended.
+const afterStore = 100 * time.Millisecond
+
+// settle ends the session's statements.
+func (s *session) settle(tag string, broken bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settled = true
+	r := s.relay
+	if s.op != nil {
+		result := &proxy.Result{BytesIn: s.bytesIn.Load(), BytesOut: s.bytesOut.Load(), Tag: tag, Recording: s.recorded.close(tag)}
+		switch {
+		case broken:
+			result.ErrorMessage = proxy.Explain(r.cause)
+		case tag == "":
+			result.ErrorMessage = proxy.Explain(errGone)
+		}
+		r.ledger.end(s.op, result)
+	}
+	if s.agent != nil {
+		r.agents.Add(-1)
+		r.ledger.end(s.agent, &proxy.Result{})
+	}
+	if s.display != nil {
+		r.displays.Add(-1)
+		r.ledger.end(s.display, &proxy.Result{})
+	}
+}
+
+// keep makes op one of the session's statements, which settle ends. false: that has been already.
+func (s *session) keep(into **proxy.Op, op *proxy.Op) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.settled {
+		return false
+	}
+	*into = op
+	return true
+}
+
+// note shows words of the gateway's to the person, besides whatever the session is.
+func (s *session) note(words string) { s.relay.serve(func() { s.screen.say(words) }) }

@@ -1,0 +1,169 @@
+package ssh
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/proxy"
+)
+
+// fromClient serves one request of the client's.
+func (s *session) fromClient(ctx context.Context, q *ssh.Request) {
+	switch q.Type {
+	case requestShell, requestExec, requestSubsystem:
+		s.start(ctx, q)
+	case requestPTY:
+		s.openTerminal(q)
+	case requestWindow:
+		s.resize(q)
+	case requestEnv:
+		s.setEnv(q)
+	case requestSignal, requestBreak, requestNoMoreData:
+		s.pass(q)
+	case requestAgent:
+		s.lend(ctx, q, access.ClassAgent, &s.agent, &s.relay.agents)
+	case requestX11:
+		s.lend(ctx, q, access.ClassX11, &s.display, &s.relay.displays)
+	default:
+		_ = q.Reply(false, nil)
+	}
+}
+
+// pass hands a request on, and its answer back.
+func (s *session) pass(q *ssh.Request) {
+	ok, err := s.store.SendRequest(q.Type, q.WantReply, q.Payload)
+	_ = q.Reply(ok && err == nil, nil)
+}
+
+// start begins the session's one command, if it may be.
+func (s *session) start(ctx context.Context, q *ssh.Request) {
+	if s.started {
+		_ = q.Reply(false, nil)
+		return
+	}
+	s.started = true
+	statement, err := s.relay.statementOf(q)
+	if err == nil {
+		err = s.begin(ctx, statement)
+	}
+	if err != nil {
+		s.deny(q, err)
+		return
+	}
+	close(s.begun)
+	defer close(s.answered)
+	ok, err := s.store.SendRequest(q.Type, true, q.Payload)
+	if err == nil && !ok {
+		s.setExit(ending{tag: "refused by the server"})
+	}
+	if s.relay.hold() == nil {
+		_ = q.Reply(ok && err == nil, nil)
+	}
+}
+
+// statementOf is what a request asks for. What no command line could be is refused.
+func (r *relay) statementOf(q *ssh.Request) (*proxy.Statement, error) {
+	if q.Type == requestShell {
+		return &proxy.Statement{Command: requestShell, Class: access.ClassShell, Text: []byte(requestShell)}, nil
+	}
+	var asked textRequest
+	if err := read(q.Payload, &asked); err != nil {
+		return nil, &proxy.Refusal{Sentence: "the request cannot be read", Err: err}
+	}
+	if limit := r.client.protocol.limit; len(asked.Text) > limit {
+		return nil, fmt.Errorf("%w of %d bytes", proxy.ErrMessageTooLarge, limit)
+	}
+	return &proxy.Statement{Command: q.Type, Class: access.ClassExec, Text: []byte(asked.Text)}, nil
+}
+
+// begin puts the command on the record, and begins the recording of what it shows where there is one.
+func (s *session) begin(ctx context.Context, statement *proxy.Statement) error {
+	op, err := s.relay.begin(ctx, statement)
+	if err != nil {
+		return err
+	}
+	if s.recorded, err = s.tape(op, statement); err == nil && !s.keep(&s.op, op) {
+		_ = s.recorded.close("")
+		err = errGone
+	}
+	if err != nil {
+		s.relay.ledger.end(op, failed(err))
+	}
+	return err
+}
+
+// deny ends the session with the reason on stderr, as a command of its own would.
+func (s *session) deny(q *ssh.Request, why error) {
+	if held := s.relay.hold(); held != nil {
+		why = held
+	}
+	_ = q.Reply(true, nil)
+	s.screen.say(sentence(why))
+	s.setExit(ending{request: requestExit, payload: exitPayload(exitOf(why))})
+	_ = s.store.Close()
+}
+
+// lend lets the server use something of the person's while the session lasts, if it may.
+func (s *session) lend(ctx context.Context, q *ssh.Request, what string, into **proxy.Op, count *atomic.Int32) {
+	if *into != nil {
+		_ = q.Reply(false, nil)
+		return
+	}
+	op, err := s.relay.begin(ctx, &proxy.Statement{Command: what, Class: what, Text: []byte(what), Understood: true})
+	if held := s.relay.hold(); held != nil {
+		return // the relay ends
+	}
+	if err != nil {
+		s.screen.say(sentence(err))
+		_ = q.Reply(false, nil)
+		return
+	}
+	ok, err := s.store.SendRequest(q.Type, true, q.Payload)
+	if err != nil || !ok || !s.keep(into, op) {
+		s.relay.ledger.end(op, failed(&proxy.Refusal{Sentence: "the server does not take it", Err: err}))
+		_ = q.Reply(false, nil)
+		return
+	}
+	count.Add(1)
+	_ = q.Reply(true, nil)
+}
+
+// openTerminal gets the terminal that a command is to run in.
+func (s *session) openTerminal(q *ssh.Request) {
+	var asked ptyRequest
+	if read(q.Payload, &asked) != nil || s.started {
+		_ = q.Reply(false, nil)
+		return
+	}
+	ok, err := s.store.SendRequest(q.Type, true, q.Payload)
+	if err == nil && ok {
+		s.terminal = &asked
+	}
+	_ = q.Reply(ok && err == nil, nil)
+}
+
+// resize tells the server, and the recording, that the terminal has another size.
+func (s *session) resize(q *ssh.Request) {
+	var size windowChange
+	if s.terminal == nil || read(q.Payload, &size) != nil {
+		_ = q.Reply(false, nil)
+		return
+	}
+	s.terminal.Columns, s.terminal.Rows = size.Columns, size.Rows
+	s.recorded.resize(size.Columns, size.Rows)
+	s.pass(q)
+}
+
+// setEnv sets a variable of those that the resource allows. The others are answered as OpenSSH's AcceptEnv does: by no.
+func (s *session) setEnv(q *ssh.Request) {
+	var asked envRequest
+	if s.started || len(q.Payload) > maxEnvironmentVariable || read(q.Payload, &asked) != nil || !s.relay.link.allowsEnv(asked.Name) {
+		_ = q.Reply(false, nil)
+		return
+	}
+	s.pass(q)
+}

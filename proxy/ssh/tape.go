@@ -1,0 +1,135 @@
+package ssh
+
+import (
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/audit/recording"
+	"github.com/sallyport/sallyport/proxy"
+)
+
+// toldEvery is how often the record is told how far a recording goes.
+const toldEvery = 10 * time.Second
+
+// taping is the recording of what one command shows. Its methods do nothing on nil, for a command that is not recorded.
+type taping struct {
+	relay   *relay
+	op      *proxy.Op
+	writer  *recording.Writer
+	durable bool    // what is shown must be on disk first
+	echo    *echoes // nil: what is typed is not recorded
+
+	telling sync.WaitGroup
+	stop    chan struct{}
+}
+
+// tape begins the recording of a command: of all that run in a terminal, and of the others where the resource says so.
+func (s *session) tape(op *proxy.Op, statement *proxy.Statement) (*taping, error) {
+	r := s.relay
+	recorder := r.client.protocol.recorder
+	settings := access.SSH{}
+	if r.link.resource.SSH != nil {
+		settings = *r.link.resource.SSH
+	}
+	if recorder == nil || s.terminal == nil && !settings.RecordExec {
+		return nil, nil
+	}
+	scope := r.gate.Scope()
+	h := recording.Header{Statement: op.ID(), Session: scope.Session, User: scope.User, Resource: scope.Resource, Account: scope.Account,
+		Command: string(statement.Text), Cols: defaultColumns, Rows: defaultRows, Started: time.Now(), Input: settings.RecordInput && s.terminal != nil}
+	if s.terminal != nil {
+		h.Term, h.Cols, h.Rows = s.terminal.Term[:min(len(s.terminal.Term), maxTerm)], dimension(s.terminal.Columns), dimension(s.terminal.Rows)
+	}
+	w, err := recorder.Record(h)
+	if err != nil {
+		return nil, notKept(err)
+	}
+	t := &taping{relay: r, op: op, writer: w, durable: r.gate.Durability() != access.Interval, stop: make(chan struct{})}
+	if h.Input {
+		t.echo = &echoes{}
+	}
+	t.telling.Go(t.tell)
+	return t, nil
+}
+
+// notKept is why a command ends that is to be recorded and cannot be.
+func notKept(err error) error {
+	return &proxy.Refusal{Sentence: "what this terminal shows cannot be recorded, so nothing may run in it; try again, and tell an operator of Sallyport if it lasts",
+		Err: err}
+}
+
+func dimension(n uint32) int { return int(min(n, maxDimension)) }
+
+// output keeps what is to be shown. Only when it returns without an error may it be.
+func (t *taping) output(b []byte) error {
+	if t == nil {
+		return nil
+	}
+	if err := t.writer.Output(b, t.durable); err != nil {
+		return notKept(err)
+	}
+	if t.echo != nil {
+		if typed := t.echo.shown(b); len(typed) > 0 {
+			if err := t.writer.Input(typed); err != nil {
+				return notKept(err)
+			}
+		}
+	}
+	return nil
+}
+
+// typed notes what the client sends, which is kept once the terminal has shown it.
+func (t *taping) typed(b []byte) {
+	if t != nil && t.echo != nil {
+		t.echo.typed(b)
+	}
+}
+
+// resize keeps the terminal's new size. What fails here fails with the next output.
+func (t *taping) resize(columns, rows uint32) {
+	if t != nil {
+		_ = t.writer.Resize(dimension(columns), dimension(rows))
+	}
+}
+
+// tell puts on the record from time to time how far the recording goes, while it grows. A record that cannot be had ends the relay.
+func (t *taping) tell() {
+	every := time.NewTicker(toldEvery)
+	defer every.Stop()
+	var last audit.Recording
+	for {
+		select {
+		case <-every.C:
+		case <-t.stop:
+			return
+		}
+		now := t.writer.State()
+		if now.Size == last.Size {
+			continue
+		}
+		if err := t.relay.recorded(t.op, now); err != nil {
+			t.relay.fail(err)
+			return
+		}
+		last = now
+	}
+}
+
+// close ends the recording and tells what it is.
+func (t *taping) close(tag string) *audit.Recording {
+	if t == nil {
+		return nil
+	}
+	close(t.stop)
+	t.telling.Wait()
+	if tag != "" {
+		_ = t.writer.Exit(tag)
+	}
+	r, err := t.writer.Close()
+	if err != nil {
+		r = t.writer.State()
+	}
+	return &r
+}

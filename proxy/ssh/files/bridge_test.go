@@ -115,8 +115,8 @@ func (p *program) Close() error {
 const sftpServer = "/usr/lib/openssh/sftp-server"
 
 // entrance listens where a stock client's "ssh" connects (main_test.go), and passes one connection through the decoder to the server that
-// serve starts. wait gives the decoder's error once that has ended.
-func entrance(t *testing.T, d Decoder, serve func() *program) (socket string, wait func() error) {
+// serve gives for the command line. wait gives the decoder's error once that has ended.
+func entrance(t *testing.T, serve func(command string) (Decoder, *program)) (socket string, wait func() error) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "files") // a socket's path must be short
 	if err != nil {
@@ -134,10 +134,21 @@ func entrance(t *testing.T, d Decoder, serve func() *program) (socket string, wa
 			result <- err
 			return
 		}
-		result <- bridge(d, conn.(*net.UnixConn), serve())
+		d, server := serve(line(conn))
+		result <- bridge(d, conn.(*net.UnixConn), server)
 	}()
 	t.Cleanup(func() { _, _ = listener.Close(), os.RemoveAll(dir) })
 	return socket, func() error { return <-result }
+}
+
+// line reads as far as the end of a line.
+func line(r io.Reader) string {
+	var out []byte
+	for b := make([]byte, 1); ; out = append(out, b[0]) {
+		if _, err := io.ReadFull(r, b); err != nil || b[0] == '\n' {
+			return string(out)
+		}
+	}
 }
 
 // client runs a stock client whose connection ends at the socket.

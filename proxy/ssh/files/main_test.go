@@ -25,6 +25,7 @@ func connect(path string) (status int) {
 	if err != nil {
 		return 254
 	}
+	_, _ = io.WriteString(conn, os.Args[len(os.Args)-1]+"\n") // the command, where there is one
 	go func() {
 		_, _ = io.Copy(conn, os.Stdin)
 		_ = conn.(*net.UnixConn).CloseWrite()

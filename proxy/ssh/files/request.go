@@ -219,5 +219,5 @@ func (s *SFTP) forward(packet []byte, changes []change) {
 		out = appendString(append(out, packet[at:c.from]...), c.path)
 		at = c.to
 	}
-	s.client.add(append(out, packet[at:]...))
+	s.client.send(append(out, packet[at:]...))
 }

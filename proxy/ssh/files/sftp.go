@@ -115,7 +115,7 @@ func (s *SFTP) init(content []byte) error {
 		s.client.pass(content)
 		return nil
 	}
-	s.client.add(binary.BigEndian.AppendUint32([]byte{fxpInit}, version3))
+	s.client.send(binary.BigEndian.AppendUint32([]byte{fxpInit}, version3))
 	return nil
 }
 
@@ -190,7 +190,7 @@ func (s *SFTP) learnHome(content []byte) error {
 			s.home, _ = absolute("", name)
 		}
 	}
-	s.server.add(s.version)
+	s.server.send(s.version)
 	s.phase, s.version = phaseOpen, nil
 	return nil
 }

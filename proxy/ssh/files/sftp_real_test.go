@@ -12,7 +12,7 @@ import (
 // sftpSession runs OpenSSH's sftp with the commands against OpenSSH's server, whose relative paths begin at remote.
 func sftpSession(t *testing.T, gate *ledger, remote, local, commands string) string {
 	t.Helper()
-	socket, wait := entrance(t, NewSFTP(gate), func() *program { return start(t, remote, sftpServer) })
+	socket, wait := entrance(t, func(string) (Decoder, *program) { return NewSFTP(gate), start(t, remote, sftpServer) })
 	out, _ := client(t, socket, local, commands, "sftp", "-D", self(t))
 	if err := wait(); err != nil {
 		t.Errorf("the decoder: %v", err)

@@ -95,6 +95,11 @@ func (e *Event) appendOutcome(b []byte) []byte {
 	b = appendMember(b, "tag", e.Tag)
 	b = appendMember(b, "error_code", e.ErrorCode)
 	b = appendMember(b, "error_message", e.ErrorMessage)
+	if e.Recording != nil {
+		b = appendKey(b, "recording")
+		b = e.Recording.appendJSON(b)
+		b = append(b, ',')
+	}
 	b = appendCount(b, "statements", e.Statements)
 	b = appendMember(b, "action", e.Action)
 	b = appendMember(b, "target", e.Target)
@@ -134,6 +139,19 @@ func (p *Param) appendJSON(b []byte) []byte {
 	b = hex.AppendEncode(b, p.Value)
 	return append(b, `"}`...)
 }
+
+// appendJSON puts the duration first, where it cannot be taken for a member of the event.
+func (r *Recording) appendJSON(b []byte) []byte {
+	b = append(b, '{')
+	b = appendCount(b, "duration_us", time.Duration(r.Duration).Microseconds())
+	b = appendMember(b, "sha256", r.SHA256)
+	b = appendKey(b, "size")
+	b = strconv.AppendInt(b, r.Size, 10)
+	return append(b, '}')
+}
+
+// MarshalJSON writes a recording as it stands in an event.
+func (r *Recording) MarshalJSON() ([]byte, error) { return r.appendJSON(nil), nil }
 
 // appendMembers opens an object and leaves it open.
 func (f *SideFile) appendMembers(b []byte) []byte {

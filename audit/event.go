@@ -15,7 +15,8 @@ const (
 	StatementBegin  Type = "statement"        // a statement, recorded before it goes upstream
 	StatementResult Type = "statement.result" // what became of a statement; Of names it
 	AdminAct        Type = "admin"            // a change made through the control plane
-	// RecordingGrown tells how far the recording of the statement Of goes by now, so that what a crash leaves of it is proven.
+	// RecordingGrown tells how far the recording of the statement Of goes by now, so that what a crash leaves of it is proven. Like a
+	// result it is no row of a search.
 	RecordingGrown Type = "recording"
 )
 

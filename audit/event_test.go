@@ -84,6 +84,9 @@ func drawEvent(t *rapid.T) Event {
 		Statements: count("statements"), Action: text("action"), Target: text("target"), Before: text("before"),
 		After: text("after"),
 	}
+	if rapid.Bool().Draw(t, "recorded") {
+		e.Recording = &Recording{SHA256: text("hash"), Size: count("size"), Duration: micros("recorded for")}
+	}
 	if rapid.Bool().Draw(t, "frozen") {
 		e.Freeze()
 	}

@@ -7,6 +7,9 @@ func (e *Event) Merge(result *Event) {
 	e.BytesIn = max(e.BytesIn, result.BytesIn) // the result's count includes the statement's own
 	e.Duration, e.FirstRow = result.Duration, result.FirstRow
 	e.Tag, e.ErrorCode, e.ErrorMessage = result.Tag, result.ErrorCode, result.ErrorMessage
+	if result.Recording != nil {
+		e.Recording = result.Recording
+	}
 	if e.Verdict == "" {
 		e.Verdict, e.Policy = result.Verdict, result.Policy
 	}

@@ -30,7 +30,8 @@ func whole() audit.Event {
 		Columns: []string{"t.a"}, Fingerprint: "f", Params: []audit.Param{{Form: audit.ParamNull}, {Value: []byte("<1>")}},
 		Redacted: []string{"params"}, Verdict: audit.Allow, Policy: "p", Reason: "why", Of: "of", Done: true, Rows: 3, BytesIn: 4,
 		BytesOut: 5, Duration: audit.Micros(6 * time.Microsecond), FirstRow: audit.Micros(2 * time.Microsecond), Tag: "SELECT 3",
-		ErrorCode: "E", ErrorMessage: "m", Statements: 9, Action: "x", Target: "y", Before: "{}", After: "[]"}
+		ErrorCode: "E", ErrorMessage: "m",
+		Recording: &audit.Recording{SHA256: "0f", Size: 8, Duration: audit.Micros(time.Second)}, Statements: 9, Action: "x", Target: "y", Before: "{}", After: "[]"}
 }
 
 func written(t testing.TB, f Format, events ...audit.Event) []byte {

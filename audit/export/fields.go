@@ -51,6 +51,7 @@ type row struct {
 	Tag          string    `parquet:"tag,dict"`
 	ErrorCode    string    `parquet:"error_code,dict"`
 	ErrorMessage string    `parquet:"error_message"`
+	Recording    string    `parquet:"recording"`
 	Statements   int64     `parquet:"statements"`
 	Action       string    `parquet:"action,dict"`
 	Target       string    `parquet:"target"`
@@ -67,6 +68,14 @@ func rowOf(e *audit.Event) (row, error) {
 	if err != nil {
 		return row{}, err
 	}
+	recording := ""
+	if e.Recording != nil {
+		b, err := e.Recording.MarshalJSON()
+		if err != nil {
+			return row{}, fmt.Errorf("encode recording: %w", err)
+		}
+		recording = string(b)
+	}
 	return row{
 		Seq: e.Seq, ID: e.ID, Time: e.Time.UTC(), Type: string(e.Type), Gateway: e.Gateway, Session: e.Session, User: e.User,
 		Groups: e.Groups, Role: e.Role, ClientAddr: e.ClientAddr, Entrance: e.Entrance, Application: e.Application,
@@ -76,7 +85,7 @@ func rowOf(e *audit.Event) (row, error) {
 		Verdict: string(e.Verdict), Policy: e.Policy, Reason: e.Reason, Of: e.Of, Done: e.Done, Rows: e.Rows,
 		BytesIn: e.BytesIn, BytesOut: e.BytesOut, DurationUS: time.Duration(e.Duration).Microseconds(),
 		FirstRowUS: time.Duration(e.FirstRow).Microseconds(), Tag: e.Tag, ErrorCode: e.ErrorCode,
-		ErrorMessage: e.ErrorMessage, Statements: e.Statements, Action: e.Action, Target: e.Target, Before: e.Before,
+		ErrorMessage: e.ErrorMessage, Recording: recording, Statements: e.Statements, Action: e.Action, Target: e.Target, Before: e.Before,
 		After: e.After,
 	}, nil
 }

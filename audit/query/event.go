@@ -47,7 +47,7 @@ func (r eventRecord) Values(f Field, yield func([]byte) bool) {
 		Database: e.Database, Client: e.ClientAddr, Application: e.Application, Session: e.Session, Gateway: e.Gateway,
 		Entrance: e.Entrance, Type: string(e.Type), Class: e.Class, Verdict: string(e.Verdict), Error: e.ErrorCode,
 		Tag: e.Tag, Credential: e.Credential, Fingerprint: e.Fingerprint, Action: e.Action, Target: e.Target, ID: e.ID, Command: e.Command,
-		Prepared: e.Prepared, Policy: e.Policy, Reason: e.Reason, Done: DoneValue(e.Type, e.Done)}
+		Prepared: e.Prepared, Policy: e.Policy, Reason: e.Reason, Done: DoneValue(e.Type, e.Done), Recording: RecordingValue(e.Recording != nil)}
 	yieldAll([]string{values[f]}, yield)
 }
 
@@ -77,6 +77,14 @@ func DoneValue(t audit.Type, done bool) string {
 		return "true"
 	case t == audit.StatementBegin:
 		return "false"
+	}
+	return ""
+}
+
+// RecordingValue is the value of the field Recording: whether what a statement showed was recorded.
+func RecordingValue(recorded bool) string {
+	if recorded {
+		return "yes"
 	}
 	return ""
 }

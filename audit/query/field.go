@@ -43,6 +43,7 @@ const (
 	Reason
 	Redacted
 	Done
+	Recording
 	Rows
 	Bytes
 	Duration
@@ -57,7 +58,7 @@ const (
 var names = [...]string{"user", "group", "role", "resource", "protocol", "account", "database", "client",
 	"application", "session", "gateway", "entrance", "type", "class", "table", "column", "verdict", "error", "tag",
 	"credential", "fingerprint", "action", "target", "id", "param", "command", "prepared", "policy", "reason", "redacted",
-	"done", "rows", "bytes", "duration", "first_row", "bytes_in", "bytes_out", "statements", "seq"}
+	"done", "recording", "rows", "bytes", "duration", "first_row", "bytes_in", "bytes_out", "statements", "seq"}
 
 const (
 	sinceName = "since"

@@ -19,7 +19,7 @@ func TestMatch(t *testing.T) {
 		Class:     "write", Tables: []string{"shop.orders"}, Columns: []string{"shop.orders.note"},
 		Verdict: audit.Allow, Done: true, Rows: 3, BytesIn: 100, BytesOut: 900,
 		Duration: audit.Micros(1500 * time.Millisecond), ErrorMessage: "timed out", FirstRow: audit.Micros(20 * time.Millisecond),
-		Seq: 77, Command: "execute", Prepared: "S_1", Policy: "writers", Reason: "ticket 4711", Redacted: []string{"params[1]"},
+		Seq: 77, Command: "execute", Prepared: "S_1", Policy: "writers", Reason: "ticket 4711", Redacted: []string{"params[1]"}, Recording: &audit.Recording{Size: 1},
 	}
 	for _, c := range []struct {
 		text string
@@ -42,7 +42,7 @@ func TestMatch(t *testing.T) {
 		{"param:CHARGEBACK*", true}, {"param:charge", false}, {"param:*", true}, {`param:"hargeback"`, false},
 		{"command:execute", true}, {"prepared:s_1", true}, {"policy:writers", true}, {`reason:"Ticket 4711"`, true},
 		{"reason:ticket*", true}, {"redacted:*", true}, {"redacted:params*", true}, {"redacted:statement", false},
-		{"done:true", true}, {"done:false", false}, {"-done:true", false}, {"first_row:20ms", true}, {"first_row:<20ms", false},
+		{"done:true", true}, {"recording:yes", true}, {"recording:no", false}, {"-recording:*", false}, {"done:false", false}, {"-done:true", false}, {"first_row:20ms", true}, {"first_row:<20ms", false},
 		{"bytes_in:100", true}, {"bytes_out:>=900", true}, {"bytes_out:>1kB", false}, {"seq:77", true}, {"seq:<77", false},
 		{"statements:*", false},
 		{"since:1h", true}, {"since:10m", false}, {"until:10m", true}, {"until:1h", false}, {"until:2026-11-22", true},

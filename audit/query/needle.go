@@ -72,6 +72,8 @@ func fieldNeedle(f Field, p pattern) Needle {
 		return Needle{Bytes: longestSafe(p.text), InResult: true}
 	case Param:
 		return Needle{Bytes: longestSafe(p.text), InText: true}
+	case Recording:
+		return Needle{Bytes: []byte(`"recording":{`), InResult: true}
 	case Done:
 		return Needle{} // nothing stands in a record that waits for its result
 	}

@@ -17,8 +17,9 @@ import (
 	"github.com/sallyport/sallyport/audit/journal"
 )
 
-// Recover puts on the record how far the recordings go that a crash cut off, or whose end it may have kept from the record. Half a frame
-// at the end of one is cut off. It is called once, before the first Record; n counts the recordings.
+// Recover gives statements whose recordings a crash cut off, or whose end it may have kept from the record, a result that says how far
+// the recording goes; where the record has one already, that counts. Half a frame at the end of a file is removed. It is called once,
+// before the first Record; n counts the recordings.
 func (s *Store) Recover(record audit.Appender, gateway string) (n int, err error) {
 	signs, err := os.ReadDir(filepath.Join(s.dir, openDir))
 	if err != nil {
@@ -60,13 +61,16 @@ func (s *Store) recover(record audit.Appender, gateway, statement string) (found
 	if err := errors.Join(f.Truncate(m.Size), journal.SyncData(f), journal.SyncDir(filepath.Dir(path))); err != nil {
 		return false, err
 	}
-	e := audit.Event{Type: audit.RecordingGrown, Scope: audit.Scope{Gateway: gateway, Session: m.label.Session}, Of: statement,
-		Recording: &m.Recording}
+	e := audit.Event{Type: audit.StatementResult, Scope: audit.Scope{Gateway: gateway, Session: m.label.Session}, Of: statement, Done: true,
+		Duration: m.Duration, Recording: &m.Recording, ErrorMessage: cutOff}
 	if err := record.Append(&e); err != nil {
 		return false, err
 	}
 	return true, os.Remove(sign)
 }
+
+// cutOff is what the record says of a statement that a crash ended.
+const cutOff = "cut off: the gateway ended before this did"
 
 // measured is what a file holds, as far as its frames are whole.
 type measured struct {

@@ -77,6 +77,9 @@ func (ix *Index) gather(b *batch, rec journal.Record) {
 	}
 	b.order = max(b.order, e.Time.UnixMicro())
 	b.lastID = e.ID
+	if e.Type == audit.RecordingGrown {
+		return // no row
+	}
 	if e.Type != audit.StatementResult {
 		en := &entry{event: e, order: b.order, stamp: stamp{Gateway: ix.gateway, Seq: e.Seq, Last: e.Seq}}
 		b.entries = append(b.entries, en)

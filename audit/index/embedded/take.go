@@ -83,6 +83,7 @@ func (ix *Index) takeSome(records []journal.Record) (unknown []result) {
 			if !ix.takeResult(r, h.Of) {
 				unknown = append(unknown, result{r, string(h.Of)})
 			}
+		case h.Type == audit.RecordingGrown:
 		default:
 			ix.takeRow(r, h)
 		}

@@ -38,7 +38,7 @@ func (c *corpus) append(e *audit.Event) *audit.Event {
 	if err := c.j.Append(e); err != nil {
 		c.t.Fatal(err)
 	}
-	if e.Type != audit.StatementResult {
+	if e.Type != audit.StatementResult && e.Type != audit.RecordingGrown {
 		c.ids = append(c.ids, e.ID)
 	}
 	return e
@@ -114,6 +114,10 @@ func (c *corpus) begin() {
 		}
 	}
 	c.parameters()
+	shell := c.statement("shell")
+	recorded := &audit.Recording{SHA256: strings.Repeat("0f", 32), Size: 4711, Duration: audit.Micros(time.Minute)}
+	c.append(&audit.Event{Type: audit.RecordingGrown, Of: shell.ID, Scope: audit.Scope{Gateway: gateway, Session: shell.Session}, Recording: recorded})
+	c.result(shell, func(r *audit.Event) { r.Recording = recorded })
 	refused := c.statement("drop table orders")
 	_ = refused
 	c.append(&audit.Event{Type: audit.StatementBegin, Scope: scopes[0], Statement: audit.Text{Bytes: []byte("drop table refunds")},
@@ -140,8 +144,12 @@ func text(s string) audit.Param { return audit.Param{Value: []byte(s), Form: aud
 
 // goOn writes the results that are late, and more.
 func (c *corpus) goOn() {
-	for _, e := range c.late {
-		c.result(e, nil)
+	for i, e := range c.late {
+		c.result(e, func(r *audit.Event) {
+			if i == 0 {
+				r.Recording = &audit.Recording{SHA256: strings.Repeat("f0", 32), Size: 1}
+			}
+		})
 	}
 	c.long()
 	c.append(&audit.Event{Type: audit.SessionEnd, Scope: scopes[0], Rows: 1000, BytesIn: 5000, BytesOut: 9000,

@@ -11,7 +11,7 @@ import (
 
 var rankedFields = []string{"user", "group", "role", "resource", "protocol", "account", "database", "client", "application",
 	"session", "gateway", "entrance", "type", "class", "table", "column", "verdict", "error", "tag", "credential",
-	"fingerprint", "action", "target", "command", "prepared", "policy", "reason", "redacted", "done"}
+	"fingerprint", "action", "target", "command", "prepared", "policy", "reason", "redacted", "done", "recording"}
 
 // queries have each feature of the language, on values that are in the corpus and on some that are not.
 var queries = []string{
@@ -30,7 +30,8 @@ var queries = []string{
 	`tag:"SELECT 5"`, "tag:select*", "credential:orders-app", "fingerprint:fp-3", "action:users.*", "target:alice@acme.com", "target:alice",
 	"id:of-its-own/making?#%", "id:01*", "param:refund", "param:Grüße", "param:p*", "param:ppp*", `param:"value one"`, "param:*", "-param:*",
 	"param:plain", "command:execute", "prepared:S_1", "prepared:s*", "policy:no-ddl", `reason:"the client left"`, "reason:the*",
-	"redacted:params", "redacted:*", "done:true", "done:false", "-done:*",
+	"redacted:params", "redacted:*", "done:true", "done:false", "-done:*", "recording:yes", "recording:*", "-recording:yes type:statement", "recording:no",
+	"type:recording",
 	"rows:0", "rows:>100", "rows:10..20", "rows:*", "-rows:*", "rows:<5,>140", "bytes:>1kB", "bytes:<=1KiB", "bytes_in:>20", "bytes_out:0",
 	"duration:>1s", "duration:500ms..2s", "duration:<1ms", "first_row:>1ms", "statements:12", "statements:>=0", "seq:3", "seq:>=10 seq:<20", "-seq:>5",
 	"refund", "Refund", "REFUND*", "refund_id", "refund-id", "(refund)", `"(refund)"`, `"efun"`, `"refund_"`, "ref*", "efund", "refunds",

@@ -106,6 +106,9 @@ func (r *record) Values(f query.Field, yield func([]byte) bool) {
 		nonEmpty(yield)(v)
 	case query.Done:
 		nonEmpty(yield)([]byte(query.DoneValue(audit.Type(r.head.event), r.done())))
+	case query.Recording:
+		_, recorded := member(r.final(), `,"recording":`)
+		nonEmpty(yield)([]byte(query.RecordingValue(recorded)))
 	case query.Tag:
 		nonEmpty(yield)(stringMember(r.final(), `,"tag":`, r.scratch))
 	case query.Error:

@@ -254,7 +254,7 @@ func (b *block) candidates() []bool {
 		b.findNeedle()
 	}
 	for k := range b.hits {
-		if b.table.flags[b.lo+k]&(isResult|isCorrupt) != 0 {
+		if b.table.flags[b.lo+k]&(isResult|isNoRow|isCorrupt) != 0 {
 			b.hits[k] = false
 		}
 	}

@@ -135,6 +135,7 @@ func drawEvent(t *rapid.T, i int, open []string) *audit.Event {
 		if e.Type == audit.SessionEnd {
 			e.Statements = pick[int64](t, "statements", 0, 3)
 		}
+		e.Recording = pick(t, "recording", nil, &audit.Recording{SHA256: "0f", Size: 7, Duration: audit.Micros(time.Second)})
 		e.Tag = pick(t, "tag", "", "SELECT 5")
 		e.ErrorCode, e.ErrorMessage = pick(t, "code", "", "23505", "42P01"), pick(t, "message", "", "no \"refund\"")
 		return e
@@ -165,7 +166,7 @@ func drawEvent(t *rapid.T, i int, open []string) *audit.Event {
 func drawQuery(t *rapid.T) string {
 	terms := []string{"user:alice", "user:b*", `user:"b\"ob\\"`, "user:*", "-user:bob", "group:ops", `group:"q\"t"`,
 		"resource:orders,orders-db", "client:10.0.0.5", `client:"::1"`, "account:v-app", "class:WRITE", "table:orders",
-		"table:public.*", "type:statement", "type:session*", "verdict:deny", "error:23505", "error:*", "error:42p*", "-error:*",
+		"table:public.*", "type:statement", "recording:yes", "-recording:yes", "type:session*", "verdict:deny", "error:23505", "error:*", "error:42p*", "-error:*",
 		"error:\"no \\\"refund\\\"\"", "tag:sel*", "rows:>=10", "rows:0", "rows:*", "bytes:>5000", "duration:>1s",
 		"duration:<1s", "-rows:*", "id:event-1*", "refund", "REFUND*", `"fund"`, `"Éclair"`, "éclair", `"a\"b"`, "xref*",
 		`"refund\"}"`, "kelvin", "s", "y*", `"\",\""`, "since:2m", "until:3m", "-until:4m",

@@ -52,6 +52,7 @@ const (
 	isCorrupt   uint8 = 1 << iota
 	isResult          // of a statement
 	isStatement       // that waits for a result
+	isNoRow           // though no result
 	isOpaque          // its statement or a parameter is in base64, in hex or in a side file
 )
 
@@ -248,6 +249,8 @@ func (s *segment) add(line []byte, end int64) {
 			s.pending = map[string]uint32{}
 		}
 		s.pending[string(h.id)] = i
+	case audit.RecordingGrown:
+		flags = isNoRow
 	case audit.StatementResult:
 		flags = isResult
 		link = s.linkResult(body, i, end, len(line)+1)

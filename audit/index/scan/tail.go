@@ -99,6 +99,8 @@ type tail struct {
 
 func (t *tail) take(ctx context.Context, e audit.Event) error {
 	switch e.Type {
+	case audit.RecordingGrown:
+		return nil
 	case audit.StatementResult:
 		statement, err := t.statementOf(ctx, &e)
 		if errors.Is(err, audit.ErrNotFound) {

@@ -184,6 +184,13 @@ func (b *Block) bytesMember(c column, row int, s *scanner) error {
 		}
 		d.setText(row, v)
 		return nil
+	case c == colRecording:
+		v, err := s.recording()
+		if err != nil {
+			return err
+		}
+		d.setText(row, v)
+		return nil
 	case c == colStatement && s.at < len(s.json) && s.json[s.at] == '{':
 		return b.statementObject(row, s)
 	}
@@ -217,6 +224,22 @@ func (b *Block) statementObject(row int, s *scanner) error {
 		b.columns[colStatement].setText(row, t.Bytes)
 	}
 	return nil
+}
+
+// recording reads a recording as audit.Event.AppendJSON writes it.
+func (s *scanner) recording() ([]byte, error) {
+	raw, err := s.object()
+	if err != nil {
+		return nil, err
+	}
+	r, err := decodeRecording(raw)
+	if err != nil {
+		return nil, err
+	}
+	if again, err := r.MarshalJSON(); err != nil || !bytes.Equal(again, raw) {
+		return nil, errUnusual
+	}
+	return raw, nil
 }
 
 // checkParamObject insists on an object that audit.Param.MarshalJSON has written.

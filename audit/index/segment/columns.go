@@ -53,6 +53,7 @@ const (
 	colTag
 	colErrorCode
 	colErrorMessage
+	colRecording // the JSON object
 	colStatements
 	colAction
 	colTarget
@@ -95,7 +96,7 @@ var columnSpecs = [columnCount]spec{
 	colRows: {"rows", kindNumber, format.Zstd}, colBytesIn: {"bytes_in", kindNumber, format.Zstd}, colBytesOut: {"bytes_out", kindNumber, format.Zstd},
 	colDuration: {"duration_us", kindNumber, format.Zstd}, colFirstRow: {"first_row_us", kindNumber, format.Zstd}, colTag: {"tag", kindCode, format.Zstd},
 	colErrorCode: {"error_code", kindCode, format.Zstd}, colErrorMessage: {"error_message", kindBytes, format.Zstd},
-	colStatements: {"statements", kindNumber, format.Zstd}, colAction: {"action", kindCode, format.Zstd}, colTarget: {"target", kindCode, format.Zstd},
+	colRecording: {"recording", kindBytes, format.Zstd}, colStatements: {"statements", kindNumber, format.Zstd}, colAction: {"action", kindCode, format.Zstd}, colTarget: {"target", kindCode, format.Zstd},
 	colBefore: {"before", kindBytes, format.Zstd}, colAfter: {"after", kindBytes, format.Zstd},
 }
 
@@ -146,6 +147,8 @@ func ColumnsOfField(f query.Field) Columns {
 		return columnSet(colID, colIDText)
 	case query.Done:
 		return outcome
+	case query.Recording:
+		return columnSet(colRecording)
 	case query.Rows:
 		return outcome | columnSet(colRows)
 	case query.Bytes:

@@ -59,7 +59,22 @@ func (b *Block) Event(row int) (audit.Event, error) {
 	if e.Params, err = decodeParams(b.bytesOf(colParams, row)); err != nil {
 		return e, fmt.Errorf("event %d: %w", e.Seq, err)
 	}
+	if e.Recording, err = decodeRecording(b.bytesOf(colRecording, row)); err != nil {
+		return e, fmt.Errorf("event %d: %w", e.Seq, err)
+	}
 	return e, nil
+}
+
+// decodeRecording decodes what the column of recordings holds; nil when that is nothing.
+func decodeRecording(raw []byte) (*audit.Recording, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	var r audit.Recording
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return nil, fmt.Errorf("recording: %w", err)
+	}
+	return &r, nil
 }
 
 func (b *Block) list(c column, row int) []string {

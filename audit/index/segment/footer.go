@@ -16,7 +16,7 @@ const (
 	parquetMagic = "PAR1"
 	// formKey says of which form the columns are; formVersion is the one that this package writes.
 	formKey     = "sallyport.form"
-	formVersion = "1"
+	formVersion = "2"
 
 	createdBy  = "sallyport"
 	maxFooter  = 256 << 20

@@ -13,7 +13,7 @@ import (
 type outcome struct {
 	rows, bytesIn, bytesOut, duration, firstRow int64
 	tag, errorCode, errorMessage                []byte
-	verdict, policy, reason                     []byte
+	verdict, policy, reason, recording          []byte
 }
 
 // MergeResult gives a row what a result tells, as audit.Event.Merge does. A row that has its result already, was
@@ -57,6 +57,9 @@ func (b *Block) merge(row int, o *outcome) error {
 	}
 	if len(o.errorMessage) > 0 || len(b.bytesOf(colErrorMessage, row)) > 0 {
 		b.own(colErrorMessage).setText(row, o.errorMessage)
+	}
+	if len(o.recording) > 0 {
+		b.own(colRecording).setText(row, o.recording)
 	}
 	b.own(colRows).numbers[row] = o.rows
 	in := b.own(colBytesIn).numbers
@@ -117,6 +120,8 @@ func (o *outcome) member(c column, s *scanner) (err error) {
 		o.errorCode, err = s.text(nil)
 	case colErrorMessage:
 		o.errorMessage, err = s.text(nil)
+	case colRecording:
+		o.recording, err = s.recording()
 	case colVerdict:
 		o.verdict, err = s.text(nil)
 	case colPolicy:
@@ -139,9 +144,16 @@ func decodeOutcome(record []byte) (outcome, error) {
 	if err := json.Unmarshal(record, &e); err != nil {
 		return outcome{}, err
 	}
+	var recording []byte
+	if e.Recording != nil {
+		var err error
+		if recording, err = e.Recording.MarshalJSON(); err != nil {
+			return outcome{}, err
+		}
+	}
 	return outcome{
 		rows: e.Rows, bytesIn: e.BytesIn, bytesOut: e.BytesOut, duration: micros(e.Duration), firstRow: micros(e.FirstRow),
 		tag: []byte(e.Tag), errorCode: []byte(e.ErrorCode), errorMessage: []byte(e.ErrorMessage),
-		verdict: []byte(e.Verdict), policy: []byte(e.Policy), reason: []byte(e.Reason),
+		verdict: []byte(e.Verdict), policy: []byte(e.Policy), reason: []byte(e.Reason), recording: recording,
 	}, nil
 }

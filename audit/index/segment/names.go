@@ -83,6 +83,8 @@ func columnNamed(key string) (column, bool) {
 		return colErrorCode, true
 	case "error_message":
 		return colErrorMessage, true
+	case "recording":
+		return colRecording, true
 	case "statements":
 		return colStatements, true
 	case "action":

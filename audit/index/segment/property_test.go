@@ -71,6 +71,9 @@ func drawEvent(t *rapid.T, seq uint64) audit.Event {
 		ErrorMessage: text("error message"), Statements: number("statements"), Action: text("action"), Target: text("target"),
 		Before: text("before"), After: text("after"),
 	}
+	if rapid.Bool().Draw(t, "recorded") {
+		e.Recording = &audit.Recording{SHA256: text("hash"), Size: number("size"), Duration: span("recorded for")}
+	}
 	switch rapid.IntRange(0, 2).Draw(t, "statement") {
 	case 1:
 		e.Statement = audit.Text{Bytes: foreignBytes.Draw(t, "bytes")}
@@ -84,7 +87,7 @@ func drawResult(t *rapid.T, of string) audit.Event {
 	e := drawEvent(t, 0)
 	return audit.Event{Type: audit.StatementResult, Time: e.Time, Of: of, Rows: e.Rows, BytesIn: e.BytesIn, BytesOut: e.BytesOut,
 		Duration: e.Duration, FirstRow: e.FirstRow, Tag: e.Tag, ErrorCode: e.ErrorCode, ErrorMessage: e.ErrorMessage,
-		Verdict: e.Verdict, Policy: e.Policy, Reason: e.Reason}
+		Verdict: e.Verdict, Policy: e.Policy, Reason: e.Reason, Recording: e.Recording}
 }
 
 // otherForm writes the same event in JSON of another form: other order, blanks, escapes.
@@ -240,7 +243,7 @@ func drawSearch(t *rapid.T, events []audit.Event) string {
 				return "table:" + quote(e.Tables[0])
 			}
 		case 5:
-			return rapid.SampledFrom([]string{"select", "alice*", "a", "done:true", "error:*", "rows:>10", "bytes:<0", "seq:<5",
+			return rapid.SampledFrom([]string{"select", "alice*", "a", "done:true", "recording:yes", "error:*", "rows:>10", "bytes:<0", "seq:<5",
 				"account:*", "group:a*", "statements:0..100", "first_row:>1s", "null", "file", "until:2026-01-01"}).Draw(t, "fixed")
 		case 6:
 			if e.ErrorMessage != "" {

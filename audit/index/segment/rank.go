@@ -59,6 +59,14 @@ func (b *Block) eachValue(f query.Field, rows Bitmap, meet func(value []byte) fu
 			}
 		}
 		return
+	case query.Recording:
+		meet = once(meet)
+		for row := range rows.All() {
+			if b.hasRecording(row) {
+				meet([]byte(query.RecordingValue(true)))(row)
+			}
+		}
+		return
 	case query.Done:
 		meet = once(meet)
 		for row := range rows.All() {

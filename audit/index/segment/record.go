@@ -46,10 +46,14 @@ func (r record) Values(f query.Field, yield func([]byte) bool) {
 		nonEmpty(yield)(r.block.appendID(nil, r.row))
 	case query.Done:
 		nonEmpty(yield)([]byte(query.DoneValue(r.block.Type(r.row), r.done())))
+	case query.Recording:
+		nonEmpty(yield)([]byte(query.RecordingValue(r.block.hasRecording(r.row))))
 	default:
 		nonEmpty(yield)(r.block.bytesOf(columnOf(f), r.row))
 	}
 }
+
+func (b *Block) hasRecording(row int) bool { return len(b.bytesOf(colRecording, row)) > 0 }
 
 func nonEmpty(yield func([]byte) bool) func([]byte) bool {
 	return func(v []byte) bool { return len(v) == 0 || yield(v) }

@@ -104,6 +104,14 @@ func (b *Block) judgeSurely(v *query.View, within Bitmap) Bitmap {
 				rows.Set(row)
 			}
 		}
+	case query.Recording:
+		if v.Matches([]byte(query.RecordingValue(true))) {
+			for row := range within.All() {
+				if b.hasRecording(row) {
+					rows.Set(row)
+				}
+			}
+		}
 	default:
 		b.selectCodes(columnOf(v.Field), v, v.Matches, within, rows)
 	}

@@ -20,7 +20,7 @@ import (
 //	sums of each ranked field (sums.go)
 //	trailer: what stands where, and how long the Parquet file is; then its length and magic
 const (
-	indexMagic   = "SPXI\x00\x00\x00\x01" // the last byte is the format's version
+	indexMagic   = "SPXI\x00\x00\x00\x02" // the last byte is the format's version
 	metaSize     = 4 + 2*8 + 2*8 + 1
 	locationSize = 8 + 4 + 4 + 4
 	entrySize    = int(columnCount)*locationSize + checksumSize

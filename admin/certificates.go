@@ -22,6 +22,7 @@ type NewCertificate struct {
 	CA          string    `json:"ca" doc:"PEM of what gateways' certificates chain to"`
 	Expires     time.Time `json:"expires"`
 	Tunnel      string    `json:"tunnel" doc:"host:port of the gateway's tunnel entrance; an empty host is the server's own"`
+	SSHHosts    string    `json:"ssh_hosts" doc:"Public key of what signs gateways' SSH host certificates, as in authorized_keys"`
 }
 
 // authority is the certificate authority, as everybody may know it.
@@ -79,7 +80,8 @@ func (s *Service) certify(ctx context.Context, publicKey string, lifetime time.D
 	if err != nil {
 		return NewCertificate{}, err
 	}
-	return NewCertificate{Certificate: certificate, CA: s.authority.PEM(), Expires: expires, Tunnel: s.tunnel()}, nil
+	return NewCertificate{Certificate: certificate, CA: s.authority.PEM(), Expires: expires, Tunnel: s.tunnel(),
+		SSHHosts: s.authority.SSH().Hosts}, nil
 }
 
 // ServerCertificates issues a gateway's server certificate for the names (DNS names and IP addresses) and gives the

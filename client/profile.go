@@ -34,6 +34,8 @@ type Profile struct {
 	CA          string    `json:"ca"`
 	Expires     time.Time `json:"expires"` // when Certificate ends
 	Tunnel      string    `json:"tunnel"`  // host:port of the gateway's tunnel entrance
+	// SSHHosts is the public key, as in authorized_keys, that gateways' SSH host keys are certified by.
+	SSHHosts string `json:"ssh_hosts,omitempty"`
 
 	store *Store // where it was loaded from; nil: the person's own
 }

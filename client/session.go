@@ -54,6 +54,7 @@ type certificateAnswer struct {
 	Certificate string `json:"certificate"`
 	CA          string `json:"ca"`
 	Tunnel      string `json:"tunnel"`
+	SSHHosts    string `json:"ssh_hosts"`
 }
 
 // openSession spends the proof, which holds what the route wants beside the key and the next secret, and fills p with

@@ -167,7 +167,9 @@ func (s *Store) Remove(name string) error {
 	if err := s.forget(name, path); err != nil {
 		return err
 	}
-	_ = os.Remove(s.resourcesPath(name)) // only a copy of what the server says
+	for _, copied := range []string{s.resourcesPath(name), s.sshPath(name + ".known_hosts"), s.SSHConfig(name)} {
+		_ = os.Remove(copied) // only what the server says
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove profile %s: %w", name, err)
 	}

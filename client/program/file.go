@@ -64,7 +64,7 @@ func (f Format) Write(path string, targets []Target) (changed bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("add to %s: %w", path, err)
 	}
-	if exists && bytes.Equal(before, after) {
+	if bytes.Equal(before, after) && (exists || len(after) == 0) {
 		return false, nil
 	}
 	mode := fs.FileMode(0o600)

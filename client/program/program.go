@@ -51,13 +51,13 @@ type dialect struct {
 }
 
 func dialects() map[string]dialect {
-	return map[string]dialect{"postgres": postgresDialect(), "mysql": mysqlDialect(), "redis": redisDialect()}
+	return map[string]dialect{"postgres": postgresDialect(), "mysql": mysqlDialect(), "redis": redisDialect(), SSH: sshDialect()}
 }
 
 // Find gives the program to use for a protocol, with its path: the wanted one, or else the first that is installed.
 func Find(protocol, wanted string) (Program, string, error) {
-	known, ok := dialects()[protocol]
-	if !ok {
+	known := dialects()[protocol]
+	if len(known.programs) == 0 {
 		return Program{}, "", fmt.Errorf("no program for the protocol %s is known here; point yours at the address that sally connect prints", protocol)
 	}
 	var names []string

@@ -130,7 +130,7 @@ func refreshNames(ctx context.Context) (int, error) {
 	return len(resources), err
 }
 
-// ownResources asks the server what the person may open, and keeps a copy.
+// ownResources asks the server what the person may open, and keeps a copy for programs.
 func ownResources(ctx context.Context, p *client.Profile) ([]client.Resource, error) {
 	api, err := p.API()
 	if err != nil {
@@ -145,5 +145,5 @@ func ownResources(ctx context.Context, p *client.Profile) ([]client.Resource, er
 	if err != nil {
 		return nil, err
 	}
-	return resources, store.KeepResources(p.Name, resources)
+	return resources, errors.Join(store.KeepResources(p.Name, resources), refreshSSHConfig(store, p, resources))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sallyport/sallyport/client/agent"
+	"github.com/sallyport/sallyport/client/program"
 )
 
 // connectFlags are the choices of `sally connect`.
@@ -107,6 +108,9 @@ func printAddresses(out, notes io.Writer, lines []agent.Line) {
 			continue
 		}
 		fmt.Fprintf(out, "%s  %s\n", l.Name, l.URL)
+		if l.Protocol == program.SSH {
+			fmt.Fprintf(notes, "%s: sally ssh %[1]s needs no port; nor do scp, sftp, rsync and git, after: sally ssh-config --install\n", l.Name)
+		}
 		if l.Port != l.OwnPort {
 			fmt.Fprintf(notes, "%s: its own port %d is taken by another program; using %d\n", l.Name, l.OwnPort, l.Port)
 		}

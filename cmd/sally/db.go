@@ -96,6 +96,9 @@ func connectProgram(cmd *cobra.Command, args []string, account, wanted string) e
 			return fmt.Errorf("what %s is cannot be asked now; name its client program by --program, such as psql", r.Name)
 		}
 	}
+	if r.Protocol == program.SSH {
+		return c.startSSH(r, account, program.SSHArguments{Destination: r.Name, Command: args[1:]})
+	}
 	found, path, err := program.Find(r.Protocol, wanted)
 	if err != nil {
 		return err
@@ -257,7 +260,7 @@ func targetOf(l agent.Line) program.Target {
 func newOpenCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "open NAME",
-		Short:             "Open a resource with what is right for it: for a database, its client program",
+		Short:             "Open a resource with what is right for it: a database by its client program, a server by ssh",
 		Example:           `  sally open orders-db`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeNames,

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/client"
 	"github.com/sallyport/sallyport/client/agent"
+	"github.com/sallyport/sallyport/client/program"
 )
 
 // listedResource is a resource as `sally ls -o json` prints it.
@@ -46,6 +48,9 @@ label as key=value.`,
 			listed := listResources(resources, filters, agentLines(cmd.Context(), p.Name))
 			if output == "json" {
 				return printJSON(cmd.OutOrStdout(), listed)
+			}
+			if slices.ContainsFunc(listed, func(r listedResource) bool { return r.Protocol == program.SSH }) {
+				fmt.Fprintln(cmd.ErrOrStderr(), "Servers: sally ssh NAME; for scp, sftp, rsync, git and others: sally ssh-config --install")
 			}
 			return printResources(cmd.OutOrStdout(), listed)
 		},

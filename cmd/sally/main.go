@@ -56,6 +56,7 @@ never see a password; every statement is recorded before it runs; security searc
 	root.AddCommand(newServerCommand(), newGatewayCommand(), newConfigCommand(), newAdminCommand(), newAuditCommand(), newLoginCommand(),
 		newLogoutCommand(), newStatusCommand(), newLsCommand(), newConnectCommand(), newPsqlCommand(), newOpenAPICommand(),
 		newAgentCommand(), newDisconnectCommand(), newReadyCommand(), newOpenCommand(), newDBCommand(), newDoctorCommand(),
-		newUpdateCompletionsCommand(), newAccessCommand(), newApplyCommand(), newExportCommand())
+		newUpdateCompletionsCommand(), newAccessCommand(), newApplyCommand(), newExportCommand(), newSSHCommand(),
+		newSSHConfigCommand(), newSSHProxyCommand())
 	return root
 }

@@ -111,6 +111,8 @@ func (s *Service) newAPI(mux *http.ServeMux) *api {
 	s.registerStepUp(a)
 	s.registerAccount(a)
 	s.registerCertificates(a)
+	s.registerSSHCertificates(a)
+	s.registerSSHKeys(a)
 	s.registerSessions(a)
 	s.registerAudit(a)
 	s.registerHealth(a)

@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"math/big"
-	"net"
 	"net/http"
 	"time"
 
@@ -147,9 +146,5 @@ func (s *Service) renewGateway(w http.ResponseWriter, r *http.Request, g store.G
 
 // certifyGateway issues a certificate for the names that an admin gave the gateway.
 func (s *Service) certifyGateway(g *store.Gateway, public any) (string, *big.Int, error) {
-	names := append([]string{link.GatewayName}, g.Hosts...)
-	if host, _, err := net.SplitHostPort(g.Tunnel); err == nil && host != "" {
-		names = append(names, host)
-	}
-	return s.authority.IssueGateway(g.Name, names, public, s.now())
+	return s.authority.IssueGateway(g.Name, namesOf(g), public, s.now())
 }

@@ -158,6 +158,7 @@ func (s *Service) linkRoutes() []linkRoute {
 		{"POST " + link.ReportPath, s.takeReport},
 		{"POST " + link.SecretPath, s.openSecret},
 	}
+	routes = append(routes, s.sshLinkRoutes()...)
 	if s.journals.records == nil {
 		return routes
 	}

@@ -35,6 +35,7 @@ type receipt struct {
 	// CertificatesBefore: certificates issued until then are refused for good.
 	CertificatesBefore time.Time        `json:"certificates_before" doc:"Certificates issued until then are refused for good"`
 	Tokens             []string         `json:"tokens" doc:"IDs of the access tokens that are refused"`
+	SSHKeys            []string         `json:"ssh_keys,omitempty" doc:"Fingerprints of the SSH keys that are refused"`
 	BrowserSessions    int              `json:"browser_sessions" doc:"Cookies that were removed"`
 	ClientSessions     int              `json:"client_sessions" doc:"Sign-ins of local clients that were removed"`
 	OneTimeSecrets     int              `json:"one_time_secrets" doc:"Sign-in links and codes that were removed"`
@@ -78,6 +79,7 @@ type eviction struct {
 	generation       int64
 	refused          time.Time
 	tokens           []string
+	sshKeys          []string // fingerprints
 	grants           int
 	dropped          store.SignIns
 	cuts             []access.Cut // by this process's own gateway
@@ -90,6 +92,11 @@ func (s *Service) evictionOf(ctx context.Context, snap *snapshot, user, action s
 	for _, id := range slices.Sorted(maps.Keys(snap.Tokens)) {
 		if snap.Tokens[id].User == user {
 			e.tokens = append(e.tokens, id)
+		}
+	}
+	for _, fingerprint := range slices.Sorted(maps.Keys(snap.SSHKeys)) {
+		if snap.SSHKeys[fingerprint].User == user {
+			e.sshKeys = append(e.sshKeys, fingerprint)
 		}
 	}
 	for _, g := range snap.Grants {
@@ -134,7 +141,7 @@ func (s *Service) issueReceipt(ctx context.Context, e eviction) (receipt, error)
 	}
 	r := receipt{
 		ID: id.String(), User: e.user, Action: e.action, By: e.by, Recorded: e.recorded, Generation: e.generation,
-		RefusedFrom: e.refused.UTC(), CertificatesBefore: e.refused.UTC(), Tokens: e.tokens, Grants: e.grants,
+		RefusedFrom: e.refused.UTC(), CertificatesBefore: e.refused.UTC(), Tokens: e.tokens, SSHKeys: e.sshKeys, Grants: e.grants,
 		BrowserSessions: e.dropped.Browsers, ClientSessions: e.dropped.Clients, OneTimeSecrets: e.dropped.OneTime,
 		Gateways: append([]receiptGateway{{Name: s.gateway, State: receiptConfirmed, At: e.applied.UTC(), Sessions: cutsOf(e.cuts, e.user)}}, gateways...),
 		Issued:   s.now().UTC(), Complete: true,

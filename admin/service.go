@@ -53,6 +53,7 @@ type Config struct {
 	Gateway  string           // this gateway's name in events
 	OIDC     *oidc.Provider   // by which people sign in; nil: they do not
 	URL      string           // the web UI's public address, such as https://sally.acme.com; empty: passkeys work on localhost alone
+	Address  func() string    // where the web UI is reached when URL is empty, such as http://127.0.0.1:7080; nil: that is not known
 	Tunnel   func() string    // host:port of the tunnel entrance for clients; nil: none
 	Health   func() error     // what else must work for this process to be well; nil: nothing
 	Now      func() time.Time // nil: time.Now
@@ -90,13 +91,15 @@ type Service struct {
 	log      *slog.Logger
 	gateway  string
 	tunnel   func() string
+	address  func() string
 	health   func() error
 	now      func() time.Time
 
-	authority *ca.Authority
-	sessions  Sessions
-	links     *gatewayLinks
-	journals  *gatewayJournals
+	authority      *ca.Authority
+	sshAuthorities access.SSHAuthorities // the public keys of authority's
+	sessions       Sessions
+	links          *gatewayLinks
+	journals       *gatewayJournals
 
 	mu      sync.Mutex // held over each change: check, record, apply, reload
 	current atomic.Pointer[snapshot]
@@ -118,7 +121,7 @@ type Service struct {
 func New(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, journal: c.Journal, searcher: c.Searcher, prover: c.Prover, rotator: c.Rotator, metrics: c.Metrics,
-		facts: c.Facts, protocols: c.Protocols, secrets: c.Secrets, ui: c.UI, log: c.Log, gateway: c.Gateway, tunnel: c.Tunnel, health: c.Health, now: c.Now,
+		facts: c.Facts, protocols: c.Protocols, secrets: c.Secrets, ui: c.UI, log: c.Log, gateway: c.Gateway, tunnel: c.Tunnel, address: c.Address, health: c.Health, now: c.Now,
 		exports:      make(chan struct{}, maxExports),
 		addrFailures: networkLimiter{access.NewLimiter(20, 3*time.Second)},
 	}
@@ -137,6 +140,9 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	}
 	if s.tunnel == nil {
 		s.tunnel = func() string { return "" }
+	}
+	if s.address == nil {
+		s.address = func() string { return "" }
 	}
 	if s.health == nil {
 		s.health = func() error { return nil }
@@ -189,8 +195,11 @@ func (s *Service) openAuthority(ctx context.Context, sealer ca.Sealer) error {
 	if err != nil {
 		return err
 	}
-	s.authority, err = ca.Load(sealer, certificate, sealed)
-	return err
+	if s.authority, err = ca.Load(sealer, certificate, sealed); err != nil {
+		return err
+	}
+	s.sshAuthorities = s.authority.SSH()
+	return nil
 }
 
 // keptKey reads the public part of a key and the sealed one, and makes them on the first start. Of several control planes

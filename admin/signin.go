@@ -142,6 +142,7 @@ func (s *Service) registerSignIn(a *api) {
 	s.registerClientSignIn(a)
 	s.registerDevice(a)
 	s.registerWorkload(a)
+	s.registerSSHSignIn(a)
 }
 
 // cookieTerms is what a session cookie depends on.

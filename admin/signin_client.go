@@ -97,7 +97,12 @@ const codeLetters = "BCDFGHJKLMNPQRSTVWXZ"
 // code is what person and terminal compare. It tells nothing that the browser does not know, and no other terminal has
 // it.
 func (t *terminal) code() string {
-	sum := sha256.Sum256([]byte("sallyport terminal\x00" + t.Challenge))
+	return codeOf("sallyport terminal\x00" + t.Challenge)
+}
+
+// codeOf is what people compare of a text, without being told it.
+func codeOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
 	var b strings.Builder
 	for i, c := range sum[:8] {
 		if i == 4 {
@@ -109,19 +114,23 @@ func (t *terminal) code() string {
 }
 
 // shownName is the name without what could mislead whoever reads it.
-func (t *terminal) shownName() string {
+func (t *terminal) shownName() string { return printable(t.Name) }
+
+// printable is the text without what could mislead whoever reads it.
+func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return -1
 		}
 		return r
-	}, t.Name)
+	}, text)
 }
 
 // approvedTerminal is what a code stands for.
 type approvedTerminal struct {
 	Challenge string    `json:"challenge"`
 	MFA       time.Time `json:"mfa,omitzero"`
+	Proven    time.Time `json:"proven,omitzero"`
 	Provider  string    `json:"provider,omitempty"`
 }
 
@@ -134,7 +143,7 @@ func (s *Service) approveTerminal(ctx context.Context, in *answer[terminal]) (*a
 	if err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(approvedTerminal{Challenge: in.Body.Challenge, MFA: ws.MFA, Provider: ws.Provider})
+	data, err := json.Marshal(approvedTerminal{Challenge: in.Body.Challenge, MFA: ws.MFA, Proven: ws.Proven, Provider: ws.Provider})
 	if err != nil {
 		return nil, fmt.Errorf("encode terminal: %w", err)
 	}
@@ -198,7 +207,7 @@ func (s *Service) proveTerminal(ctx context.Context, in clientProof, open *clien
 		}
 		return s.refuseTerminal(ctx, o.User)
 	}
-	open.user, open.how, open.mfa, open.provider = o.User, byTerminal, approved.MFA, approved.Provider
+	open.user, open.how, open.mfa, open.proven, open.provider = o.User, byTerminal, approved.MFA, approved.Proven, approved.Provider
 	open.spend = func(ctx context.Context, ws store.WebSession) error {
 		return s.store.SpendCode(ctx, store.ClientCode, o.Hash, ws)
 	}
@@ -224,6 +233,7 @@ func (s *Service) wrongTerminal(ctx context.Context) error {
 type clientSignIn struct {
 	user, how       string
 	mfa             time.Time
+	proven          time.Time // when the browser's user proved themselves that made it; zero: they do so now
 	provider        string
 	next, publicKey string
 	spend           func(context.Context, store.WebSession) error // nil: there is nothing to use up
@@ -244,6 +254,9 @@ func (s *Service) clientSession(ctx context.Context, in clientSignIn) (clientSes
 	c := &caller{name: in.user, identity: id, addr: callerOf(ctx).addr}
 	ws := store.WebSession{Hash: in.next, ID: in.next, Kind: store.ClientSession, User: in.user, Created: now,
 		Expires: now.Add(clientLifetime), LastUsed: now, MFA: in.mfa, Provider: in.provider}
+	if ws.Proven = in.proven; in.how != byTerminal {
+		ws.Proven = now
+	}
 	if in.spend == nil {
 		in.spend = s.store.PutWebSession
 	}

@@ -30,10 +30,12 @@ type signIns struct {
 	workloads *oidc.Workloads
 	sealer    ca.Sealer      // of the provider's tokens
 	begun     networkLimiter // sign-ins that were begun
+	ssh       sshSignIns
 }
 
 func newSignIns(c Config) signIns {
-	return signIns{provider: c.OIDC, workloads: oidc.NewWorkloads(c.Now), sealer: c.Sealer, begun: networkLimiter{access.NewLimiter(120, time.Second)}}
+	return signIns{provider: c.OIDC, workloads: oidc.NewWorkloads(c.Now), sealer: c.Sealer, begun: networkLimiter{access.NewLimiter(120, time.Second)},
+		ssh: newSSHSignIns()}
 }
 
 // begin counts a sign-in that is begun, since each takes room until it ends.
@@ -83,7 +85,7 @@ func (s *Service) browserSession(ctx context.Context, terms *cookieTerms, b brow
 	secret, now := newSecret(32), s.now()
 	c := snap.caller(id, callerOf(ctx).addr, now)
 	hash := access.HashSecret(secret)
-	ws := store.WebSession{Hash: hash, ID: hash, Kind: store.BrowserSession, User: b.user, Created: now,
+	ws := store.WebSession{Hash: hash, ID: hash, Kind: store.BrowserSession, User: b.user, Created: now, Proven: now,
 		Expires: now.Add(browserLifetime), LastUsed: now, MFA: b.mfa, Provider: b.provider}
 	if b.spend == nil {
 		b.spend = s.store.PutWebSession

@@ -60,6 +60,7 @@ func (s *Service) load(ctx context.Context) (*snapshot, error) {
 		return nil, fmt.Errorf("%w (generation %d after %d)", errWentBack, st.Generation, s.newest)
 	}
 	st.Issued = s.now().UTC()
+	st.SSHAuthorities = s.sshAuthorities
 	engine, err := access.Compile(st)
 	if err != nil {
 		return nil, fmt.Errorf("compile access rules: %w", err)

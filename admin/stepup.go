@@ -35,17 +35,35 @@ func (s *Service) requireFresh(ctx context.Context) error {
 	if err := requireBrowser(ctx); err != nil {
 		return err
 	}
-	c := callerOf(ctx)
-	ws, err := s.store.WebSession(ctx, c.cookie)
+	return s.requireFreshSession(ctx)
+}
+
+// requireFreshSession is requireFresh for terminals as well, whose sign-in is as old as that of the browser that made it.
+func (s *Service) requireFreshSession(ctx context.Context) error {
+	ws, err := s.sessionOf(ctx)
 	if err != nil {
 		return err
 	}
 	limit := s.now().Add(-freshFor)
-	if ws.Created.After(limit) || ws.MFA.After(limit) {
+	if ws.Proven.After(limit) || ws.MFA.After(limit) {
 		return nil
 	}
-	return &refusal{status: http.StatusForbidden, kind: problemSignInAgain,
-		sentence: "this needs a sign-in of the last 15 minutes; confirm with a passkey, or sign in again"}
+	again := "confirm with a passkey, or sign in again"
+	if ws.Kind == store.ClientSession {
+		again = "confirm with a passkey: sally login --mfa; or do this in a browser, under My account"
+	}
+	return &refusal{status: http.StatusForbidden, kind: problemSignInAgain, sentence: "this needs a sign-in of the last 15 minutes; " + again}
+}
+
+// sessionOf is the browser's or the terminal's session that the caller came with.
+func (s *Service) sessionOf(ctx context.Context) (store.WebSession, error) {
+	switch c := callerOf(ctx); {
+	case c.cookie != "":
+		return s.store.WebSession(ctx, c.cookie)
+	case c.client != "":
+		return s.store.WebSessionByID(ctx, c.client)
+	}
+	return store.WebSession{}, conflict("this needs a browser or a terminal that is signed in: access tokens and the local socket are neither")
 }
 
 func (s *Service) registerStepUp(a *api) {

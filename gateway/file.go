@@ -49,7 +49,7 @@ func removeTemporaries(dir string) error {
 		return fmt.Errorf("remove temporary files: %w", err)
 	}
 	for _, entry := range entries {
-		for _, name := range []string{identityFile, snapshotFile, heartbeatFile} {
+		for _, name := range []string{identityFile, snapshotFile, heartbeatFile, hostKeyFile} {
 			if strings.HasPrefix(entry.Name(), temporaryPrefix(name)) {
 				err = errors.Join(err, os.Remove(filepath.Join(dir, entry.Name())))
 			}

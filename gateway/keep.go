@@ -24,7 +24,7 @@ const keepEvery = 5 * time.Second
 
 // forget removes what is kept of an earlier control plane.
 func forget(dir string) error {
-	for _, name := range []string{snapshotFile, heartbeatFile} {
+	for _, name := range []string{snapshotFile, heartbeatFile, hostCertificateFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("forget the former control plane: %w", err)
 		}

@@ -104,10 +104,10 @@ func (d *Directory) SignInByLink(ctx context.Context, user string, from netip.Ad
 			return access.Identity{}, ctx.Err()
 		}
 		state, err := control.PollSSHSignIn(ctx, begun.Secret)
-		switch denial := (*access.Denial)(nil); {
+		switch {
 		case err == nil && state.Done:
 			return d.signedInByLink(user, state)
-		case errors.As(err, &denial) || err != nil && d.now().After(begun.Expires):
+		case isDenial(err) || err != nil && d.now().After(begun.Expires):
 			return access.Identity{}, err // other errors may be those of a moment
 		}
 	}

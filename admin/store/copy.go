@@ -17,7 +17,7 @@ const generationTable = "generation"
 // tables are all that the state consists of. One that refers to another comes after it.
 var tables = [...]string{
 	"users", "groups", "roles", "resources", "credentials", "policies", "grants", "access_requests", "scim_objects",
-	"tokens", "one_time_secrets", "web_sessions", "provider_grants", "provider_subjects", "passkeys", "passwords",
+	"tokens", "ssh_keys", "one_time_secrets", "web_sessions", "provider_grants", "provider_subjects", "passkeys", "passwords",
 	"gateways", "cuts", "kills", "receipts", "authorities", generationTable,
 }
 

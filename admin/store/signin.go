@@ -17,6 +17,7 @@ const (
 	DeviceCode   = "device_code"
 	Challenge    = "challenge"
 	ApprovalLink = "approval_link"
+	SSHSignIn    = "ssh_sign_in"
 )
 
 // OneTime is a secret that is good for one use. Hash is its SHA-256, in hex.
@@ -105,6 +106,7 @@ type WebSession struct {
 	Kind       string
 	User       string
 	Created    time.Time
+	Proven     time.Time // when the user proved themselves to open it; a terminal's is that of the browser that opened it
 	Expires    time.Time
 	LastUsed   time.Time
 	MFA        time.Time // when a passkey was used in it last; zero: never
@@ -131,10 +133,10 @@ func putWebSession(ctx context.Context, tx *sql.Tx, ws WebSession) error {
 		return err
 	}
 	n, err := affected(tx.ExecContext(ctx, `INSERT INTO web_sessions (hash, id, hash_before, kind, user_name, created, expires,
-			last_used, mfa, provider)
-		SELECT $1, $2, $3, $4, name, CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($8 AS BIGINT), CAST($9 AS BIGINT), $10
+			last_used, mfa, provider, proven)
+		SELECT $1, $2, $3, $4, name, CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($8 AS BIGINT), CAST($9 AS BIGINT), $10, CAST($11 AS BIGINT)
 		FROM users WHERE name = $5 AND NOT suspended`, ws.Hash, ws.ID, ws.HashBefore, ws.Kind, ws.User, micros(ws.Created),
-		micros(ws.Expires), micros(ws.LastUsed), micros(ws.MFA), ws.Provider))
+		micros(ws.Expires), micros(ws.LastUsed), micros(ws.MFA), ws.Provider, micros(ws.Proven)))
 	if err == nil && n == 0 {
 		return ErrNotFound
 	}
@@ -146,17 +148,18 @@ func (s *Store) WebSession(ctx context.Context, hash string) (WebSession, error)
 	return webSession(s.db.QueryRowContext(ctx, webSessionQuery+"hash = $1", hash))
 }
 
-const webSessionQuery = `SELECT hash, id, hash_before, kind, user_name, created, expires, last_used, mfa, provider
+const webSessionQuery = `SELECT hash, id, hash_before, kind, user_name, created, expires, last_used, mfa, provider, proven
 	FROM web_sessions WHERE `
 
 func webSession(row *sql.Row) (WebSession, error) {
 	var ws WebSession
-	var created, expires, used, mfa int64
-	err := row.Scan(&ws.Hash, &ws.ID, &ws.HashBefore, &ws.Kind, &ws.User, &created, &expires, &used, &mfa, &ws.Provider)
+	var created, expires, used, mfa, proven int64
+	err := row.Scan(&ws.Hash, &ws.ID, &ws.HashBefore, &ws.Kind, &ws.User, &created, &expires, &used, &mfa, &ws.Provider, &proven)
 	if errors.Is(err, sql.ErrNoRows) {
 		return WebSession{}, ErrNotFound
 	}
 	ws.Created, ws.Expires, ws.LastUsed, ws.MFA = fromMicros(created), fromMicros(expires), fromMicros(used), fromMicros(mfa)
+	ws.Proven = fromMicros(proven)
 	return ws, wrap("read web session", err)
 }
 

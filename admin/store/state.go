@@ -21,6 +21,7 @@ func (s *Store) Load(ctx context.Context) (*access.Snapshot, error) {
 		Grants:      map[string]access.Grant{},
 		Tokens:      map[string]access.Token{},
 		Gateways:    map[string]access.Gateway{},
+		SSHKeys:     map[string]access.SSHKey{},
 		TokenHashes: map[string]access.TokenHash{},
 	}
 	err := s.reading(ctx, func(tx *sql.Tx) error {
@@ -31,6 +32,7 @@ func (s *Store) Load(ctx context.Context) (*access.Snapshot, error) {
 			func(ctx context.Context, tx *sql.Tx) error { return loadUsers(ctx, tx, st.Users) },
 			func(ctx context.Context, tx *sql.Tx) error { return loadGroups(ctx, tx, st.Groups) },
 			func(ctx context.Context, tx *sql.Tx) error { return loadTokens(ctx, tx, st) },
+			func(ctx context.Context, tx *sql.Tx) error { return loadSSHKeys(ctx, tx, st.SSHKeys) },
 			func(ctx context.Context, tx *sql.Tx) error { return loadSpecs(ctx, tx, "policies", st.Policies) },
 			func(ctx context.Context, tx *sql.Tx) error { return loadSpecs(ctx, tx, "gateways", st.Gateways) },
 			func(ctx context.Context, tx *sql.Tx) error { return loadGrants(ctx, tx, st.Grants) },

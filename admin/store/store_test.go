@@ -37,7 +37,7 @@ func testReopening(t *testing.T, config store.Config) {
 	}
 	at := time.UnixMicro(1_700_000_000_123_456).UTC()
 	want := &access.Snapshot{
-		Generation:  7,
+		Generation:  8,
 		Groups:      map[string]access.Group{"eng": {Name: "eng", Created: at}},
 		Policies:    map[string]access.Policy{},
 		Grants:      map[string]access.Grant{},
@@ -48,10 +48,11 @@ func testReopening(t *testing.T, config store.Config) {
 		Resources:   map[string]access.Resource{"db": {Name: "db", Accounts: map[string]string{"a": "c"}}},
 		Credentials: map[string]access.Credential{"c": {Name: "c", Source: "sealed"}},
 		Tokens:      map[string]access.Token{"t": {ID: "t", User: "alice", Created: at, Expires: at}},
+		SSHKeys:     map[string]access.SSHKey{"SHA256:k": {Fingerprint: "SHA256:k", User: "alice", Name: "laptop", Public: "ssh-ed25519 AAAA", Created: at}},
 	}
 	for _, err := range []error{
 		s.PutUser(ctx, want.Users["alice"]), s.PutGroup(ctx, want.Groups["eng"]), s.PutRole(ctx, want.Roles["r"]), s.PutResource(ctx, want.Resources["db"]),
-		s.PutCredential(ctx, want.Credentials["c"]), s.PutToken(ctx, want.Tokens["t"], want.TokenHashes["t"]), s.Close(),
+		s.PutCredential(ctx, want.Credentials["c"]), s.PutToken(ctx, want.Tokens["t"], want.TokenHashes["t"]), s.AddSSHKey(ctx, want.SSHKeys["SHA256:k"]), s.Close(),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -68,13 +69,16 @@ func testReopening(t *testing.T, config store.Config) {
 	if err := s.DeleteUser(ctx, "alice"); err != nil {
 		t.Fatal(err)
 	}
-	if got, err = s.Load(ctx); err != nil || len(got.Tokens) != 0 {
-		t.Errorf("tokens of a removed user: %v %v", got.Tokens, err)
+	if got, err = s.Load(ctx); err != nil || len(got.Tokens)+len(got.SSHKeys) != 0 {
+		t.Errorf("tokens and SSH keys of a removed user: %v %v %v", got.Tokens, got.SSHKeys, err)
 	}
 	if err := s.DeleteUser(ctx, "alice"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("removed twice: %v", err)
 	}
 	if err := s.PutToken(ctx, want.Tokens["t"], want.TokenHashes["t"]); err == nil {
 		t.Error("a token of nobody was kept")
+	}
+	if err := s.AddSSHKey(ctx, want.SSHKeys["SHA256:k"]); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an SSH key of nobody: %v", err)
 	}
 }

@@ -135,6 +135,7 @@ func (g *gatewayProcess) run(ctx context.Context, stdin io.Reader, out io.Writer
 	}{
 		{"make data directory", g.openDataDir},
 		{"join", func(ctx context.Context) error { return g.openIdentity(ctx, stdin) }},
+		{"open recordings", g.openRecordings},
 		{"open journal", g.openJournal},
 		{"open key of the record", g.openSealed},
 		{"open audit proof", g.openProof},
@@ -204,11 +205,6 @@ func (g *gatewayProcess) join(ctx context.Context, dir string, stdin io.Reader) 
 }
 
 func (g *gatewayProcess) openGateway(context.Context) error {
-	protocols := newProtocols(g.config.Limits, g.config.Listen.Native)
-	redactor, err := redact.New(g.config.Redact, proxy.Readers(protocols))
-	if err != nil {
-		return err
-	}
 	g.access = gateway.NewDirectory(gateway.Options{
 		Gateway: g.identity.Gateway, Used: func(token string, at time.Time) { g.link.NoteTokenUse(token, at) },
 	})
@@ -216,6 +212,14 @@ func (g *gatewayProcess) openGateway(context.Context) error {
 		Identity: g.identity, Dir: g.path(linkDir), Servers: g.gatewayConfig.Servers, Directory: g.access, Version: version,
 		OfflineLimit: g.gatewayConfig.OfflineLimit, Record: g.journal, Log: g.log,
 	})
+	if err := g.openHostKeys(g.link.CertifyHostKey); err != nil {
+		return err
+	}
+	protocols := newProtocols(g.parts())
+	redactor, err := redact.New(g.config.Redact, proxy.Readers(protocols))
+	if err != nil {
+		return err
+	}
 	certificate, err := g.certificate()
 	if err != nil {
 		return err
@@ -231,6 +235,7 @@ func (g *gatewayProcess) openGateway(context.Context) error {
 	g.access.SetSessions(g.gateway)
 	g.shipped = g.link.Shipped
 	g.access.SetRelays(g.gateway)
+	g.access.SetControl(g.link)
 	return nil
 }
 
@@ -263,6 +268,7 @@ func (g *gatewayProcess) serve(ctx context.Context, l listeners) (sockets kept, 
 	}
 	run.Go(func() error { return g.access.Run(linked) })
 	run.Go(func() error { return g.link.Run(linked) })
+	run.Go(func() error { return g.hostKeys.Run(linked) })
 	run.Go(func() (err error) {
 		defer unlink()
 		sockets, err = g.drain(ctx, l)

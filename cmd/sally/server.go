@@ -28,6 +28,7 @@ import (
 	"github.com/sallyport/sallyport/audit/index/segment"
 	"github.com/sallyport/sallyport/audit/journal"
 	"github.com/sallyport/sallyport/audit/proof"
+	"github.com/sallyport/sallyport/audit/recording"
 	"github.com/sallyport/sallyport/creds"
 	"github.com/sallyport/sallyport/creds/sealed"
 	"github.com/sallyport/sallyport/creds/vault"
@@ -110,11 +111,14 @@ type server struct {
 	own     audit.Index // searches this server's own record
 	state   *store.Store
 	sealed  *sealed.Store
-	vault   *vault.Source // nil when not configured
-	admin   *admin.Service
-	access  *gateway.Directory
-	gateway *proxy.Server
-	closing []func() error // in order of opening
+	// recordings are what terminals showed; they are closed after the journal, which tells how far they go.
+	recordings *recording.Store
+	hostKeys   *gateway.HostKeys // of the SSH entrances
+	vault      *vault.Source     // nil when not configured
+	admin      *admin.Service
+	access     *gateway.Directory
+	gateway    *proxy.Server
+	closing    []func() error // in order of opening
 
 	searched *many.Index    // what index searches; nil when that is a cluster
 	cache    *segment.Cache // of all embedded indexes
@@ -122,6 +126,7 @@ type server struct {
 	shipped  func() uint64  // number of records that are at a control plane; nil when they need not be
 
 	tunnelAddress string
+	webAddress    string       // where the web UI is reached when no URL is configured; empty: nowhere
 	local         net.Listener // the API for programs of this machine
 	webTLS        *tls.Config  // nil: plain HTTP
 	linkTLS       *tls.Config  // of the port for gateways
@@ -162,6 +167,7 @@ func (s *server) open(ctx context.Context) error {
 		do   func(context.Context) error
 	}{
 		{"make data directory", s.openDataDir},
+		{"open recordings", s.openRecordings},
 		{"open journal", s.openJournal},
 		{"open sealed credentials", s.openSealed},
 		{"open audit proof", s.openProof},
@@ -247,17 +253,18 @@ func (s *server) openAdmin(ctx context.Context) (err error) {
 		return fmt.Errorf("oidc: %w", err)
 	}
 	s.admin, err = admin.New(ctx, admin.Config{
-		OIDC:  provider,
-		URL:   s.config.URL,
+		OIDC: provider,
+		URL:  s.config.URL, Address: func() string { return s.webAddress },
 		Store: s.state, Journal: s.journal, Searcher: s.index, Sessions: s.access,
 		Prover: proof.Prover{Log: s.proof, Searcher: s.own}, Rotator: s.proof, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
 		UI: web.Files(), Log: s.log, Gateway: s.config.Gateway, Tunnel: func() string { return s.tunnelAddress },
-		Health: s.journal.Fault, Measured: s.measured(), Facts: statementFacts(newProtocols(s.config.Limits, s.config.Listen.Native)), AccessRequests: s.config.AccessRequests, Handout: s.sealed, GatewayRecords: s.records, OfflineLimit: s.config.OfflineLimit,
+		Health: s.journal.Fault, Measured: s.measured(), Facts: statementFacts(newProtocols(s.parts())), AccessRequests: s.config.AccessRequests, Handout: s.sealed, GatewayRecords: s.records, OfflineLimit: s.config.OfflineLimit,
 		Protocols: resourceProtocols(),
 	})
 	if err != nil {
 		return err
 	}
+	s.access.SetControl(s.admin)
 	s.closing = append(s.closing, func() error { s.admin.Close(); return nil })
 	return nil
 }
@@ -270,7 +277,10 @@ func (s *server) openGateway(context.Context) error {
 	if s.linkTLS, err = s.admin.GatewayTLS(); err != nil {
 		return err
 	}
-	protocols := newProtocols(s.config.Limits, s.config.Listen.Native)
+	if err := s.openHostKeys(s.certifyHostKey); err != nil {
+		return err
+	}
+	protocols := newProtocols(s.parts())
 	redactor, err := redact.New(s.config.Redact, proxy.Readers(protocols))
 	if err != nil {
 		return err
@@ -286,6 +296,11 @@ func (s *server) openGateway(context.Context) error {
 	s.access.SetSessions(s.gateway)
 	s.access.SetRelays(s.gateway)
 	return nil
+}
+
+// parts are what protocols are made with.
+func (s *server) parts() parts {
+	return parts{limits: s.config.Limits, native: s.config.Listen.Native, directory: s.access, hostKeys: s.hostKeys, recordings: s.recordings}
 }
 
 func (s *server) path(name string) string { return filepath.Join(s.config.DataDir, name) }
@@ -309,6 +324,7 @@ func (s *server) serve(ctx context.Context, l listeners) (sockets kept, err erro
 	}
 	governed, release := context.WithCancel(context.WithoutCancel(ctx)) // sessions are while they drain, too
 	run.Go(func() error { return s.access.Run(governed) })
+	run.Go(func() error { return s.hostKeys.Run(governed) })
 	run.Go(func() (err error) {
 		defer release()
 		sockets, err = s.drain(ctx, l)

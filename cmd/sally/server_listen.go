@@ -120,6 +120,9 @@ func (s *server) listen(ctx context.Context) (l listeners, err error) {
 	if tunnel, ok := l["tunnel"]; ok {
 		s.tunnelAddress = s.reachable(tunnel.Addr())
 	}
+	if l["web"] != nil {
+		s.webAddress = s.webURL(l)
+	}
 	s.local, err = admin.ListenLocal(s.path(apiSocket))
 	return l, err
 }

@@ -1,0 +1,228 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin/store"
+	"github.com/sallyport/sallyport/link"
+)
+
+// bySSH is how the record calls a sign-in at the SSH entrance that a browser confirmed.
+const bySSH = "ssh"
+
+// sshSignIns bounds how many sign-ins at the SSH entrance are begun.
+type sshSignIns struct {
+	from networkLimiter
+	user *access.Limiter
+}
+
+func newSSHSignIns() sshSignIns {
+	return sshSignIns{from: networkLimiter{access.NewLimiter(30, 5*time.Second)}, user: access.NewLimiter(60, 2*time.Second)}
+}
+
+// pendingSSH is what is remembered of a sign-in at the SSH entrance. It is kept for names that nobody has as well, so that they
+// take the same time and are answered alike; nobody can confirm those.
+type pendingSSH struct {
+	User    string     `json:"user"`
+	From    netip.Addr `json:"from,omitzero"`
+	Gateway string     `json:"gateway"`
+	// What the browser that confirmed it proved; At is zero before.
+	At      time.Time `json:"at,omitzero"`
+	Expires time.Time `json:"expires,omitzero"`
+	MFA     time.Time `json:"mfa,omitzero"`
+}
+
+type sshSignInInput struct {
+	Secret string `json:"secret" minLength:"1" maxLength:"256" writeOnly:"true" doc:"What follows # in the link"`
+}
+
+// shownSSHSignIn is what a person compares before they confirm.
+type shownSSHSignIn struct {
+	User    string    `json:"user" doc:"Who will be signed in"`
+	From    string    `json:"from,omitempty" doc:"The address of the SSH client"`
+	Code    string    `json:"code" doc:"Stands in the terminal as well"`
+	Gateway string    `json:"gateway"`
+	Expires time.Time `json:"expires" doc:"Until when it can be confirmed"`
+}
+
+func (s *Service) registerSSHSignIn(a *api) {
+	add(a, route{method: http.MethodPost, path: "/sign-in/ssh/look", id: "look-at-ssh-sign-in", summary: "Show what confirming a sign-in by SSH would do", level: signedIn,
+		description: "In a browser, by whoever it is for."},
+		func(ctx context.Context, in *answer[sshSignInInput]) (*answer[shownSSHSignIn], error) {
+			o, p, err := s.ownSSHSignIn(ctx, in.Body.Secret)
+			if err != nil {
+				return nil, err
+			}
+			return &answer[shownSSHSignIn]{Body: p.shown(in.Body.Secret, o.Expires)}, nil
+		})
+	add(a, route{method: http.MethodPost, path: "/sign-in/ssh/approve", id: "approve-ssh-sign-in", summary: "Confirm a sign-in by SSH as the caller", level: signedIn,
+		description: "In a browser, once. The SSH connection is signed in for as long as a certificate of the browser's would last."}, s.approveSSHSignIn)
+}
+
+func (p *pendingSSH) shown(secret string, expires time.Time) shownSSHSignIn {
+	return shownSSHSignIn{User: p.User, From: p.from(), Code: sshCode(secret), Gateway: p.Gateway, Expires: expires}
+}
+
+// from is the address; empty where it is not known.
+func (p *pendingSSH) from() string {
+	if !p.From.IsValid() {
+		return ""
+	}
+	return p.From.String()
+}
+
+func sshCode(secret string) string { return codeOf("sallyport ssh sign-in\x00" + secret) }
+
+// BeginSSHSignIn implements gateway.Control for this process's own gateway.
+func (s *Service) BeginSSHSignIn(ctx context.Context, user string, from netip.Addr) (link.SSHSignIn, error) {
+	return s.beginSSHSignIn(ctx, s.gateway, user, from)
+}
+
+func (s *Service) beginSSHSignIn(ctx context.Context, gateway, user string, from netip.Addr) (link.SSHSignIn, error) {
+	now := s.now()
+	address := s.publicURL()
+	if address == "" {
+		return link.SSHSignIn{}, &access.Denial{Cause: access.BadCredentials,
+			Sentence: "there is no web page to sign in at; sign in with a registered key, or with a certificate: sally ssh-cert"}
+	}
+	key := access.HashSecret(user) // of whatever name is claimed
+	wait := max(s.signIns.ssh.from.Blocked(from.String(), now), s.signIns.ssh.user.Blocked(key, now))
+	if wait > 0 {
+		return link.SSHSignIn{}, &access.Denial{Cause: access.RateLimited,
+			Sentence: fmt.Sprintf("too many sign-ins were begun; try again in %s, or sign in with a key", max(wait, time.Second).Round(time.Second))}
+	}
+	s.signIns.ssh.from.Note(from.String(), now)
+	s.signIns.ssh.user.Note(key, now)
+	data, err := json.Marshal(pendingSSH{User: user, From: from, Gateway: gateway})
+	if err != nil {
+		return link.SSHSignIn{}, fmt.Errorf("encode SSH sign-in: %w", err)
+	}
+	secret := newSecret(16)
+	o := store.OneTime{Hash: access.HashSecret(secret), Purpose: store.SSHSignIn, Data: string(data), Expires: now.Add(link.SSHSignInTime).UTC()}
+	if err := s.store.PutOneTime(ctx, o, now); err != nil {
+		return link.SSHSignIn{}, err
+	}
+	return link.SSHSignIn{Secret: secret, URL: address + "/sign-in/ssh#" + secret, Code: sshCode(secret), Expires: o.Expires}, nil
+}
+
+// publicURL is where browsers find the UI, without a slash at the end; empty: nowhere that is known.
+func (s *Service) publicURL() string {
+	if u := s.accounts.url; u != nil {
+		return strings.TrimSuffix(u.String(), "/")
+	}
+	return strings.TrimSuffix(s.address(), "/")
+}
+
+func errSSHSignInOver() error {
+	return &access.Denial{Cause: access.Expired, Sentence: "this sign-in is over or took too long; connect again"}
+}
+
+func (s *Service) findSSHSignIn(ctx context.Context, secret string) (store.OneTime, pendingSSH, error) {
+	o, err := s.store.OneTime(ctx, store.SSHSignIn, access.HashSecret(secret), s.now())
+	if errors.Is(err, store.ErrNotFound) {
+		return o, pendingSSH{}, errSSHSignInOver()
+	}
+	if err != nil {
+		return o, pendingSSH{}, err
+	}
+	var p pendingSSH
+	if err := json.Unmarshal([]byte(o.Data), &p); err != nil {
+		return o, p, fmt.Errorf("decode SSH sign-in: %w", err)
+	}
+	return o, p, nil
+}
+
+// ownSSHSignIn finds a sign-in that the caller may confirm. That somebody else tries is on the record.
+func (s *Service) ownSSHSignIn(ctx context.Context, secret string) (store.OneTime, pendingSSH, error) {
+	if err := requireBrowser(ctx); err != nil {
+		return store.OneTime{}, pendingSSH{}, err
+	}
+	from, now := hostOf(callerOf(ctx).addr), s.now()
+	if wait := s.addrFailures.Blocked(from, now); wait > 0 {
+		return store.OneTime{}, pendingSSH{}, rateLimited(wait)
+	}
+	o, p, err := s.findSSHSignIn(ctx, secret)
+	switch {
+	case err != nil:
+		s.addrFailures.Note(from, now)
+		return o, p, err
+	case p.User != callerOf(ctx).name:
+		s.addrFailures.Note(from, now)
+		a := act{action: "sign_in.approve_ssh", target: p.User, denied: "the sign-in is for another user than the one who opened its link"}
+		if err := s.record(ctx, a); err != nil {
+			return o, p, err
+		}
+		return o, p, forbidden(fmt.Sprintf("this sign-in is for %s, and you are %s; only they can confirm it", printable(p.User), callerOf(ctx).name))
+	case !p.At.IsZero():
+		return o, p, conflict("this sign-in was confirmed already")
+	}
+	return o, p, nil
+}
+
+func (s *Service) approveSSHSignIn(ctx context.Context, in *answer[sshSignInInput]) (*answer[shownSSHSignIn], error) {
+	o, p, err := s.ownSSHSignIn(ctx, in.Body.Secret)
+	if err != nil {
+		return nil, err
+	}
+	ws, err := s.store.WebSession(ctx, callerOf(ctx).cookie)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	p.At, p.MFA, p.Expires = now.UTC().Truncate(time.Microsecond), ws.MFA, now.Add(clientCertificate).UTC().Truncate(time.Second)
+	if ws.Expires.Before(p.Expires) {
+		p.Expires = ws.Expires
+	}
+	data, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encode SSH sign-in: %w", err)
+	}
+	shown := p.shown(in.Body.Secret, p.Expires)
+	a := act{action: "sign_in.approve_ssh", target: p.User, after: shown}
+	err = s.carryOut(ctx, a, func(ctx context.Context) error { return s.store.ClaimOneTime(ctx, o.Hash, o.Data, string(data)) })
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, errSSHSignInOver()
+	}
+	return &answer[shownSSHSignIn]{Body: shown}, err
+}
+
+// PollSSHSignIn implements gateway.Control for this process's own gateway.
+func (s *Service) PollSSHSignIn(ctx context.Context, secret string) (link.SSHSignInState, error) {
+	return s.pollSSHSignIn(ctx, s.gateway, secret)
+}
+
+// pollSSHSignIn tells the gateway that began the sign-in what was proven, once.
+func (s *Service) pollSSHSignIn(ctx context.Context, gateway, secret string) (link.SSHSignInState, error) {
+	o, p, err := s.findSSHSignIn(ctx, secret)
+	if err == nil && p.Gateway != gateway {
+		err = errSSHSignInOver()
+	}
+	if err != nil || p.At.IsZero() {
+		return link.SSHSignInState{}, err
+	}
+	snap, err := s.snapshot(ctx)
+	if err != nil {
+		return link.SSHSignInState{}, err
+	}
+	a := act{action: "sign_in", target: p.User, after: map[string]string{"by": bySSH, "gateway": gateway}}
+	ctx = withCaller(ctx, &caller{name: p.User, addr: p.from()})
+	if _, err := s.admitProven(ctx, snap, a); err != nil {
+		return link.SSHSignInState{}, err
+	}
+	err = s.carryOut(ctx, a, func(ctx context.Context) error {
+		_, err := s.store.SpendOneTime(ctx, store.SSHSignIn, o.Hash, s.now())
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return link.SSHSignInState{}, errSSHSignInOver()
+	}
+	return link.SSHSignInState{Done: err == nil, User: p.User, At: p.At, Expires: p.Expires, MFA: p.MFA}, err
+}

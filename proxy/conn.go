@@ -41,6 +41,7 @@ type Conn struct {
 	nodes     *nodePorts
 	patience  func() (end func()) // of ReadPatiently; nil: none
 	signIn    func() (context.Context, context.CancelFunc)
+	blocked   func() error
 	budget    *Budget
 	hold      func() error
 	stream    *Stream
@@ -144,6 +145,10 @@ func (c *Conn) ReadPatiently(b []byte) (int, error) {
 // AwaitSignIn gives a person time to prove who they are elsewhere, in a browser: the handshake's deadline is moved, and the context
 // ends with it or with the server. Until they have, the connection counts among those that have not said who they are.
 func (c *Conn) AwaitSignIn() (context.Context, context.CancelFunc) { return c.signIn() }
+
+// Blocked says why nobody may sign in from the connection's address now, where too many have failed to: an *access.Denial. A
+// protocol that proves identities within its handshake asks before it does; the server looks again afterwards.
+func (c *Conn) Blocked() error { return c.blocked() }
 
 // Hold waits, while a session relays, until the record of all that was asked is as durable as the resource demands. Write does so
 // itself; a protocol that encrypts has to before it does, since what it has encrypted cannot be left out any more.

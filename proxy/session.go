@@ -80,7 +80,7 @@ func (s *session) run(ctx context.Context, admitted func()) {
 
 func (s *session) accept(ctx context.Context, admitted func()) (_ Client, err error) {
 	defer Recover(&err)
-	s.conn.patience, s.conn.signIn = s.patience(ctx, admitted), s.signIn(ctx)
+	s.conn.patience, s.conn.signIn, s.conn.blocked = s.patience(ctx, admitted), s.signIn(ctx), s.blocked
 	ctx, cancel := context.WithTimeout(ctx, s.server.limits.HandshakeTimeout)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
@@ -91,7 +91,7 @@ func (s *session) accept(ctx context.Context, admitted func()) (_ Client, err er
 	if err != nil {
 		return nil, err
 	}
-	if err := s.conn.SetDeadline(time.Time{}); err != nil {
+	if err := s.conn.SetDeadline(time.Time{}); err != nil && client.Login().Refused == nil { // who was refused may be gone
 		return nil, fmt.Errorf("lift handshake deadline: %w", err)
 	}
 	return client, nil
@@ -172,9 +172,8 @@ func (s *session) identify(ctx context.Context, login Login) (access.Identity, e
 	if id := s.conn.Identity(); id != nil {
 		return *id, nil
 	}
-	if wait := s.server.failures.blocked(s.conn.RemoteAddr()); wait > 0 {
-		return access.Identity{}, &access.Denial{Cause: access.RateLimited,
-			Sentence: fmt.Sprintf("too many failed sign-ins from your address; try again in %s", wait.Round(time.Second))}
+	if err := s.blocked(); err != nil {
+		return access.Identity{}, err
 	}
 	if login.Identity != nil {
 		return *login.Identity, nil
@@ -188,6 +187,16 @@ func (s *session) identify(ctx context.Context, login Login) (access.Identity, e
 		return access.Identity{}, fmt.Errorf("identify: %w", err)
 	}
 	return identity, nil
+}
+
+// blocked says why nobody may sign in from the client's address now; nil: they may.
+func (s *session) blocked() error {
+	wait := s.server.failures.blocked(s.conn.RemoteAddr())
+	if wait <= 0 {
+		return nil
+	}
+	return &access.Denial{Cause: access.RateLimited,
+		Sentence: fmt.Sprintf("too many failed sign-ins from your address; try again in %s", wait.Round(time.Second))}
 }
 
 // open leases the credential and opens the store with it. A credential that the store refuses is fetched anew

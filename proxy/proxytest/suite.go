@@ -32,10 +32,12 @@ type Subject struct {
 	// Forbidden is a statement of a class of its own that Rules deny, and Mark not.
 	Forbidden string
 	Rules     access.StatementRules
-	// Rows is a statement that returns n rows.
+	// Rows is a statement that returns n rows; nil: the protocol has none.
 	Rows func(n int) string
 	// Whole says that an answer with too many rows is withheld as a whole, and not cut off behind the last that may pass.
 	Whole bool
+	// Single says that statements cannot be sent together: RunAll is not used.
+	Single bool
 }
 
 // Client is a real client's session.
@@ -70,13 +72,28 @@ func Run(t *testing.T, s Subject) {
 		"shutdown drains":                              (*suite).testShutdown,
 		"a denied statement never reaches the store":   (*suite).testStatementDenied,
 		"a denial is recorded before it is told":       (*suite).testDenialRecorded,
-		"a denied statement fails its batch":           (*suite).testBatchDenied,
+		batches:                                        (*suite).testBatchDenied,
 		"rules change while a session is open":         (*suite).testRulesChange,
 		"a session ends when its permit does":          (*suite).testUntil,
-		"rows are limited":                             (*suite).testMaxRows,
+		rows:                                           (*suite).testMaxRows,
 	} {
-		t.Run(name, func(t *testing.T) { test(newSuite(t, s), t) })
+		t.Run(name, func(t *testing.T) {
+			if s.lacks(name) {
+				t.Skip("the protocol has nothing of this")
+			}
+			test(newSuite(t, s), t)
+		})
 	}
+}
+
+// The tests of what not every protocol has.
+const (
+	batches = "a denied statement fails its batch"
+	rows    = "rows are limited"
+)
+
+func (s *Subject) lacks(test string) bool {
+	return test == batches && s.Single || test == rows && s.Rows == nil
 }
 
 // suite is one test's gateway.

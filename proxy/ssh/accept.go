@@ -92,6 +92,9 @@ func (s *signIn) byKey(meta ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissio
 	if certificate, ok := key.(*ssh.Certificate); ok {
 		permissions.CriticalOptions = certificate.CriticalOptions // of which x/crypto looks after source-address, and Directory takes no other
 	}
+	if err := s.conn.Blocked(); err != nil {
+		return s.decide(meta, permissions, access.Identity{}, err)
+	}
 	id, err := s.protocol.directory.IdentifySSHKey(s.here, person, key)
 	return s.decide(meta, permissions, id, err)
 }
@@ -102,6 +105,9 @@ func (s *signIn) byLink(meta ssh.ConnMetadata, challenge ssh.KeyboardInteractive
 		return nil, errors.New("a link was shown already")
 	}
 	s.linked = true
+	if err := s.conn.Blocked(); err != nil {
+		return s.decide(meta, &ssh.Permissions{}, access.Identity{}, err)
+	}
 	ctx, cancel := s.conn.AwaitSignIn()
 	defer cancel()
 	defer context.AfterFunc(s.here, cancel)()

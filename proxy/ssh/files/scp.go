@@ -112,7 +112,7 @@ func (s *SCP) fromSender(b []byte) (down, up []byte, err error) {
 	s.begin(b)
 	n := 0
 	if len(s.held) == 0 {
-		n, err = s.sendFrom(b, 0)
+		n, err = s.exchange(b)
 	}
 	if err == nil {
 		err = s.hold(b[n:])
@@ -139,16 +139,7 @@ func (s *SCP) fromReceiver(b []byte) (down, up []byte, err error) {
 	held := s.held
 	s.begin(held)
 	s.answers = append(s.answers, b...)
-	sent := 0
-	for err == nil {
-		var taken bool
-		if taken, err = s.answer(); !taken || err != nil {
-			break
-		}
-		var n int
-		n, err = s.sendFrom(held, sent)
-		sent += n
-	}
+	sent, err := s.exchange(held)
 	if sent > 0 {
 		s.held = append([]byte(nil), held[sent:]...) // what passed is still a part of held
 	}
@@ -156,6 +147,18 @@ func (s *SCP) fromReceiver(b []byte) (down, up []byte, err error) {
 		err = s.receiverError("sent an answer that is too long, or that nobody had asked for")
 	}
 	return s.down.bytes(), s.up, err
+}
+
+// exchange takes what it can of the sender's bytes, and of the answers, in turns. n is how many of the bytes.
+func (s *SCP) exchange(b []byte) (n int, err error) {
+	for taken := true; taken && err == nil; {
+		var sent int
+		if sent, err = s.sendFrom(b, n); err == nil {
+			taken, err = s.answer()
+		}
+		n += sent
+	}
+	return n, err
 }
 
 // sendFrom takes what it can of the sender's bytes, from an index on: as far as it is the sender's turn. n is how many they were.

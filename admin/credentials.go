@@ -2,13 +2,15 @@ package admin
 
 import (
 	"context"
-	"crypto/tls"
+	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/sallyport/sallyport/access"
-	"github.com/sallyport/sallyport/creds"
+	"github.com/sallyport/sallyport/creds/sealed"
+	"github.com/sallyport/sallyport/creds/sshca"
 )
 
 // The sources of credentials.
@@ -17,17 +19,26 @@ const (
 	sourceVault  = "vault"
 )
 
+// The engines of credentials; a sealed one has none, or engineCA.
+const (
+	engineKV       = "kv"
+	engineDatabase = "database"
+	engineSSH      = "ssh"
+	engineOTP      = "ssh-otp"
+	engineCA       = sshca.Engine
+)
+
 func (s *Service) credentialNoun() noun[access.Credential] {
 	return noun[access.Credential]{
 		one: "credential", many: "credentials",
 		all:     func(snap *snapshot) map[string]access.Credential { return snap.Credentials },
 		name:    func(c *access.Credential) *string { return &c.Name },
-		prepare: prepareCredential,
+		prepare: s.prepareCredential,
 		put:     s.store.PutCredential,
 		remove: func(ctx context.Context, name string) error {
 			// The value goes first: what is left after a failure is a credential without a value, not the reverse.
 			if s.current.Load().Credentials[name].Source == sourceSealed {
-				if err := s.secrets.Delete(name); err != nil {
+				if err := s.secrets.Delete(name); err != nil && !errors.Is(err, sealed.ErrNotFound) {
 					return err
 				}
 			}
@@ -51,7 +62,7 @@ func (s *Service) credentialNoun() noun[access.Credential] {
 	}
 }
 
-func prepareCredential(_ *snapshot, c, _ *access.Credential) error {
+func (s *Service) prepareCredential(snap *snapshot, c, _ *access.Credential) error {
 	if err := checkObjectName(c.Name); err != nil {
 		return err
 	}
@@ -60,18 +71,37 @@ func prepareCredential(_ *snapshot, c, _ *access.Credential) error {
 	}
 	switch c.Source {
 	case sourceSealed:
-		if c.Engine != "" || c.Mount != "" || c.Path != "" {
-			return invalid("source", "engine, mount and path are for the source vault alone")
+		if c.Engine != "" && c.Engine != engineCA {
+			return invalid("engine", "for the source sealed, engine is left out, or is ssh-ca for certificates of Sallyport's own authority")
+		}
+		if c.Mount != "" || c.Path != "" {
+			return invalid("source", "mount and path are for the source vault alone")
 		}
 	case sourceVault:
-		if c.Engine != "kv" && c.Engine != "database" {
-			return invalid("engine", "for the source vault, engine is kv or database, not %q", c.Engine)
+		if !slices.Contains([]string{engineKV, engineDatabase, engineSSH, engineOTP}, c.Engine) {
+			return invalid("engine", "for the source vault, engine is kv, database, ssh or ssh-otp, not %q", c.Engine)
 		}
 		if c.Path == "" {
-			return invalid("path", "for the source vault, name the path: the secret's for kv, the role's name for database")
+			return invalid("path", "for the source vault, name the path: the secret's for kv, else the role's name")
 		}
 	default:
 		return invalid("source", "source is sealed or vault, not %q", c.Source)
+	}
+	return s.checkOpened(snap, c)
+}
+
+// checkOpened refuses a credential for SSH servers that opens something else.
+func (s *Service) checkOpened(snap *snapshot, c *access.Credential) error {
+	if !opensSSH(c) {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(snap.Resources)) {
+		r := snap.Resources[name]
+		for account, credential := range r.Accounts {
+			if credential == c.Name && !s.speaksSSH(&r) {
+				return invalid("engine", "the credential opens %s as %s, which is no SSH server, and %s is for these alone", name, account, c.Engine)
+			}
+		}
 	}
 	return nil
 }
@@ -80,8 +110,9 @@ func prepareCredential(_ *snapshot, c, _ *access.Credential) error {
 type secretInput struct {
 	Username    string `json:"username,omitempty" writeOnly:"true" maxLength:"256"`
 	Password    string `json:"password,omitempty" writeOnly:"true" maxLength:"65536"`
-	Certificate string `json:"certificate,omitempty" writeOnly:"true" maxLength:"65536" doc:"PEM"`
-	Key         string `json:"key,omitempty" writeOnly:"true" maxLength:"65536" doc:"PEM"`
+	Certificate string `json:"certificate,omitempty" writeOnly:"true" maxLength:"65536" doc:"PEM, or an SSH certificate as in id_ed25519-cert.pub"`
+	Key         string `json:"key,omitempty" writeOnly:"true" maxLength:"65536" doc:"PEM; without a certificate, an SSH key"`
+	Passphrase  string `json:"passphrase,omitempty" writeOnly:"true" maxLength:"1024" doc:"That the SSH key is encrypted with; the key is kept without it"`
 }
 
 func (s *Service) registerSecrets(a *api) {
@@ -93,6 +124,10 @@ func (s *Service) registerSecrets(a *api) {
 }
 
 func (s *Service) putSecret(ctx context.Context, name string, in secretInput) error {
+	secret, err := in.secret() // which may take its time
+	if err != nil {
+		return err
+	}
 	ctx, unlock := s.lock(ctx)
 	defer unlock()
 	snap, err := s.snapshotLocked(ctx)
@@ -106,31 +141,15 @@ func (s *Service) putSecret(ctx context.Context, name string, in secretInput) er
 	if c.Source != sourceSealed {
 		return conflict("the credential %s is kept in %s; set its value there", name, c.Source)
 	}
-	if err := in.check(); err != nil {
-		return err
+	if c.Engine == engineCA {
+		return conflict("the credential %s has no value: each session gets a certificate of its own", name)
 	}
-	secret := creds.Secret{Username: in.Username, Password: in.Password, Certificate: []byte(in.Certificate), Key: []byte(in.Key)}
 	if secret.Username == "" {
 		secret.Username = c.Username
 	}
 	a := act{action: "credentials.secret", target: name, after: map[string][]string{"set": in.set()}}
 	_, err = s.change(ctx, a, func(context.Context) error { return s.secrets.Put(name, secret) })
 	return err
-}
-
-func (in secretInput) check() error {
-	if in.Password == "" && in.Key == "" {
-		return invalid("password", "give a password, or a certificate with its key")
-	}
-	if (in.Certificate == "") != (in.Key == "") {
-		return invalid("certificate", "a certificate and its key go together")
-	}
-	if in.Certificate != "" {
-		if _, err := tls.X509KeyPair([]byte(in.Certificate), []byte(in.Key)); err != nil {
-			return invalid("certificate", "certificate and key are not a pair in PEM")
-		}
-	}
-	return nil
 }
 
 // set names the members that have a value, for the record.

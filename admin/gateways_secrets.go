@@ -36,7 +36,7 @@ func (s *Service) openSecret(w http.ResponseWriter, r *http.Request, g store.Gat
 		return err
 	}
 	lease, err := s.links.handout.Fetch(ctx, creds.Request{Credential: permit.Credential, Session: in.Session, User: in.Identity.User,
-		Resource: in.Resource, Account: permit.Account})
+		Resource: in.Resource, Address: permit.Resource.Address, Account: permit.Account})
 	var unavailable *creds.Unavailable
 	if errors.As(err, &unavailable) {
 		return &refusal{status: http.StatusConflict, sentence: unavailable.Sentence}
@@ -69,7 +69,7 @@ func (s *Service) permitHandout(ctx context.Context, gateway string, in *link.As
 			return access.Permit{}, err
 		}
 	}
-	id.MFA = in.Identity.MFA
+	id.MFA, id.SSHKey = in.Identity.MFA, in.Identity.SSHKey
 	permit, err := snap.Authorize(access.Ask{Identity: id, Resource: in.Resource, Account: in.Account, Addr: in.From, Now: now})
 	if err != nil {
 		return access.Permit{}, err

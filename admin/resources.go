@@ -55,8 +55,12 @@ func (s *Service) prepareResource(snap *snapshot, r, _ *access.Resource) error {
 		if account == "" || account == "*" || len(account) > maxText {
 			return invalid("accounts", "%q is no account's name", account)
 		}
-		if _, ok := snap.Credentials[r.Accounts[account]]; !ok {
+		c, ok := snap.Credentials[r.Accounts[account]]
+		if !ok {
 			return invalid("accounts", "there is no credential %q for the account %s; add it first", r.Accounts[account], account)
+		}
+		if opensSSH(&c) && !s.speaksSSH(r) {
+			return invalid("accounts", "the credential %s logs in at SSH servers alone, and %s is none", c.Name, r.Name)
 		}
 	}
 	return nil

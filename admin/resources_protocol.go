@@ -20,6 +20,8 @@ type Protocol struct {
 	Sentinels bool `json:"sentinels" doc:"A resource may be found by Sentinels, with a master's name"`
 	// NumberedDatabases have no names but 0, 1 and so on.
 	NumberedDatabases bool `json:"numbered_databases" doc:"A database is a number"`
+	// SSH is a server rather than a store.
+	SSH bool `json:"ssh" doc:"A resource is a server, with host keys, without databases and TLS"`
 }
 
 const (
@@ -48,6 +50,9 @@ func (s *Service) checkProtocol(r *access.Resource) error {
 		return invalid("protocol", "%q is no protocol that is served here; these are: %s", r.Protocol, strings.Join(known, ", "))
 	}
 	p := &s.protocols[i]
+	if err := p.checkSSH(r); err != nil {
+		return err
+	}
 	switch {
 	case len(r.Nodes) > 0 && !p.Clusters:
 		return invalid("nodes", "a resource with protocol %s has no nodes", p.Name)
@@ -66,6 +71,9 @@ func (s *Service) checkProtocol(r *access.Resource) error {
 	}
 	if r.Master != "" {
 		return checkSentinels(r)
+	}
+	if p.SSH {
+		return checkHostPort(r.Address)
 	}
 	return checkAddress(r.Address)
 }

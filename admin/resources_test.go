@@ -38,7 +38,7 @@ func TestResourcesSayWhatTheirProtocolKnows(t *testing.T) {
 		"redis":                     {change: access.Resource{Protocol: "redis", Address: "10.0.0.1:6379", Database: "15"}},
 		"a cluster":                 {change: access.Resource{Protocol: "redis", Address: "10.0.0.1:6379", Nodes: cacheNodes()}},
 		"sentinels":                 {change: access.Resource{Protocol: "redis", Address: "10.0.1.1:26379,[::1]:26379", Master: "mymaster"}},
-		"an unknown protocol":       {access.Resource{Protocol: "oracle", Address: "10.0.0.1:1521"}, "these are: postgres, mysql, redis", "protocol"},
+		"an unknown protocol":       {access.Resource{Protocol: "oracle", Address: "10.0.0.1:1521"}, "these are: postgres, mysql, redis, ssh", "protocol"},
 		"no protocol":               {access.Resource{Address: "10.0.0.1:1521"}, "these are: postgres", "protocol"},
 		"nodes of PostgreSQL":       {access.Resource{Protocol: "postgres", Address: "10.0.0.1:1", Nodes: cacheNodes()}, "postgres has no nodes", "nodes"},
 		"a master of MySQL":         {access.Resource{Protocol: "mysql", Address: "10.0.0.1:1", Master: "m"}, "mysql is not found by Sentinels", "master"},
@@ -113,10 +113,10 @@ func TestClientsLearnTheNodesPorts(t *testing.T) {
 	}
 }
 
-// protocols are two that differ in what their resources may say, and one more.
+// protocols are those that differ in what their resources may say, and one more.
 func protocols() []admin.Protocol {
 	return []admin.Protocol{{Name: "postgres", Title: "PostgreSQL"}, {Name: "mysql", Title: "MySQL"},
-		{Name: "redis", Title: "Redis", Clusters: true, Sentinels: true, NumberedDatabases: true}}
+		{Name: "redis", Title: "Redis", Clusters: true, Sentinels: true, NumberedDatabases: true}, {Name: "ssh", Title: "SSH", SSH: true}}
 }
 
 func TestProtocolsAreTold(t *testing.T) {

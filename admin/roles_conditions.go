@@ -20,8 +20,8 @@ var (
 	weekdays = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 	// clockTimes are from 00:00 to 23:59; only a window's end may be 24:00 as well.
 	clockTimes = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
-	// tablePatterns are [SCHEMA.]NAME, columnPatterns [[SCHEMA.]TABLE.]COLUMN, with * for any characters.
-	tablePatterns  = regexp.MustCompile(`^[^\s.]+(\.[^\s.]+)?$`)
+	// tablePatterns are [SCHEMA.]NAME, /PATH or HOST:PORT, columnPatterns [[SCHEMA.]TABLE.]COLUMN, with * for any characters.
+	tablePatterns  = regexp.MustCompile(`^[^\s.]+(\.[^\s.]+)?$|^[^[:cntrl:]]*[/:][^[:cntrl:]]*$`)
 	columnPatterns = regexp.MustCompile(`^[^\s.]+(\.[^\s.]+){0,2}$`)
 )
 
@@ -74,8 +74,8 @@ func prepareStatements(r *access.Role) error {
 		pattern     *regexp.Regexp
 		list        *[]string
 	}{
-		{"statements.tables", "TABLE or SCHEMA.TABLE", tablePatterns, &rules.Tables},
-		{"statements.deny_tables", "TABLE or SCHEMA.TABLE", tablePatterns, &rules.DenyTables},
+		{"statements.tables", "TABLE, SCHEMA.TABLE, /PATH or HOST:PORT", tablePatterns, &rules.Tables},
+		{"statements.deny_tables", "TABLE, SCHEMA.TABLE, /PATH or HOST:PORT", tablePatterns, &rules.DenyTables},
 		{"statements.deny_columns", "COLUMN, TABLE.COLUMN or SCHEMA.TABLE.COLUMN", columnPatterns, &rules.DenyColumns},
 	} {
 		if *l.list, err = uniqueNames(l.field, *l.list); err != nil {

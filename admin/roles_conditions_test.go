@@ -26,6 +26,7 @@ func TestConditionsOfARole(t *testing.T) {
 	}{
 		{"class", object{"statements": object{"classes": []string{"reed"}}}, `"reed" is no class`},
 		{"table", object{"statements": object{"tables": []string{"a.b.c"}}}, "is no pattern"},
+		{"file", object{"statements": object{"tables": []string{"/srv/a\nb"}}}, "is no pattern"},
 		{"column", object{"statements": object{"deny_columns": []string{"a b"}}}, "is no pattern"},
 		{"day", object{"when": []object{{"days": []string{"monday"}, "from": "09:00", "to": "17:00"}}}, `"monday" is no day`},
 		{"time", object{"when": []object{{"from": "24:00", "to": "17:00"}}}, `"24:00" is no time of the day`},
@@ -51,17 +52,19 @@ func TestConditionsOfARole(t *testing.T) {
 		})
 	}
 	whole := role(object{
-		"statements": object{"classes": []string{"write", "READ", "read"}, "deny_columns": []string{"users.email"}, "max_rows": 10},
-		"when":       []object{{"days": []string{"fri", "Mon", "mon"}, "from": "22:00", "to": "06:00", "zone": "Europe/Berlin"}},
-		"from":       []string{"10.1.2.3/8", "192.168.1.1"}, "max_session": "480m", "mfa": "1h",
+		"statements": object{"classes": []string{"write", "READ", "read", "forward", "x11", "listen", "agent", "shell", "exec"},
+			"tables": []string{"*.prod.internal:5432", "/srv/My Files/*.tar.gz", "public.*"}, "deny_columns": []string{"users.email"}, "max_rows": 10},
+		"when": []object{{"days": []string{"fri", "Mon", "mon"}, "from": "22:00", "to": "06:00", "zone": "Europe/Berlin"}},
+		"from": []string{"10.1.2.3/8", "192.168.1.1"}, "max_session": "480m", "mfa": "1h",
 		"request": object{"approvers": []string{"admins", "r"}, "approvals": 2, "max": "90m"},
 	})
 	var got access.Role
 	p.must(root, "PUT", "/roles/r", whole, 201).decode(t, &got)
 	want := access.Role{Name: "r", Resources: []string{"*"}, Accounts: []string{"app"},
-		Statements: &access.StatementRules{Classes: []string{"read", "write"}, DenyColumns: []string{"users.email"}, MaxRows: 10},
-		When:       []access.Window{{Days: []string{"mon", "fri"}, From: "22:00", To: "06:00", Zone: "Europe/Berlin"}},
-		From:       []string{"10.0.0.0/8", "192.168.1.1/32"}, MaxSession: access.Duration(8 * 3600e9), MFA: access.Duration(3600e9),
+		Statements: &access.StatementRules{Classes: []string{"agent", "exec", "forward", "listen", "read", "shell", "write", "x11"},
+			Tables: []string{"*.prod.internal:5432", "/srv/My Files/*.tar.gz", "public.*"}, DenyColumns: []string{"users.email"}, MaxRows: 10},
+		When: []access.Window{{Days: []string{"mon", "fri"}, From: "22:00", To: "06:00", Zone: "Europe/Berlin"}},
+		From: []string{"10.0.0.0/8", "192.168.1.1/32"}, MaxSession: access.Duration(8 * 3600e9), MFA: access.Duration(3600e9),
 		Request: &access.RequestRule{Approvers: []string{"admins", "r"}, Approvals: 2, Max: access.Duration(5400e9)}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -8,8 +8,8 @@ import (
 	"github.com/sallyport/sallyport/access"
 )
 
-// statementClasses are those that a scope may name, as in audit.Event's Class.
-var statementClasses = []string{"read", "write", "ddl", "admin", "other"}
+// statementClasses are those that a scope or a role may name, as in audit.Event's Class.
+var statementClasses = append([]string{"read", "write", "ddl", "admin", "other"}, access.SSHClasses()...)
 
 // checkScope refuses what the scope could not mean: a typing error in it would make a token that opens nothing. It gives
 // the scope in its one form: lists sorted, networks in CIDR form, nil for one that narrows nothing.

@@ -29,7 +29,7 @@ func TestScopesAreChecked(t *testing.T) {
 			want: &access.Scope{From: []string{"10.0.0.0/8", "192.0.2.7/32", "2001:db8::1/128"}}},
 		{scope: object{"resources": []string{"order-db"}}, why: `there is no resource "order-db"`},
 		{scope: object{"accounts": []string{"root"}}, why: `no resource that the token may open has an account "root"`},
-		{scope: object{"statements": []string{"select"}}, why: "there are: read, write, ddl, admin, other"},
+		{scope: object{"statements": []string{"select"}}, why: "there are: read, write, ddl, admin, other, shell, exec, forward, listen, agent, x11"},
 		{scope: object{"from": []string{"acme.com"}}, why: "write it as 10.0.0.0/8"},
 		{scope: object{"from": []string{""}}, why: "empty"},
 		{scope: object{"from": []string{"::ffff:192.0.2.7"}}, why: "IPv4 written as IPv6"},

@@ -32,7 +32,8 @@ func (l *Link) Secrets() creds.Source { return l.secrets }
 func (s *remoteSecrets) Fetch(ctx context.Context, r creds.Request) (*creds.Lease, error) {
 	name := r.Credential.Name
 	kept, told := s.kept(name)
-	told = told && !r.Fresh
+	lasting := r.Credential.Engine == "" // what an engine makes is for one session
+	told = told && !r.Fresh && lasting
 	asking, cancel := ctx, context.CancelFunc(func() {})
 	if told {
 		asking, cancel = context.WithTimeout(ctx, askPatience)
@@ -45,7 +46,9 @@ func (s *remoteSecrets) Fetch(ctx context.Context, r creds.Request) (*creds.Leas
 	var said *refused
 	switch {
 	case err == nil:
-		s.keep(name, secret)
+		if lasting {
+			s.keep(name, secret)
+		}
 		return &creds.Lease{Secret: secret}, nil
 	case errors.As(err, &said) && said.status < http.StatusInternalServerError:
 		return nil, &creds.Unavailable{Credential: name, Err: err,

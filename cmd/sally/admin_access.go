@@ -166,7 +166,7 @@ The exit status is 0 if all cases turn out as they should, else 1.`,
 }
 
 func readStatement(protocol, text string) (access.Statement, error) {
-	return statementFacts(newProtocols(limitsConfig{}, nativeConfig{}))(protocol, []byte(text))
+	return statementFacts(newProtocols(parts{}))(protocol, []byte(text))
 }
 
 // readCases reads a list of cases, or a document whose member "cases" is one.

@@ -9,10 +9,13 @@ import (
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/admin"
+	"github.com/sallyport/sallyport/audit/recording"
+	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/proxy"
 	"github.com/sallyport/sallyport/proxy/mysql"
 	"github.com/sallyport/sallyport/proxy/postgres"
 	"github.com/sallyport/sallyport/proxy/redis"
+	"github.com/sallyport/sallyport/proxy/ssh"
 )
 
 // served is a protocol that a gateway serves.
@@ -21,23 +24,37 @@ type served struct {
 	words string // for people
 	// listen is where its native entrance is configured.
 	listen func(*nativeConfig) *string
-	make   func(limitsConfig, nativeConfig) proxy.Protocol
+	make   func(parts) proxy.Protocol
 	// resources is what its resources may say besides their address.
 	resources admin.Protocol
+}
+
+// parts are what protocols are made with. Those that only read texts need the configuration alone.
+type parts struct {
+	limits     limitsConfig
+	native     nativeConfig
+	directory  *gateway.Directory
+	hostKeys   *gateway.HostKeys
+	recordings *recording.Store
 }
 
 // servedProtocols are in the order in which people are told of them.
 func servedProtocols() []served {
 	return []served{
 		{name: "postgres", words: "PostgreSQL", listen: func(c *nativeConfig) *string { return &c.Postgres },
-			make: func(l limitsConfig, _ nativeConfig) proxy.Protocol { return postgres.New(l.StatementBytes) }},
+			make: func(p parts) proxy.Protocol { return postgres.New(p.limits.StatementBytes) }},
 		{name: "mysql", words: "MySQL, MariaDB", listen: func(c *nativeConfig) *string { return &c.MySQL },
-			make: func(l limitsConfig, c nativeConfig) proxy.Protocol {
-				return mysql.New(mysql.Options{MessageLimit: l.StatementBytes, NativeVersion: c.MySQLVersion})
+			make: func(p parts) proxy.Protocol {
+				return mysql.New(mysql.Options{MessageLimit: p.limits.StatementBytes, NativeVersion: p.native.MySQLVersion})
 			}},
 		{name: "redis", words: "Redis", listen: func(c *nativeConfig) *string { return &c.Redis },
-			make:      func(l limitsConfig, _ nativeConfig) proxy.Protocol { return redis.New(l.StatementBytes) },
+			make:      func(p parts) proxy.Protocol { return redis.New(p.limits.StatementBytes) },
 			resources: admin.Protocol{Clusters: true, Sentinels: true, NumberedDatabases: true}},
+		{name: "ssh", words: "SSH", listen: func(c *nativeConfig) *string { return &c.SSH },
+			make: func(p parts) proxy.Protocol {
+				return ssh.New(ssh.Options{Directory: p.directory, HostKeys: p.hostKeys.Signers, Recorder: p.recordings})
+			},
+			resources: admin.Protocol{SSH: true}},
 	}
 }
 
@@ -46,6 +63,7 @@ type nativeConfig struct {
 	Postgres string `yaml:"postgres"`
 	MySQL    string `yaml:"mysql"`
 	Redis    string `yaml:"redis"`
+	SSH      string `yaml:"ssh"`
 	// MySQLVersion is the server version that MySQL clients are greeted with here, before they have said what they want.
 	MySQLVersion string `yaml:"mysql_version"`
 	// RedisNodes are further addresses, for the nodes of clusters: RESOURCE/NODE to host:port.
@@ -56,7 +74,7 @@ type nativeConfig struct {
 
 // defaultNative is loopback, each on a port that is easy to know the protocol by.
 func defaultNative() nativeConfig {
-	return nativeConfig{Postgres: "127.0.0.1:7432", MySQL: "127.0.0.1:7306", Redis: "127.0.0.1:7379"}
+	return nativeConfig{Postgres: "127.0.0.1:7432", MySQL: "127.0.0.1:7306", Redis: "127.0.0.1:7379", SSH: "127.0.0.1:2222"}
 }
 
 // each calls visit with the address of every native entrance.
@@ -101,10 +119,10 @@ func (c *nativeConfig) complete(defaults nativeConfig) {
 	}
 }
 
-func newProtocols(limits limitsConfig, native nativeConfig) map[string]proxy.Protocol {
+func newProtocols(of parts) map[string]proxy.Protocol {
 	protocols := map[string]proxy.Protocol{}
 	for _, p := range servedProtocols() {
-		protocols[p.name] = p.make(limits, native)
+		protocols[p.name] = p.make(of)
 	}
 	return protocols
 }

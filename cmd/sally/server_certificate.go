@@ -1,19 +1,24 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
+	"os"
 
 	"github.com/sallyport/sallyport/client"
+	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/proxy"
 )
+
+// hostKeysDir is where the gateway's SSH host key is, within the data directory.
+const hostKeysDir = "ssh"
 
 // certificate gives the gateway's own certificate: the configured one, but for tunnels always one of Sallyport's CA,
 // which is what local clients verify.
 func (s *server) certificate() (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
-	names := append([]string{client.GatewayName, "localhost", "127.0.0.1", "::1"}, s.config.Hosts...)
-	own, err := s.admin.ServerCertificates(names)
+	own, err := s.admin.ServerCertificates(s.ownNames())
 	if err != nil {
 		return nil, fmt.Errorf("issue certificate: %w", err)
 	}
@@ -34,6 +39,26 @@ func (s *server) certificate() (func(*tls.ClientHelloInfo) (*tls.Certificate, er
 		}
 		return public(hello)
 	}, nil
+}
+
+// ownNames are those by which clients know this process's gateway.
+func (s *server) ownNames() []string {
+	return append([]string{client.GatewayName, "localhost", "127.0.0.1", "::1"}, s.config.Hosts...)
+}
+
+// openHostKeys opens the key by which SSH clients know the gateway, and which certify certifies.
+func (s *server) openHostKeys(certify func(ctx context.Context, public string) (string, error)) (err error) {
+	dir := s.path(hostKeysDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make directory of SSH host keys: %w", err)
+	}
+	s.hostKeys, err = gateway.OpenHostKeys(gateway.HostKeyOptions{Dir: dir, Certify: certify, Log: s.log})
+	return err
+}
+
+// certifyHostKey asks this process's own control plane.
+func (s *server) certifyHostKey(ctx context.Context, public string) (string, error) {
+	return s.admin.CertifySSHHost(ctx, s.config.Gateway, s.ownNames(), public)
 }
 
 // loadCertificate reads the configured certificate anew for each handshake, so that it can be renewed in place.

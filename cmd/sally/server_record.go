@@ -14,17 +14,31 @@ import (
 	"github.com/sallyport/sallyport/audit/journal"
 	"github.com/sallyport/sallyport/audit/keep"
 	"github.com/sallyport/sallyport/audit/proof"
+	"github.com/sallyport/sallyport/audit/recording"
 )
 
 // Names of the record's parts within the data directory.
 const (
 	journalDir   = "journal"
 	indexDir     = "index"
+	recordingDir = "recordings"
 	auditKeyFile = "audit-key.sealed"
 )
 
 // lastCheckpointTime bounds how long a server that ends waits for its last checkpoint.
 const lastCheckpointTime = 10 * time.Second
+
+// openRecordings goes before the journal, and so is closed after it, which tells to the end how far they go.
+func (s *server) openRecordings(context.Context) (err error) {
+	s.recordings, err = recording.OpenStore(recording.Config{
+		Dir: s.path(recordingDir), Recipient: func() string { return s.sealed.Identity().Recipient().String() },
+	})
+	if err != nil {
+		return err
+	}
+	s.closing = append(s.closing, s.recordings.Close)
+	return nil
+}
 
 func (s *server) openJournal(context.Context) (err error) {
 	s.journal, err = journal.Open(s.path(journalDir), journal.Options{
@@ -34,6 +48,9 @@ func (s *server) openJournal(context.Context) (err error) {
 		return err
 	}
 	s.closing = append(s.closing, s.journal.Close)
+	if _, err := s.recordings.Recover(s.journal, s.config.Gateway); err != nil {
+		return fmt.Errorf("recover recordings: %w", err)
+	}
 	return nil
 }
 

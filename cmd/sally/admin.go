@@ -38,7 +38,7 @@ no sign-in: the right to read the data directory is enough. Every change is in t
 	}
 	cmd.AddCommand(newAdminUsers(&f), newAdminResources(&f), newAdminRoles(&f), newAdminCredentials(&f), newAdminTokens(&f),
 		newAdminGroups(&f), newAdminPolicies(&f), newAdminGrants(&f), newAdminRequests(&f), newAdminAccess(&f),
-		newAdminGateways(&f), newAdminReceipts(&f), newAdminSessions(&f), newAdminSignInLink(&f), newAdminCA(&f))
+		newAdminGateways(&f), newAdminReceipts(&f), newAdminSessions(&f), newAdminSignInLink(&f), newAdminCA(&f), newAdminSSHKeys(&f), newAdminSSHCA(&f))
 	return cmd
 }
 

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sallyport/sallyport/access"
+)
+
+func newAdminSSHKeys(f *adminFlags) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "ssh-keys", Aliases: []string{"ssh-key"}, Short: "Keep the SSH keys by which users sign in",
+		Long: `SSH keys prove their users at gateways' native SSH entrance. People register their own, with sally ssh-key add or in the web UI; those of service
+accounts are added here.`,
+	}
+	cmd.AddCommand(newAdminSSHKeyAdd(f), newAdminSSHKeyList(f), newAdminSSHKeyRemove(f))
+	return cmd
+}
+
+func newAdminSSHKeyAdd(f *adminFlags) *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use: "add USER FILE", Short: "Register the public key of a service account", Args: cobra.ExactArgs(2),
+		Example: "  sally admin ssh-keys add etl etl.pub --name runner-1",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			public, err := readPublicKeyAt(cmd.InOrStdin(), args[1])
+			if err != nil {
+				return err
+			}
+			c, err := f.api.client()
+			if err != nil {
+				return err
+			}
+			var k access.SSHKey
+			in := map[string]string{"user": args[0], "name": name, "public": string(public)}
+			if err := c.do(cmd.Context(), http.MethodPost, "/ssh-keys", in, &k); err != nil {
+				return err
+			}
+			if f.output == "json" {
+				return printJSON(cmd.OutOrStdout(), k)
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s (%s) proves %s\n", k.Fingerprint, k.Name, k.User)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "what it is; default: the key's comment")
+	return cmd
+}
+
+func newAdminSSHKeyList(f *adminFlags) *cobra.Command {
+	var user string
+	cmd := &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List users' SSH keys", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := f.api.client()
+			if err != nil {
+				return err
+			}
+			query := url.Values{}
+			if user != "" {
+				query.Set("user", user)
+			}
+			items, err := all[access.SSHKey](cmd.Context(), c, "/ssh-keys", query)
+			if err != nil {
+				return err
+			}
+			return printItems(cmd, f, []string{"FINGERPRINT", "USER", "NAME", "ADDED"}, items, func(k access.SSHKey) []string {
+				return []string{k.Fingerprint, k.User, k.Name, localTime(k.Created)}
+			})
+		},
+	}
+	cmd.Flags().StringVar(&user, "user", "", "only this user's")
+	return cmd
+}
+
+func newAdminSSHKeyRemove(f *adminFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "remove FINGERPRINT...", Aliases: []string{"rm", "delete"}, Short: "Remove SSH keys", Args: cobra.MinimumNArgs(1),
+		Long: "Removes SSH keys: they open nothing more, and the sessions that they opened end at once.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := f.api.client()
+			if err != nil {
+				return err
+			}
+			for _, fingerprint := range args {
+				if err := c.do(cmd.Context(), http.MethodDelete, "/ssh-keys/"+escapeName(fingerprint), nil, nil); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "SSH key %s removed\n", fingerprint)
+			}
+			return nil
+		},
+	}
+}
+
+func newAdminSSHCA(f *adminFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "ssh-ca [users|hosts|logins]", Short: "Print the public keys of the SSH authorities",
+		Long: `Prints the public keys of Sallyport's own SSH authorities, or one of them, each below a line that says how it is used: hosts for clients that come
+without the local client, logins for the servers behind Sallyport. users signs people's certificates; gateways know it by themselves.`,
+		Example: `  sally admin ssh-ca hosts >> ~/.ssh/known_hosts
+  sally admin ssh-ca logins > /etc/ssh/sallyport-ca.pub    # and in sshd_config: TrustedUserCAKeys /etc/ssh/sallyport-ca.pub`,
+		Args: cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs), ValidArgs: []string{"users", "hosts", "logins"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := f.api.client()
+			if err != nil {
+				return err
+			}
+			var keys access.SSHAuthorities
+			if err := c.do(cmd.Context(), http.MethodGet, "/ca/ssh", nil, &keys); err != nil {
+				return err
+			}
+			if f.output == "json" {
+				return printJSON(cmd.OutOrStdout(), keys)
+			}
+			for _, a := range []struct{ name, use, line string }{
+				{"users", "signs people's certificates (sally ssh-cert) for gateways' SSH entrance; no server needs to trust it", keys.Users},
+				{"hosts", "signs gateways' host keys: a line of known_hosts, where * may be your gateways' names", "@cert-authority * " + keys.Hosts},
+				{"logins", "signs gateways' logins at servers: a file that TrustedUserCAKeys in their sshd_config names", keys.Logins},
+			} {
+				if len(args) == 1 && args[0] != a.name {
+					continue
+				}
+				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "# %s %s\n%s\n", a.name, a.use, a.line); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}

@@ -22,6 +22,7 @@ const (
 	extension  = ".rec"
 	openDir    = "open" // an empty file for each recording whose final state may not stand in the journal
 	dayFormat  = "2006-01-02"
+	shipDir    = "unshipped" // likewise, for each recording that is nowhere else yet
 	settleTime = time.Minute // after which the journal has taken what was said of a recording when it was closed
 )
 
@@ -34,6 +35,8 @@ type Config struct {
 	// Recipient is the age recipient ("age1...") that recordings are sealed to. It is asked for each one, and empty while it is not
 	// known, which is an error of Record. Nil: the store takes no recordings of its own.
 	Recipient func() string
+	// Ship keeps a sign for each recording until Shipped says that it is elsewhere as well.
+	Ship bool
 }
 
 // Store keeps recordings below one directory, by the day of their statement. It is safe for concurrent use; one process may
@@ -41,6 +44,7 @@ type Config struct {
 type Store struct {
 	dir       string
 	recipient func() string
+	ship      bool
 	packer    *zstd.Encoder
 	unpacker  *zstd.Decoder
 	scratch   sync.Pool // of *scratch
@@ -57,8 +61,10 @@ type settled struct {
 
 // OpenStore opens the recordings below c.Dir. The caller must Close the store, after the journal.
 func OpenStore(c Config) (*Store, error) {
-	if err := os.MkdirAll(filepath.Join(c.Dir, openDir), 0o700); err != nil {
-		return nil, fmt.Errorf("open recordings: %w", err)
+	for _, dir := range []string{openDir, shipDir} {
+		if err := os.MkdirAll(filepath.Join(c.Dir, dir), 0o700); err != nil {
+			return nil, fmt.Errorf("open recordings: %w", err)
+		}
 	}
 	packer, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true))
 	if err != nil {
@@ -68,8 +74,11 @@ func OpenStore(c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open recordings: %w", err)
 	}
-	s := &Store{dir: c.Dir, recipient: c.Recipient, packer: packer, unpacker: unpacker, open: map[string]*Writer{}}
+	s := &Store{dir: c.Dir, recipient: c.Recipient, ship: c.Ship, packer: packer, unpacker: unpacker, open: map[string]*Writer{}}
 	s.scratch.New = func() any { return new(scratch) }
+	if err := s.removeTemporaries(); err != nil {
+		return nil, fmt.Errorf("open recordings: %w", err)
+	}
 	return s, nil
 }
 
@@ -138,25 +147,64 @@ func (s *Store) begin(h *Header, path string, recipient age.Recipient, now time.
 	if err := s.makeDay(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	sign := filepath.Join(s.dir, openDir, h.Statement)
-	if err := os.WriteFile(sign, nil, 0o600); err != nil {
-		return nil, err
-	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, errors.Join(err, os.Remove(sign))
+		return nil, err
 	}
 	w := newWriter(s, h, f, seal, now)
-	if err := w.start(begin, h); err != nil {
-		return nil, errors.Join(err, f.Close(), os.Remove(path), os.Remove(sign))
+	err = s.sign(h.Statement)
+	if err == nil {
+		err = w.start(begin, h)
 	}
+	if err == nil {
+		err = s.admit(w)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close(), os.Remove(path)) // Recover removes the signs of a file that is not there
+	}
+	return w, nil
+}
+
+// sign leaves the signs of a recording that begins.
+func (s *Store) sign(statement string) error {
+	err := os.WriteFile(filepath.Join(s.dir, openDir, statement), nil, 0o600)
+	if err == nil && s.ship {
+		err = os.WriteFile(filepath.Join(s.dir, shipDir, statement), nil, 0o600)
+	}
+	return err
+}
+
+func (s *Store) admit(w *Writer) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open == nil {
-		return nil, errors.Join(errors.New("recordings are closed"), f.Close(), os.Remove(path), os.Remove(sign))
+		return errors.New("recordings are closed")
 	}
-	s.open[h.Statement] = w
-	return w, nil
+	s.open[w.statement] = w
+	return nil
+}
+
+// Unshipped are the statements whose recordings are over and nowhere else yet, oldest first.
+func (s *Store) Unshipped() ([]string, error) {
+	signs, err := os.ReadDir(filepath.Join(s.dir, shipDir))
+	if err != nil {
+		return nil, fmt.Errorf("list recordings: %w", err)
+	}
+	var all []string
+	for _, sign := range signs {
+		if s.writer(sign.Name()) == nil {
+			all = append(all, sign.Name())
+		}
+	}
+	return all, nil
+}
+
+// Shipped says that the recording of the statement is elsewhere as well.
+func (s *Store) Shipped(statement string) error {
+	if err := os.Remove(filepath.Join(s.dir, shipDir, statement)); err != nil {
+		return fmt.Errorf("note a recording as shipped: %w", err)
+	}
+	return nil
 }
 
 // makeDay makes the directory of a day and has its name on disk when it returns.

@@ -1,0 +1,132 @@
+package recording
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxScreen bounds what a Screen holds, in bytes: far more than a terminal shows.
+const maxScreen = 256 << 10
+
+// Screen gathers what makes a terminal show what it shows now: its size, and the output since it was last cleared or, where that is
+// long ago, the newest of it.
+type Screen struct {
+	Cols, Rows int
+
+	alternate bool // a program has the second screen, as editors do
+	full      bool // held is not all since the last clearing
+	held      []byte
+	looked    int // bytes of held in which clearings were looked for
+}
+
+// The sequences after which nothing of what stood before is shown.
+var clearings = []string{"\x1b[2J", "\x1bc", enterAlternate, leaveAlternate}
+
+const (
+	enterAlternate = "\x1b[?1049h"
+	leaveAlternate = "\x1b[?1049l"
+)
+
+// NewScreen begins with a terminal of the header's size.
+func NewScreen(h Header) *Screen {
+	s := &Screen{Cols: h.Cols, Rows: h.Rows}
+	if s.Cols <= 0 || s.Rows <= 0 {
+		s.Cols, s.Rows = defaultCols, defaultRows
+	}
+	return s
+}
+
+// Take takes in the next event.
+func (s *Screen) Take(e *Event) {
+	switch e.Kind {
+	case Resize:
+		if cols, rows, ok := ParseSize(string(e.Data)); ok {
+			s.Cols, s.Rows = cols, rows
+		}
+	case Output:
+		s.held = append(s.held, e.Data...)
+		s.forget()
+	}
+}
+
+// forget drops what is not shown any more.
+func (s *Screen) forget() {
+	from := max(0, s.looked-len(enterAlternate)+1)
+	last, sign := -1, ""
+	for _, c := range clearings {
+		if i := bytes.LastIndex(s.held[from:], []byte(c)); i > last {
+			last, sign = i, c
+		}
+	}
+	if last >= 0 {
+		s.held = append(s.held[:0], s.held[from+last+len(sign):]...)
+		s.full = false
+		switch sign {
+		case enterAlternate:
+			s.alternate = true
+		case leaveAlternate, "\x1bc":
+			s.alternate = false
+		}
+	}
+	if len(s.held) > maxScreen {
+		s.held = append(s.held[:0], s.held[len(s.held)-maxScreen/2:]...)
+		s.full = true
+	}
+	s.looked = len(s.held)
+}
+
+// Bytes are what to write to a terminal of that size to make it show the screen.
+func (s *Screen) Bytes() []byte {
+	b := []byte("\x1bc")
+	if s.alternate {
+		b = append(b, enterAlternate...)
+	}
+	held := s.held
+	if s.full { // begin with a whole line: what comes before may be half of a character or of a sequence
+		if i := bytes.IndexByte(held, '\n'); i >= 0 {
+			held = held[i+1:]
+		}
+	}
+	return append(b, held...)
+}
+
+// ParseSize reads COLSxROWS.
+func ParseSize(text string) (cols, rows int, ok bool) {
+	before, after, found := strings.Cut(text, "x")
+	cols, err := strconv.Atoi(before)
+	rows, rowsErr := strconv.Atoi(after)
+	return cols, rows, found && err == nil && rowsErr == nil && cols > 0 && rows > 0
+}
+
+// Joiner puts characters together that stand in two outputs, for those who need each output to be valid UTF-8. Bytes that belong to no
+// character pass as they are.
+type Joiner struct{ rest []byte }
+
+// Join gives the output without half a character at its end, and with that of the one before. It may be b itself.
+func (j *Joiner) Join(b []byte) []byte {
+	if len(j.rest) > 0 {
+		b = append(j.rest, b...)
+		j.rest = nil
+	}
+	for cut := 1; cut < utf8.UTFMax && cut <= len(b); cut++ {
+		tail := b[len(b)-cut:]
+		if !utf8.RuneStart(tail[0]) {
+			continue
+		}
+		if !utf8.FullRune(tail) {
+			j.rest = bytes.Clone(tail)
+			return b[:len(b)-cut]
+		}
+		break
+	}
+	return b
+}
+
+// Rest is half a character that nothing came after.
+func (j *Joiner) Rest() []byte {
+	b := j.rest
+	j.rest = nil
+	return b
+}

@@ -33,6 +33,7 @@ type Sally struct {
 	Postgres string `json:"postgres"`
 	MySQL    string `json:"mysql"`
 	Redis    string `json:"redis"`
+	SSH      string `json:"ssh"`
 	Gateways string `json:"gateways"` // empty without --listen-gateways
 
 	process *Process
@@ -55,7 +56,8 @@ func RunSallyUnder(ctx context.Context, wrapper []string, bin, dataDir string, a
 		return nil, fmt.Errorf("remove stale addresses.json: %w", err)
 	}
 	line := slices.Concat(wrapper, []string{bin, "server", "--data-dir", dataDir, "--listen-web", "127.0.0.1:0",
-		"--listen-tunnel", "127.0.0.1:0", "--listen-postgres", "127.0.0.1:0", "--listen-mysql", "127.0.0.1:0", "--listen-redis", "127.0.0.1:0"}, args)
+		"--listen-tunnel", "127.0.0.1:0", "--listen-postgres", "127.0.0.1:0", "--listen-mysql", "127.0.0.1:0", "--listen-redis", "127.0.0.1:0",
+		"--listen-ssh", "127.0.0.1:0"}, args)
 	process, err := Start(Command{Path: line[0], Args: line[1:], LogFile: s.LogFile})
 	if err != nil {
 		return nil, err
@@ -91,7 +93,7 @@ func (s *Sally) PostgresHostPort() (host, port string, err error) { return s.Nat
 
 // Native is the native entrance of a protocol.
 func (s *Sally) Native(protocol string) (host, port string, err error) {
-	address := map[string]string{"postgres": s.Postgres, "mysql": s.MySQL, "redis": s.Redis}[protocol]
+	address := map[string]string{"postgres": s.Postgres, "mysql": s.MySQL, "redis": s.Redis, "ssh": s.SSH}[protocol]
 	host, port, err = net.SplitHostPort(address)
 	if err != nil {
 		return "", "", fmt.Errorf("read address of %s's native entrance: %w", protocol, err)

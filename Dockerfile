@@ -27,7 +27,7 @@ COPY --from=program --chown=nonroot:nonroot /out/keys /var/lib/sallyport-keys
 USER nonroot
 ENV SALLY_DATA_DIR=/var/lib/sallyport XDG_CONFIG_HOME=/var/lib/sallyport-keys
 VOLUME /var/lib/sallyport /var/lib/sallyport-keys
-# web, tunnel, PostgreSQL, MySQL, Redis
-EXPOSE 7480 7443 7432 7306 7379
+# web, tunnel, PostgreSQL, MySQL, Redis, SSH
+EXPOSE 7480 7443 7432 7306 7379 2222
 ENTRYPOINT ["/usr/local/bin/sally"]
-CMD ["server", "--data-dir", "/var/lib/sallyport", "--listen-web", "0.0.0.0:7480", "--listen-tunnel", "0.0.0.0:7443", "--listen-postgres", "0.0.0.0:7432", "--listen-mysql", "0.0.0.0:7306", "--listen-redis", "0.0.0.0:7379"]
+CMD ["server", "--data-dir", "/var/lib/sallyport", "--listen-web", "0.0.0.0:7480", "--listen-tunnel", "0.0.0.0:7443", "--listen-postgres", "0.0.0.0:7432", "--listen-mysql", "0.0.0.0:7306", "--listen-redis", "0.0.0.0:7379", "--listen-ssh", "0.0.0.0:2222"]

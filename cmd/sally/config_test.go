@@ -142,7 +142,7 @@ func TestFlagsWinOverTheFile(t *testing.T) {
 
 func TestServerRefusals(t *testing.T) {
 	m := newMachine(t)
-	m.refuse("another process has this journal open", "", "server", "--listen-web", off, "--listen-tunnel", off, "--listen-postgres", off, "--listen-mysql", off, "--listen-redis", off)
+	m.refuse("another process has this journal open", "", "server", "--listen-web", off, "--listen-tunnel", off, "--listen-postgres", off, "--listen-mysql", off, "--listen-redis", off, "--listen-ssh", off)
 	dir := t.TempDir()
 	m.refuse("listen.web", "", "server", "--data-dir", dir, "--listen-web", "nonsense")
 	m.refuse("read configuration", "", "server", "--data-dir", dir, "--config", "/no/such/file")

@@ -124,7 +124,7 @@ func newMachine(t *testing.T) *machine {
 	m := &machine{t: t, ctx: t.Context(), data: filepath.Join(t.TempDir(), "data")}
 	t.Setenv("SALLY_DATA_DIR", m.data)
 	match := background(t, `(http://\S+)(/sign-in#\S+)`, "server", "--listen-web", "127.0.0.1:0", "--listen-tunnel", "127.0.0.1:0",
-		"--listen-postgres", "127.0.0.1:0", "--listen-mysql", "127.0.0.1:0", "--listen-redis", "127.0.0.1:0")
+		"--listen-postgres", "127.0.0.1:0", "--listen-mysql", "127.0.0.1:0", "--listen-redis", "127.0.0.1:0", "--listen-ssh", "127.0.0.1:0")
 	m.web, m.link = match[1], match[2]
 	return m
 }

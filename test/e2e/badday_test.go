@@ -153,7 +153,7 @@ func TestSecondServerOnTheSameData(t *testing.T) {
 	w := newWorld(t, "")
 	w.onboard("a-password-nobody-sees", sealedCredential()...)
 	_, err := w.sally.Run(w.ctx, nil, "server", "--data-dir", w.sally.DataDir, "--listen-web", "off", "--listen-tunnel", "off",
-		"--listen-postgres", "off", "--listen-mysql", "off", "--listen-redis", "off")
+		"--listen-postgres", "off", "--listen-mysql", "off", "--listen-redis", "off", "--listen-ssh", "off")
 	wantWords(t, err, "journal")
 	w.mustConnect()
 }

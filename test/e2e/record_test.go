@@ -243,7 +243,7 @@ func TestReadOnlyFileSystemAtStart(t *testing.T) {
 	}
 	remount(syscall.MS_RDONLY)
 	_, err := w.sally.Run(w.ctx, nil, slices.Concat([]string{"server", "--data-dir", w.sally.DataDir, "--listen-web", "off",
-		"--listen-tunnel", "off", "--listen-postgres", "off", "--listen-mysql", "off", "--listen-redis", "off"}, w.args)...)
+		"--listen-tunnel", "off", "--listen-postgres", "off", "--listen-mysql", "off", "--listen-redis", "off", "--listen-ssh", "off"}, w.args)...)
 	wantWords(t, err, "read-only file system")
 	remount(0)
 	w.start()

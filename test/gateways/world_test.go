@@ -108,7 +108,7 @@ func (w *world) addGateway(name string, controls ...string) *gatewayProcess {
 	if err := os.WriteFile(token, []byte(w.admin("", "gateways", "add", name, "--tunnel", "127.0.0.1:1")), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	g.args = []string{"gateway", "--data-dir", g.dir, "--join-file", token, "--listen-postgres", "off", "--listen-mysql", "off", "--listen-redis", "off"}
+	g.args = []string{"gateway", "--data-dir", g.dir, "--join-file", token, "--listen-postgres", "off", "--listen-mysql", "off", "--listen-redis", "off", "--listen-ssh", "off"}
 	for _, control := range controls {
 		g.args = append(g.args, "--server", "https://"+control)
 	}

@@ -37,7 +37,7 @@ func (s *Source) readDatabase(ctx context.Context, l *login, c access.Credential
 		return nil, err
 	}
 	if kind == dynamicPath {
-		return s.openDynamic(ctx, l, path, c.Name)
+		return s.lend(ctx, "read "+path, func(ctx context.Context) (*lease, creds.Secret, error) { return s.createAccount(ctx, l, path, c.Name) })
 	}
 	secret, err := l.client.Logical().ReadWithContext(ctx, path)
 	if err != nil {
@@ -48,43 +48,6 @@ func (s *Source) readDatabase(ctx context.Context, l *login, c access.Credential
 		return nil, err
 	}
 	return &creds.Lease{Secret: value}, nil
-}
-
-// openDynamic makes Vault create an account. A session that does not wait for the answer leaves no account behind:
-// the answer is waited for anyhow, for one more timeout, and its lease revoked.
-func (s *Source) openDynamic(ctx context.Context, l *login, path, name string) (*creds.Lease, error) {
-	type outcome struct {
-		lease *lease
-		value creds.Secret
-		err   error
-	}
-	made := make(chan outcome)
-	running := s.spawn(func() {
-		patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*s.config.Timeout)
-		defer cancel()
-		var o outcome
-		o.lease, o.value, o.err = s.createAccount(patient, l, path, name)
-		select {
-		case made <- o:
-		case <-ctx.Done():
-			if o.lease != nil {
-				close(o.lease.kept) // it never had a keeper
-				s.queue(o.lease)
-			}
-		}
-	})
-	if !running {
-		return nil, errClosed
-	}
-	select {
-	case o := <-made:
-		if o.err != nil {
-			return nil, o.err
-		}
-		return s.begin(o.lease, o.value)
-	case <-ctx.Done():
-		return nil, fmt.Errorf("read %s: %w", path, ctx.Err())
-	}
 }
 
 // createAccount reads a dynamic role, which creates an account.
@@ -98,14 +61,8 @@ func (s *Source) createAccount(ctx context.Context, l *login, path, name string)
 	if err != nil {
 		return nil, creds.Secret{}, err
 	}
-	if secret.LeaseID == "" {
-		return nil, creds.Secret{}, fmt.Errorf("read %s: no lease came with it: %w", path, errConfig)
-	}
-	ttl := seconds(secret.LeaseDuration)
-	return &lease{
-		id: secret.LeaseID, credential: name, login: l, renewable: secret.Renewable, ttl: ttl, expires: asked.Add(ttl),
-		lost: make(chan struct{}), over: make(chan struct{}), kept: make(chan struct{}),
-	}, value, nil
+	x, err := borrowed("read "+path, secret, l, name, asked)
+	return x, value, err
 }
 
 // databaseSecret picks the account's name and password.

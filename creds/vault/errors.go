@@ -125,7 +125,16 @@ func (s *Source) explain(err error) (reason, remedy string) {
 		return "Sallyport's own login to Vault does not work", "ask an operator to renew it"
 	case forbidden(err):
 		return "Vault's policy does not let Sallyport open it", "ask an operator to allow it in Vault"
-	case errors.Is(err, errMissing), isAnswer && (a.Code == http.StatusNotFound || a.says("unknown role")):
+	case errors.Is(err, errAddress):
+		return "the server's address cannot be looked up", "ask an operator to check the resource's address"
+	case isAnswer && (a.says("valid_principals") || a.says("allow any principals") || a.says("Username ")):
+		return "Vault's role does not let Sallyport log in as this account", "ask an operator to add it to the role's allowed_users"
+	case isAnswer && a.says("IP does not belong"):
+		return "Vault's role does not cover the server's address", "ask an operator to add it to the role's cidr_list"
+	case isAnswer && a.Code == http.StatusBadRequest && a.says("allowed"):
+		return "Vault's role does not allow what is asked of it", "ask an operator to check its settings"
+	case errors.Is(err, errMissing), isAnswer && (a.Code == http.StatusNotFound || a.says("unknown role") || a.says("Unknown role") ||
+		a.Code == http.StatusBadRequest && a.says("not found")):
 		return "Vault has nothing at its path", "ask an operator to check the credential's mount and path"
 	case errors.Is(err, errFields):
 		return "the secret in Vault lacks the fields that are needed", "ask an operator to set username and password there"

@@ -3,7 +3,10 @@ package vault
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
+
+	"github.com/hashicorp/vault/api"
 
 	"github.com/sallyport/sallyport/creds"
 )
@@ -24,6 +27,55 @@ type lease struct {
 	kept chan struct{} // closed when the keeper has ended
 
 	queued time.Time // when its revocation was first left to the background
+}
+
+// borrowed is the lease that came with an answer to what was asked then.
+func borrowed(operation string, secret *api.Secret, l *login, credential string, asked time.Time) (*lease, error) {
+	if secret.LeaseID == "" {
+		return nil, fmt.Errorf("%s: no lease came with it: %w", operation, errConfig)
+	}
+	ttl := seconds(secret.LeaseDuration)
+	return &lease{
+		id: secret.LeaseID, credential: credential, login: l, renewable: secret.Renewable, ttl: ttl, expires: asked.Add(ttl),
+		lost: make(chan struct{}), over: make(chan struct{}), kept: make(chan struct{}),
+	}, nil
+}
+
+// lend makes Vault make something for one session. A session that does not wait for the answer leaves nothing behind: the
+// answer is waited for anyhow, for one more timeout, and its lease revoked.
+func (s *Source) lend(ctx context.Context, operation string, ask func(context.Context) (*lease, creds.Secret, error)) (*creds.Lease, error) {
+	type outcome struct {
+		lease *lease
+		value creds.Secret
+		err   error
+	}
+	made := make(chan outcome)
+	running := s.spawn(func() {
+		patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*s.config.Timeout)
+		defer cancel()
+		var o outcome
+		o.lease, o.value, o.err = ask(patient)
+		select {
+		case made <- o:
+		case <-ctx.Done():
+			if o.lease != nil {
+				close(o.lease.kept) // it never had a keeper
+				s.queue(o.lease)
+			}
+		}
+	})
+	if !running {
+		return nil, errClosed
+	}
+	select {
+	case o := <-made:
+		if o.err != nil {
+			return nil, o.err
+		}
+		return s.begin(o.lease, o.value)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s: %w", operation, ctx.Err())
+	}
 }
 
 // begin keeps a lease alive from now on, and hands it to its session.

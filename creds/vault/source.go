@@ -16,7 +16,6 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
-	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/creds"
 )
 
@@ -71,7 +70,7 @@ func New(c Config, envToken string, log *slog.Logger) (*Source, error) {
 func (s *Source) Fetch(ctx context.Context, r creds.Request) (*creds.Lease, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
-	lease, err := s.open(ctx, r.Credential)
+	lease, err := s.open(ctx, r)
 	if err != nil {
 		return nil, s.unavailable(r.Credential.Name, err)
 	}
@@ -79,14 +78,14 @@ func (s *Source) Fetch(ctx context.Context, r creds.Request) (*creds.Lease, erro
 }
 
 // open reads the credential, with a second login when the first one's token has ended unnoticed.
-func (s *Source) open(ctx context.Context, c access.Credential) (*creds.Lease, error) {
+func (s *Source) open(ctx context.Context, r creds.Request) (*creds.Lease, error) {
 	const logins = 2
 	for try := 1; ; try++ {
 		l, err := s.current(ctx)
 		if err != nil {
 			return nil, err
 		}
-		lease, err := s.read(ctx, l, c)
+		lease, err := s.read(ctx, l, r)
 		if !tokenGone(err) {
 			return lease, err
 		}
@@ -98,14 +97,18 @@ func (s *Source) open(ctx context.Context, c access.Credential) (*creds.Lease, e
 }
 
 // read asks the engine that keeps the credential.
-func (s *Source) read(ctx context.Context, l *login, c access.Credential) (*creds.Lease, error) {
-	switch c.Engine {
+func (s *Source) read(ctx context.Context, l *login, r creds.Request) (*creds.Lease, error) {
+	switch r.Credential.Engine {
 	case "", "kv":
-		return s.readKV(ctx, l, c)
+		return s.readKV(ctx, l, r.Credential)
 	case "database":
-		return s.readDatabase(ctx, l, c)
+		return s.readDatabase(ctx, l, r.Credential)
+	case "ssh":
+		return s.signSSH(ctx, l, r)
+	case "ssh-otp":
+		return s.readOTP(ctx, l, r)
 	}
-	return nil, fmt.Errorf("engine %q is not one of kv, database: %w", c.Engine, errConfig)
+	return nil, fmt.Errorf("engine %q is not one of kv, database, ssh, ssh-otp: %w", r.Credential.Engine, errConfig)
 }
 
 // Close ends what the source holds in Vault: leases that are still live, revocations that wait, and its own

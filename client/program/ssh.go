@@ -100,7 +100,7 @@ func ParseSSH(args []string) (SSHArguments, error) {
 			}
 			args = args[n:]
 		case a.Destination == "":
-			a.Destination, args, optionsEnded = word, args[1:], false
+			a.Destination, args = word, args[1:]
 		default:
 			a.Command, args = args, nil
 		}
@@ -147,11 +147,7 @@ func (a SSHArguments) For(w SSHWay) []string {
 	if account, _ := a.Target(); account == "" && !a.account {
 		args = append(args, "-l", w.User)
 	}
-	args = append(append(args, a.Options...), "--", a.Destination)
-	if len(a.Command) > 0 {
-		args = append(append(args, "--"), a.Command...)
-	}
-	return args
+	return append(append(append(args, a.Options...), "--", a.Destination), a.Command...)
 }
 
 const (

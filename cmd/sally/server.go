@@ -258,7 +258,7 @@ func (s *server) openAdmin(ctx context.Context) (err error) {
 		Store: s.state, Journal: s.journal, Searcher: s.index, Sessions: s.access,
 		Prover: proof.Prover{Log: s.proof, Searcher: s.own}, Rotator: s.proof, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
 		UI: web.Files(), Log: s.log, Gateway: s.config.Gateway, Tunnel: func() string { return s.tunnelAddress },
-		Health: s.journal.Fault, Measured: s.measured(), Facts: statementFacts(newProtocols(s.parts())), AccessRequests: s.config.AccessRequests, Handout: s.sealed, GatewayRecords: s.records, OfflineLimit: s.config.OfflineLimit,
+		Health: s.journal.Fault, Measured: s.measured(), Facts: statementFacts(newProtocols(s.parts())), AccessRequests: s.config.AccessRequests, Handout: s.ownCredentials(), GatewayRecords: s.records, OfflineLimit: s.config.OfflineLimit,
 		Protocols: resourceProtocols(),
 	})
 	if err != nil {
@@ -285,7 +285,7 @@ func (s *server) openGateway(context.Context) error {
 	if err != nil {
 		return err
 	}
-	sources := creds.Router{"sealed": s.sealed}
+	sources := creds.Router{"sealed": s.ownCredentials()}
 	if s.vault != nil {
 		sources["vault"] = s.vault
 	}

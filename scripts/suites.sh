@@ -85,8 +85,19 @@ get_redis() {
     apt-get "${apt[@]}" source --download-only "redis=$1" 2>>apt/log || apt-get "${apt[@]}" source --download-only redis
     tar xzf redis_*.orig.tar.gz --strip-components=1 --wildcards '*/tests' '*/runtest'
     rm -rf apt redis_*
-    sed -i '/^proc redis {/,/^}/ s/^    fconfigure \$fd -translation binary$/&\n    if {[info exists ::env(REDIS_PASSWORD)]} {\n        puts -nonewline $fd "AUTH $::env(REDIS_USER) $::env(REDIS_PASSWORD)\\r\\n"\n        flush $fd\n        gets $fd\n    }/' tests/support/redis.tcl
-    grep -q REDIS_PASSWORD tests/support/redis.tcl
+    cat >>tests/support/redis.tcl <<'TCL'
+
+proc ::redis::login {fd} {
+    if {[info exists ::env(REDIS_PASSWORD)]} {
+        puts -nonewline $fd "AUTH $::env(REDIS_USER) $::env(REDIS_PASSWORD)\r\n"
+        flush $fd
+        gets $fd
+    }
+}
+TCL
+    sed -i -e '/^proc redis {/,/^}/ s/^    fconfigure \$fd -translation binary$/&\n    ::redis::login $fd/' \
+        -e 's/^        set fd \$::redis::fd(\$id)$/&\n        ::redis::login $fd/' tests/support/redis.tcl
+    [ "$(grep -c '::redis::login \$fd' tests/support/redis.tcl)" = 2 ]
 }
 
 # get_module MODULE VERSION copies a Go module, tests included, out of the read-only module cache.
@@ -144,7 +155,8 @@ get_nodemysql() {
     tar xzf "node-mysql_$1"*.orig.tar.gz --strip-components=1
     rm -rf apt node-mysql_*
     grep -q "\"version\": \"$1\"" package.json
-    npm install --silent --no-audit --no-fund --no-save --omit=dev seedrandom@3.0.5 after@0.8.2 timezone-mock@0.0.7 utest@0.0.8
+    npm pkg delete devDependencies # most are a linter's
+    npm install --silent --no-audit --no-fund seedrandom@3.0.5 after@0.8.2 timezone-mock@0.0.7 utest@0.0.8
 }
 
 get_node() { npm install --silent --no-audit --no-fund --prefix . "mysql2@$mysql2" "redis@$noderedis"; }
@@ -165,7 +177,8 @@ once asyncpg "$asyncpg" get_asyncpg
 once pg8000 "$pg8000" get_pg8000
 once sqlalchemy "$sqlalchemy" get_sqlalchemy
 once gomysql "$gomysql" get_gomysql
-once redis "$(dpkg-query -W -f '${Version}' redis-server)" get_redis
+get_installed_redis() { get_redis "$(dpkg-query -W -f '${Version}' redis-server)"; }
+once redis "$(dpkg-query -W -f '${Version}' redis-server)+login" get_installed_redis
 once goredis "$goredis" get_goredis
 once redispy "$redispy" get_redispy
 once nodemysql "$mysqljs" get_nodemysql

@@ -16,8 +16,8 @@ import (
 //go:embed drivers/*.cjs
 var driverTests embed.FS
 
-// driverLine is what they say of a test.
-var driverLine = regexp.MustCompile(`(?m)^(ok|not ok) (.+)$`)
+// driverLine is what they say of a test: before all of them that there is one, and then how it went.
+var driverLine = regexp.MustCompile(`(?m)^(has|ok|not ok) (.+)$`)
 
 // runDriver runs our tests of a Node.js driver that lies in the cache.
 func runDriver(ctx context.Context, j *job, file string) (map[string]result, error) {

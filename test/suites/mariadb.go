@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,7 +24,10 @@ const (
 )
 
 // mariaStore is a MariaDB whose general log is on.
-type mariaStore struct{ *servers.MariaDB }
+type mariaStore struct {
+	*servers.MariaDB
+	routines []string // the shapes of recorded statements that have others in them
+}
 
 func (s *mariaStore) protocol() string { return "mysql" }
 
@@ -75,6 +79,9 @@ func (s *mariaStore) textsOf(e *audit.Event, text string) []string {
 		return []string{"execute " + shape(trimmed(text))}
 	}
 	text = trimmed(text)
+	if routine.MatchString(text) {
+		s.routines = append(s.routines, spaced(shape(text)))
+	}
 	return []string{text, "shape " + shape(text)}
 }
 
@@ -99,20 +106,20 @@ func (s *mariaStore) compare(r *record, recorded *texts) error {
 		}
 		// What an EXECUTE in SQL executes is logged beside it.
 		if ours[connection] && (command != "Execute" || !inner[connection]) {
-			r.checkMaria(command, trimmed(argument), recorded)
+			s.check(r, command, trimmed(argument), recorded)
 		}
 		inner[connection] = command == "Query" && executes.MatchString(argument)
 	}
 	return nil
 }
 
-// checkMaria takes one entry of the general log into account.
-func (r *record) checkMaria(command, argument string, recorded *texts) {
+// check takes one entry of the general log into account.
+func (s *mariaStore) check(r *record, command, argument string, recorded *texts) {
 	var found bool
 	switch command {
 	case "Query":
 		// The server leaves passwords out of its log, and the gateway out of its record.
-		found = recorded.take(argument) || strings.Contains(argument, "<secret>") || recorded.take("shape "+shape(argument))
+		found = recorded.take(argument) || strings.Contains(argument, "<secret>") || recorded.take("shape "+shape(argument)) || s.inner(argument)
 	case "Execute", "Bulk_execute":
 		found = recorded.take("execute "+shape(argument)) || recorded.take("execute "+plain.ReplaceAllString(argument, "?"))
 	default:
@@ -123,6 +130,21 @@ func (r *record) checkMaria(command, argument string, recorded *texts) {
 		r.missing = append(r.missing, command+": "+argument)
 	}
 }
+
+// routine matches SQL that has statements in it, each of which the server logs when it runs.
+var routine = regexp.MustCompile(`(?is)^\s*create\b.*?\b(?:procedure|function|trigger|event|package)\b|^\s*begin\s+not\s+atomic\b|^\s*(?:if|loop|while|for|repeat|case)\b`)
+
+// variable is how the log writes a variable of a routine.
+var variable = regexp.MustCompile("(?is)\\bname_const\\('((?:[^']|'')*)',(?:_\\w+ ?)?(?:'(?:[^'\\\\]|\\\\.|'')*'(?: collate '?\\w+'?)?|[^()']*)\\)")
+
+// inner tells whether a logged statement is one of a recorded routine's.
+func (s *mariaStore) inner(argument string) bool {
+	argument = spaced(shape(variable.ReplaceAllString(argument, "$1")))
+	return slices.ContainsFunc(s.routines, func(text string) bool { return strings.Contains(text, argument) })
+}
+
+// spaced is a text whose words are apart by one space.
+func spaced(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // executes matches SQL that executes what was prepared in SQL.
 var executes = regexp.MustCompile(`(?i)^\s*execute\s`)

@@ -118,6 +118,7 @@ func mtrSettings() (map[string]string, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("read the settings that MariaDB's tests expect: %w", err)
 	}
+	delete(settings, "log-basename") // the log is ours
 	return settings, nil
 }
 

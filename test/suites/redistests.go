@@ -26,8 +26,12 @@ func runTcl(ctx context.Context, j *job, units []string) (map[string]result, err
 		if err := os.MkdirAll(of.logs, 0o755); err != nil {
 			return nil, fmt.Errorf("make output directory: %w", err)
 		}
-		out, err := of.command(ctx, filepath.Join(j.cache, "redis"), "tclsh", "tests/test_helper.tcl", "--host", j.door.host, "--port", j.door.port,
-			"--single", unit, "--durable", "--dont-clean", "--tags", "-needs:repl -slow", "--timeout", "120")
+		args := []string{"tests/test_helper.tcl", "--host", j.door.host, "--port", j.door.port, "--single", unit, "--durable", "--dont-clean",
+			"--tags", "-needs:repl -slow", "--timeout", "300"}
+		for _, test := range tclRaces {
+			args = append(args, "--skiptest", test)
+		}
+		out, err := of.command(ctx, filepath.Join(j.cache, "redis"), "tclsh", args...)
 		if err != nil {
 			return nil, err
 		}

@@ -41,18 +41,27 @@ func (j *job) command(ctx context.Context, dir, program string, args ...string) 
 func (j *job) commandEnv(ctx context.Context, dir string, env []string, program string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, suiteLimit)
 	defer cancel()
+	name := filepath.Join(j.logs, "output.txt")
+	out, err := os.Create(name)
+	if err != nil {
+		return nil, fmt.Errorf("keep output: %w", err)
+	}
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir, cmd.Env = dir, env
-	out, err := cmd.CombinedOutput()
-	if werr := os.WriteFile(filepath.Join(j.logs, "output.txt"), out, 0o644); werr != nil {
-		return out, fmt.Errorf("keep output: %w", werr)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, out, out
+	err = cmd.Run()
+	if cerr := out.Close(); cerr != nil {
+		return nil, fmt.Errorf("keep output: %w", cerr)
 	}
 	var exit *exec.ExitError
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("run %s: %w", filepath.Base(program), ctx.Err())
+		return nil, fmt.Errorf("run %s: %w: see %s", filepath.Base(program), ctx.Err(), name)
 	}
 	if err != nil && !errors.As(err, &exit) {
 		return nil, fmt.Errorf("run %s: %w", filepath.Base(program), err)
 	}
-	return out, nil // a failure of tests is told by their results
+	printed, err := os.ReadFile(name) // a failure of tests is told by their results
+	if err != nil {
+		return nil, fmt.Errorf("read output: %w", err)
+	}
+	return printed, nil
 }

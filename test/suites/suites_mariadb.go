@@ -48,7 +48,7 @@ func mariaSuites() []*suite {
 		{name: "nodemysql", title: "Node.js: mysql (mysqljs) 2.18.1", store: "mariadb", database: "test", run: runNodeMySQL},
 		{
 			name: "mysql2", title: "Node.js: mysql2 3.24.6, tests of ours", store: "mariadb", database: "test",
-			config: map[string]string{"character-set-server": "utf8mb4", "max-allowed-packet": "64M"},
+			config: map[string]string{"character-set-server": "utf8mb4", "max-allowed-packet": "256M"},
 			run:    func(ctx context.Context, j *job) (map[string]result, error) { return runDriver(ctx, j, "mysql2.cjs") },
 		},
 	}

@@ -1,5 +1,5 @@
 'use strict'
-// Runs tests one after the other and prints a line of each: "ok NAME", or "not ok NAME" and why.
+// Runs tests one after the other. It first prints a line "has NAME" for each, then "ok NAME", or "not ok NAME" and why.
 const limit = 60_000 // milliseconds that a test may take
 
 async function one({ name, body }) {
@@ -21,6 +21,9 @@ async function one({ name, body }) {
 }
 
 exports.run = async (tests) => {
+  for (const { name } of tests) {
+    console.log(`has ${name}`)
+  }
   let good = true
   for (const test of tests) {
     good = (await one(test)) && good

@@ -21,6 +21,8 @@ type Snapshot struct {
 	SSHKeys     map[string]SSHKey     `json:"ssh_keys"` // by fingerprint
 	// SSHAuthorities are what SSH certificates of this Sallyport chain to.
 	SSHAuthorities SSHAuthorities `json:"ssh_authorities"`
+	// RecordingsRecipient is the age recipient that recordings are sealed to; empty: nothing is recorded.
+	RecordingsRecipient string `json:"recordings_recipient,omitempty"`
 	// TokenHashes are by the token's ID.
 	TokenHashes map[string]TokenHash `json:"token_hashes"`
 }

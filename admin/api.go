@@ -114,6 +114,7 @@ func (s *Service) newAPI(mux *http.ServeMux) *api {
 	s.registerSSHCertificates(a)
 	s.registerSSHKeys(a)
 	s.registerSessions(a)
+	s.registerRecordings(a)
 	s.registerAudit(a)
 	s.registerHealth(a)
 	forbidNullLists(registry)

@@ -138,6 +138,9 @@ func (s *Service) GatewayHandler() http.Handler {
 		if r.URL.Path == link.ReportPath {
 			return maxReport
 		}
+		if isRecordingPath(r.URL.Path) {
+			return maxRecording
+		}
 		if bound, ok := journalBound(r.URL.Path); ok {
 			return bound
 		}
@@ -159,6 +162,7 @@ func (s *Service) linkRoutes() []linkRoute {
 		{"POST " + link.SecretPath, s.openSecret},
 	}
 	routes = append(routes, s.sshLinkRoutes()...)
+	routes = append(routes, s.recordingLinkRoutes()...)
 	if s.journals.records == nil {
 		return routes
 	}

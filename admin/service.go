@@ -66,6 +66,8 @@ type Config struct {
 	Handout creds.Source
 	// GatewayRecords keeps the journals of gateways; nil: they stay where they are.
 	GatewayRecords GatewayRecords
+	// Recordings are what terminals showed, as far as it can be read here.
+	Recordings Recordings
 	// OfflineLimit is how long gateways work without word from a control plane; 0 means 15 minutes.
 	OfflineLimit time.Duration
 	// Protocols are those that resources may speak, in the order in which people are told of them.
@@ -100,6 +102,7 @@ type Service struct {
 	sessions       Sessions
 	links          *gatewayLinks
 	journals       *gatewayJournals
+	recordings     Recordings
 
 	mu      sync.Mutex // held over each change: check, record, apply, reload
 	current atomic.Pointer[snapshot]
@@ -134,7 +137,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if s.sessions = c.Sessions; s.sessions == nil {
 		s.sessions = noSessions{}
 	}
-	s.journals = newGatewayJournals(c.GatewayRecords)
+	s.journals, s.recordings = newGatewayJournals(c.GatewayRecords), c.Recordings
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -61,6 +61,7 @@ func (s *Service) load(ctx context.Context) (*snapshot, error) {
 	}
 	st.Issued = s.now().UTC()
 	st.SSHAuthorities = s.sshAuthorities
+	st.RecordingsRecipient = s.recordings.recipient()
 	engine, err := access.Compile(st)
 	if err != nil {
 		return nil, fmt.Errorf("compile access rules: %w", err)

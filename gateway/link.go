@@ -19,7 +19,7 @@ import (
 	"github.com/sallyport/sallyport/link"
 )
 
-// LinkOptions make a Link. All but OfflineLimit, Record, Wall and Lived are needed.
+// LinkOptions make a Link. All but OfflineLimit, Record, Recordings, Wall and Lived are needed.
 type LinkOptions struct {
 	Identity  *Identity
 	Dir       string     // where the identity is, and what else is kept; closed to others
@@ -28,7 +28,8 @@ type LinkOptions struct {
 	Version   string
 	// OfflineLimit makes the time shorter for which this gateway works without word from a control plane; 0 leaves it.
 	OfflineLimit time.Duration
-	Record       Record // this gateway's journal, which is shipped; nil: it stays here
+	Record       Record     // this gateway's journal, which is shipped; nil: it stays here
+	Recordings   Recordings // which are shipped; nil: there are none
 	Log          *slog.Logger
 	Wall         func() time.Time     // nil: time.Now
 	Lived        func() time.Duration // time that nobody can set; nil: the machine's
@@ -50,9 +51,10 @@ type Link struct {
 	server   atomic.Pointer[string] // the control plane that is followed; nil: none
 	revoked  atomic.Bool            // the last word was that this gateway does not count any more
 
-	secrets *remoteSecrets
-	reports *reporter
-	shipper *shipper // nil: nothing is shipped
+	secrets    *remoteSecrets
+	reports    *reporter
+	shipper    *shipper          // nil: nothing is shipped
+	recordings *recordingShipper // nil: there are none
 
 	keeping sync.Mutex // held while the heartbeat's file is written or removed
 
@@ -75,6 +77,9 @@ func OpenLink(o LinkOptions) *Link {
 	l.secrets = &remoteSecrets{link: l}
 	if o.Record != nil {
 		l.shipper = &shipper{link: l, record: o.Record}
+	}
+	if o.Recordings != nil {
+		l.recordings = &recordingShipper{link: l, recordings: o.Recordings, refused: map[string]bool{}}
 	}
 	l.setIdentity(o.Identity)
 	if err := removeTemporaries(l.dir); err != nil {
@@ -117,6 +122,9 @@ func (l *Link) Run(ctx context.Context) error {
 	run.Go(func() error { l.guard(ctx); return nil })
 	if l.shipper != nil {
 		run.Go(func() error { background.Run(func() { l.shipper.run(ctx) }); return nil })
+	}
+	if l.recordings != nil {
+		run.Go(func() error { background.Run(func() { l.recordings.run(ctx) }); return nil })
 	}
 	return run.Wait()
 }

@@ -12,12 +12,14 @@ import (
 
 // The routes. All but Join need the gateway's certificate.
 const (
-	JoinPath    = "/link/v1/join"    // POST: enrols a gateway by a one-time token
-	RenewPath   = "/link/v1/renew"   // POST: a certificate for a new key
-	FollowPath  = "/link/v1/follow"  // GET: a stream of snapshots and heartbeats, one JSON document a line
-	ReportPath  = "/link/v1/reports" // POST: what the gateway applied and cut, and its open sessions
-	SecretPath  = "/link/v1/secrets" // POST: the value of a credential that the control plane keeps
-	JournalPath = "/link/v1/journal" // GET: where the copy of the gateway's journal ends (copies.End)
+	JoinPath   = "/link/v1/join"    // POST: enrols a gateway by a one-time token
+	RenewPath  = "/link/v1/renew"   // POST: a certificate for a new key
+	FollowPath = "/link/v1/follow"  // GET: a stream of snapshots and heartbeats, one JSON document a line
+	ReportPath = "/link/v1/reports" // POST: what the gateway applied and cut, and its open sessions
+	SecretPath = "/link/v1/secrets" // POST: the value of a credential that the control plane keeps
+	// PUT below it, by statement: a recording that is over, as its file is.
+	RecordingsPath = "/link/v1/recordings"
+	JournalPath    = "/link/v1/journal" // GET: where the copy of the gateway's journal ends (copies.End)
 )
 
 // The routes below JournalPath. All of them answer like JournalPath, but for side files.

@@ -59,13 +59,21 @@ type Index interface {
 	Drop(ctx context.Context, before uint64) error
 }
 
-// Options make a Keeper. All but Indexes, Shipped and Log are needed.
+// Recordings is what the Keeper needs of what terminals showed; *recording.Store is one.
+type Recordings interface {
+	// Remove removes the recordings of statements that were recorded before a time.
+	Remove(before time.Time) (n int, bytes int64, err error)
+}
+
+// Options make a Keeper. All but Indexes, Recordings, Shipped and Log are needed.
 type Options struct {
 	Config  Config
 	Gateway string // this gateway's name, in the events that the Keeper records
 	Journal Journal
 	Proof   Proof
 	Indexes []Index
+	// Recordings of statements go with these; nil: there are none.
+	Recordings Recordings
 	// Shipped is the number of the oldest record that must stay because it is nowhere else yet; nil lets all go.
 	Shipped func() uint64
 	Log     *slog.Logger // nil discards

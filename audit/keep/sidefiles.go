@@ -50,7 +50,26 @@ func (k *Keeper) sweep(removed bool) error {
 		return fmt.Errorf("remove side files: %w", err)
 	}
 	if all {
+		if err := k.removeRecordings(); err != nil {
+			return err
+		}
 		k.swept = now
+	}
+	return nil
+}
+
+// removeRecordings removes the recordings whose statements were removed.
+func (k *Keeper) removeRecordings() error {
+	segments, err := journal.ListSegments(k.dir)
+	if err != nil || len(segments) == 0 || segments[0].First == 0 || k.o.Recordings == nil {
+		return err
+	}
+	n, bytes, err := k.o.Recordings.Remove(segments[0].FirstTime.Add(-grace))
+	if n > 0 {
+		k.o.Log.Info("recordings removed", "recordings", n, "bytes", bytes)
+	}
+	if err != nil {
+		return fmt.Errorf("remove recordings: %w", err)
 	}
 	return nil
 }

@@ -143,14 +143,24 @@ func (s *Store) Check(statement string, want audit.Recording) error {
 	return nil
 }
 
-// Remove removes the recordings of statements that were recorded before a time; n counts them, and their bytes. Those that grow stay.
+// mustShip says that a recording is nowhere else yet where it should be.
+func (s *Store) mustShip(statement string) bool {
+	if !s.ship {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(s.dir, shipDir, statement))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// Remove removes the recordings of statements that were recorded before a time; n counts them, and their bytes. Those that grow stay, and
+// those that still have to be shipped.
 func (s *Store) Remove(before time.Time) (n int, bytes int64, err error) {
 	all, err := s.List()
 	if err != nil {
 		return 0, 0, err
 	}
 	for _, e := range all {
-		if e.Growing || !e.Time.Before(before) {
+		if e.Growing || !e.Time.Before(before) || s.mustShip(e.Statement) {
 			continue
 		}
 		if err := os.Remove(e.Path); err != nil {

@@ -316,6 +316,23 @@ func (s *Store) listDay(day string) ([]Entry, error) {
 	return all, nil
 }
 
+// Entry tells of the recording of one statement: ErrNotFound when there is none.
+func (s *Store) Entry(statement string) (Entry, error) {
+	path, err := s.path(statement)
+	if err != nil {
+		return Entry{}, err
+	}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Entry{}, ErrNotFound
+	}
+	if err != nil {
+		return Entry{}, fmt.Errorf("look at recording: %w", err)
+	}
+	at, err := timeOf(statement)
+	return Entry{Statement: statement, Time: at, Path: path, Size: info.Size(), Growing: s.writer(statement) != nil}, err
+}
+
 // writer is the one that writes the statement's recording now; nil: none does.
 func (s *Store) writer(statement string) *Writer {
 	s.mu.Lock()

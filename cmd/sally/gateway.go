@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sallyport/sallyport/audit/recording"
 	"github.com/sallyport/sallyport/creds"
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/link"
@@ -154,6 +155,11 @@ func (g *gatewayProcess) run(ctx context.Context, stdin io.Reader, out io.Writer
 	return g.serve(ctx, l)
 }
 
+// openRecordings opens what terminals show here. It is sealed to the control plane, which gets it when it is over.
+func (g *gatewayProcess) openRecordings(context.Context) error {
+	return g.openOwnRecordings(recording.Config{Recipient: func() string { return g.link.RecordingsRecipient() }, Ship: true})
+}
+
 // openIdentity takes the identity that is kept, unless there is a token on stdin, or none yet and a token elsewhere.
 func (g *gatewayProcess) openIdentity(ctx context.Context, stdin io.Reader) error {
 	dir := g.path(linkDir)
@@ -210,7 +216,7 @@ func (g *gatewayProcess) openGateway(context.Context) error {
 	})
 	g.link = gateway.OpenLink(gateway.LinkOptions{
 		Identity: g.identity, Dir: g.path(linkDir), Servers: g.gatewayConfig.Servers, Directory: g.access, Version: version,
-		OfflineLimit: g.gatewayConfig.OfflineLimit, Record: g.journal, Log: g.log,
+		OfflineLimit: g.gatewayConfig.OfflineLimit, Record: g.journal, Recordings: g.recordings, Log: g.log,
 	})
 	if err := g.openHostKeys(g.link.CertifyHostKey); err != nil {
 		return err

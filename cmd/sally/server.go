@@ -113,12 +113,14 @@ type server struct {
 	sealed  *sealed.Store
 	// recordings are what terminals showed; they are closed after the journal, which tells how far they go.
 	recordings *recording.Store
-	hostKeys   *gateway.HostKeys // of the SSH entrances
-	vault      *vault.Source     // nil when not configured
-	admin      *admin.Service
-	access     *gateway.Directory
-	gateway    *proxy.Server
-	closing    []func() error // in order of opening
+	// shippedRecordings are those that gateways have sent.
+	shippedRecordings *recording.Store
+	hostKeys          *gateway.HostKeys // of the SSH entrances
+	vault             *vault.Source     // nil when not configured
+	admin             *admin.Service
+	access            *gateway.Directory
+	gateway           *proxy.Server
+	closing           []func() error // in order of opening
 
 	searched *many.Index    // what index searches; nil when that is a cluster
 	cache    *segment.Cache // of all embedded indexes
@@ -258,7 +260,7 @@ func (s *server) openAdmin(ctx context.Context) (err error) {
 		Store: s.state, Journal: s.journal, Searcher: s.index, Sessions: s.access,
 		Prover: proof.Prover{Log: s.proof, Searcher: s.own}, Rotator: s.proof, Secrets: s.sealed, Sealer: ca.NewAgeSealer(s.sealed.Identity()),
 		UI: web.Files(), Log: s.log, Gateway: s.config.Gateway, Tunnel: func() string { return s.tunnelAddress },
-		Health: s.journal.Fault, Measured: s.measured(), Facts: statementFacts(newProtocols(s.parts())), AccessRequests: s.config.AccessRequests, Handout: s.ownCredentials(), GatewayRecords: s.records, OfflineLimit: s.config.OfflineLimit,
+		Health: s.journal.Fault, Measured: s.measured(), Facts: statementFacts(newProtocols(s.parts())), AccessRequests: s.config.AccessRequests, Handout: s.ownCredentials(), GatewayRecords: s.records, Recordings: s.readable(), OfflineLimit: s.config.OfflineLimit,
 		Protocols: resourceProtocols(),
 	})
 	if err != nil {

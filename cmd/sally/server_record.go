@@ -14,31 +14,17 @@ import (
 	"github.com/sallyport/sallyport/audit/journal"
 	"github.com/sallyport/sallyport/audit/keep"
 	"github.com/sallyport/sallyport/audit/proof"
-	"github.com/sallyport/sallyport/audit/recording"
 )
 
 // Names of the record's parts within the data directory.
 const (
 	journalDir   = "journal"
 	indexDir     = "index"
-	recordingDir = "recordings"
 	auditKeyFile = "audit-key.sealed"
 )
 
 // lastCheckpointTime bounds how long a server that ends waits for its last checkpoint.
 const lastCheckpointTime = 10 * time.Second
-
-// openRecordings goes before the journal, and so is closed after it, which tells to the end how far they go.
-func (s *server) openRecordings(context.Context) (err error) {
-	s.recordings, err = recording.OpenStore(recording.Config{
-		Dir: s.path(recordingDir), Recipient: func() string { return s.sealed.Identity().Recipient().String() },
-	})
-	if err != nil {
-		return err
-	}
-	s.closing = append(s.closing, s.recordings.Close)
-	return nil
-}
 
 func (s *server) openJournal(context.Context) (err error) {
 	s.journal, err = journal.Open(s.path(journalDir), journal.Options{
@@ -121,7 +107,7 @@ func (s *server) openIndex(context.Context) error {
 
 // openKeeper begins to remove what need not be kept any more.
 func (s *server) openKeeper(context.Context) error {
-	o := keep.Options{Config: s.config.Audit.Retention, Gateway: s.config.Gateway, Journal: s.journal, Proof: s.proof, Shipped: s.shipped, Log: s.log}
+	o := keep.Options{Config: s.config.Audit.Retention, Gateway: s.config.Gateway, Journal: s.journal, Proof: s.proof, Recordings: s.recordings, Shipped: s.shipped, Log: s.log}
 	if d, ok := s.own.(droppable); ok {
 		o.Indexes = append(o.Indexes, keptIndex{d})
 	}

@@ -1,0 +1,425 @@
+package admin
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"filippo.io/age"
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/audit/recording"
+)
+
+// Recordings are those that can be read here.
+type Recordings struct {
+	Own     *recording.Store    // of this server's own sessions; nil: there are none
+	Shipped *recording.Store    // that gateways have sent; nil: they keep theirs
+	Key     *age.X25519Identity // opens them; nil: nothing is recorded
+}
+
+// recipient is what gateways seal recordings to; empty when nothing is recorded.
+func (r *Recordings) recipient() string {
+	if r.Key == nil {
+		return ""
+	}
+	return r.Key.Recipient().String()
+}
+
+// open opens the recording of a statement; recording.ErrNotFound when it is not here.
+func (r *Recordings) open(statement string) (*recording.Reader, error) {
+	for _, s := range []*recording.Store{r.Own, r.Shipped} {
+		if s == nil || r.Key == nil {
+			continue
+		}
+		if reader, err := s.Open(statement, r.Key); !errors.Is(err, recording.ErrNotFound) {
+			return reader, err
+		}
+	}
+	return nil, recording.ErrNotFound
+}
+
+// state is what is here of a recording; false when nothing is.
+func (r *Recordings) state(statement string) (recording.Entry, bool) {
+	for _, s := range []*recording.Store{r.Own, r.Shipped} {
+		if s == nil {
+			continue
+		}
+		if e, err := s.Entry(statement); err == nil {
+			return e, true
+		}
+	}
+	return recording.Entry{}, false
+}
+
+const (
+	// maxHits bounds what a search within a recording finds.
+	maxHits = 500
+	// maxRecorded bounds the statements of a session among which recordings are looked for.
+	maxRecorded = 10_000
+)
+
+type byStatement struct {
+	Statement string `path:"statement" pattern:"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" doc:"The ID of the statement whose terminal was recorded"`
+}
+
+type recordingsOf struct {
+	Session string `query:"session" required:"true" pattern:"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" doc:"The session's ID"`
+}
+
+// recordingInfo is one recording, as lists show it.
+type recordingInfo struct {
+	Statement string    `json:"statement" doc:"The ID of its statement, which is its own"`
+	Session   string    `json:"session"`
+	User      string    `json:"user"`
+	Resource  string    `json:"resource"`
+	Account   string    `json:"account,omitempty"`
+	Gateway   string    `json:"gateway"`
+	Command   string    `json:"command" doc:"shell or exec"`
+	Text      string    `json:"text,omitempty" doc:"The command line"`
+	Started   time.Time `json:"started"`
+	Seconds   float64   `json:"seconds" doc:"From its beginning to its last event; 0 while it grows"`
+	Bytes     int64     `json:"bytes" doc:"Of its file"`
+	Growing   bool      `json:"growing" doc:"The terminal is open, and can be watched"`
+	Here      bool      `json:"here" doc:"It can be read here; else the gateway has not sent it yet"`
+}
+
+type findInput struct {
+	byStatement
+	Text string `query:"q" required:"true" minLength:"1" maxLength:"256" doc:"What to look for on the screen; upper and lower case are the same"`
+}
+
+// found is what a search within a recording gives.
+type found struct {
+	Items []hit `json:"items"`
+	More  bool  `json:"more" doc:"There are more than these"`
+}
+
+type hit struct {
+	Seconds float64 `json:"seconds" doc:"Since the recording's beginning"`
+	Line    string  `json:"line" doc:"The line that holds the text, without colours"`
+}
+
+func (s *Service) registerRecordings(a *api) {
+	add(a, route{method: http.MethodGet, path: "/recordings", id: "list-recordings", summary: "List the recordings of a session", level: reader,
+		description: "Oldest first, all in one page."},
+		func(ctx context.Context, in *recordingsOf) (*answer[list[recordingInfo]], error) {
+			items, err := s.recordingsOf(ctx, in.Session)
+			return &answer[list[recordingInfo]]{Body: list[recordingInfo]{Items: items}}, err
+		})
+	add(a, route{method: http.MethodGet, path: "/recordings/{statement}/find", id: "find-in-recording", summary: "Search what a terminal showed", level: reader,
+		description: fmt.Sprintf("The lines that hold the text, up to %d, each with the moment when it did first. The search is in the record.", maxHits)},
+		func(ctx context.Context, in *findInput) (*answer[found], error) {
+			f, err := s.findInRecording(ctx, in.Statement, in.Text)
+			return &answer[found]{Body: f}, err
+		})
+	s.registerReplay(a)
+	s.registerWatch(a)
+}
+
+func (s *Service) recordingsOf(ctx context.Context, session string) ([]recordingInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, searchTime)
+	defer cancel()
+	items := []recordingInfo{}
+	q := audit.Query{Text: "type:statement class:shell,exec session:" + session, Limit: maxPage}
+	for seen := 0; seen < maxRecorded; {
+		page, err := s.searcher.Search(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page.Rows {
+			if info, ok := s.recordingInfo(&page.Rows[i]); ok {
+				items = append(items, info)
+			}
+		}
+		seen += len(page.Rows)
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	slices.SortFunc(items, func(a, b recordingInfo) int {
+		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.Statement, b.Statement))
+	})
+	return items, nil
+}
+
+// recordingInfo says what is known of the recording of a statement; false when there is none.
+func (s *Service) recordingInfo(e *audit.Event) (recordingInfo, bool) {
+	state, here := s.recordings.state(e.ID)
+	if e.Recording == nil && !here {
+		return recordingInfo{}, false
+	}
+	info := recordingInfo{Statement: e.ID, Session: e.Session, User: e.User, Resource: e.Resource, Account: e.Account, Gateway: e.Gateway,
+		Command: e.Command, Text: e.Statement.String(), Started: e.Time, Bytes: state.Size, Growing: state.Growing, Here: here}
+	if e.Recording != nil {
+		info.Seconds, info.Bytes = time.Duration(e.Recording.Duration).Seconds(), e.Recording.Size
+	}
+	return info, true
+}
+
+// openRecording opens the recording of a statement once the record says who reads it, and what they look for.
+func (s *Service) openRecording(ctx context.Context, statement, action, query string) (*recording.Reader, error) {
+	r, err := s.recordings.open(statement)
+	if errors.Is(err, recording.ErrNotFound) {
+		return nil, s.noRecording(ctx, statement)
+	}
+	if err != nil {
+		return nil, err
+	}
+	h := r.Header()
+	of := map[string]string{"session": h.Session, "user": h.User, "resource": h.Resource, "account": h.Account}
+	if query != "" {
+		of["q"] = query
+	}
+	if err := s.record(ctx, act{action: action, target: statement, after: of}); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// noRecording says why there is no recording of a statement here.
+func (s *Service) noRecording(ctx context.Context, statement string) error {
+	e, err := s.searcher.Get(ctx, statement)
+	if errors.Is(err, audit.ErrNotFound) {
+		return notFound("recording", statement)
+	}
+	if err != nil {
+		return err
+	}
+	if e.Gateway != s.gateway && (e.Recording != nil || !e.Done) {
+		return &refusal{status: http.StatusNotFound, sentence: fmt.Sprintf(
+			"the gateway %s keeps this recording until it is over and then sends it; what runs there cannot be watched from here", e.Gateway)}
+	}
+	if e.Recording != nil {
+		return &refusal{status: http.StatusNotFound, sentence: "this statement was recorded, but its file is not here any more; sally audit verify --recordings says what is missing"}
+	}
+	return &refusal{status: http.StatusNotFound, sentence: "what this statement showed was not recorded; recordings are of shells, and of commands where a resource asks for it"}
+}
+
+func (s *Service) findInRecording(ctx context.Context, statement, text string) (found, error) {
+	ctx, cancel := context.WithTimeout(ctx, searchTime)
+	defer cancel()
+	r, err := s.openRecording(ctx, statement, "recordings.search", text)
+	if err != nil {
+		return found{}, err
+	}
+	defer r.Close()
+	f := found{Items: []hit{}}
+	finder := recording.NewFinder(text, func(h recording.Hit) {
+		if f.More = len(f.Items) == maxHits; !f.More {
+			f.Items = append(f.Items, hit{Seconds: h.At.Seconds(), Line: short(h.Line)})
+		}
+	})
+	for !f.More {
+		e, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			finder.End()
+			break
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return found{}, err
+		}
+		finder.Take(&e)
+	}
+	return f, nil
+}
+
+// short is a line's beginning.
+func short(line string) string {
+	const most = 500 // characters
+	if r := []rune(line); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return line
+}
+
+// castType is the media type of asciicast.
+const castType = "application/x-asciicast"
+
+// registerReplay documents the stream by hand, since it is no JSON body.
+func (s *Service) registerReplay(a *api) {
+	op := huma.Operation{
+		OperationID: "get-recording", Method: http.MethodGet, Path: "/recordings/{statement}", Summary: "Read what a terminal showed",
+		Description: "An asciicast of version 3, as far as it goes by now. Bytes that are no valid UTF-8 are U+FFFD in it. An answer that broke off ends without " +
+			"the end of its last chunk, which clients report as an error. Who reads it is in the record.",
+		Security:    []map[string][]string{{"cookie": {}}, {"token": {}}},
+		Middlewares: huma.Middlewares{s.guard(route{level: reader})},
+		Responses: map[string]*huma.Response{"200": {Description: "The recording",
+			Content: map[string]*huma.MediaType{castType: {Schema: &huma.Schema{Type: huma.TypeString}}}}},
+	}
+	huma.Register(a.API, op, func(ctx context.Context, in *byStatement) (*huma.StreamResponse, error) {
+		r, err := s.openRecording(ctx, in.Statement, "recordings.read", "")
+		if err != nil {
+			return nil, s.answerable(ctx, err)
+		}
+		return &huma.StreamResponse{Body: func(hc huma.Context) {
+			defer r.Close()
+			_, w := humago.Unwrap(hc)
+			w.Header().Set("Content-Type", castType)
+			w.Header().Set("Content-Disposition", `attachment; filename="`+in.Statement+`.cast"`)
+			if err := writeCast(hc.Context(), r, &patientWriter{w: w, control: http.NewResponseController(w)}); err != nil {
+				s.log.Warn("recording broken off", "statement", in.Statement, "error", err)
+				panic(http.ErrAbortHandler)
+			}
+		}}, nil
+	})
+}
+
+// writeCast writes a recording as far as it goes.
+func writeCast(ctx context.Context, r *recording.Reader, to io.Writer) error {
+	h := r.Header()
+	line, err := recording.AppendHeader(nil, &h)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(to, 64<<10)
+	if _, err := out.Write(line); err != nil {
+		return err
+	}
+	joiners := map[recording.Kind]*recording.Joiner{recording.Output: {}, recording.Input: {}}
+	for last := time.Duration(0); ; {
+		e, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return out.Flush()
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		if j := joiners[e.Kind]; j != nil {
+			e.Data = j.Join(e.Data)
+		}
+		line = recording.AppendEvent(line[:0], &e, last)
+		last = e.At
+		if _, err := out.Write(line); err != nil {
+			return err
+		}
+	}
+}
+
+// screenNow is how a stream of a terminal begins: what it shows now.
+type screenNow struct {
+	Cols int     `json:"cols"`
+	Rows int     `json:"rows"`
+	Time float64 `json:"time" doc:"Seconds since the recording's beginning"`
+	Init string  `json:"init" doc:"What to write to a terminal of this size so that it shows the same"`
+}
+
+// registerWatch documents the stream by hand, since it is no JSON body.
+func (s *Service) registerWatch(a *api) {
+	op := huma.Operation{
+		OperationID: "watch-recording", Method: http.MethodGet, Path: "/recordings/{statement}/live", Summary: "Watch an open terminal",
+		Description: "Server-sent events: first the screen as it is, then [seconds, code, data] for each output (o) and new size (r), and an event named " +
+			"done when the terminal is closed. It ends when the caller loses the right to read. Who watches is in the record.",
+		Security:    []map[string][]string{{"cookie": {}}, {"token": {}}},
+		Middlewares: huma.Middlewares{s.guard(route{level: reader})},
+		Responses: map[string]*huma.Response{"200": {Description: "The stream", Content: map[string]*huma.MediaType{"text/event-stream": {
+			Schema: a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[screenNow](), true, "ScreenNow")}}}},
+	}
+	huma.Register(a.API, op, func(ctx context.Context, in *byStatement) (*huma.StreamResponse, error) {
+		if state, here := s.recordings.state(in.Statement); here && !state.Growing {
+			return nil, s.answerable(ctx, conflict("this terminal is closed; replay it with: sally replay %s", in.Statement))
+		}
+		r, err := s.openRecording(ctx, in.Statement, "recordings.watch", "")
+		if err != nil {
+			return nil, s.answerable(ctx, err)
+		}
+		return &huma.StreamResponse{Body: func(hc huma.Context) {
+			defer r.Close()
+			req, w := humago.Unwrap(hc)
+			s.watchRecording(req.WithContext(hc.Context()), w, r)
+		}}, nil
+	})
+}
+
+// watchRecording streams until the terminal is closed, the viewer leaves, or may no longer read.
+func (s *Service) watchRecording(req *http.Request, w http.ResponseWriter, r *recording.Reader) {
+	c := callerOf(req.Context())
+	end := c.identity.Expires
+	if end.IsZero() {
+		end = s.now().Add(maxStream)
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), end.Sub(s.now()))
+	defer cancel()
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+	out := &eventStream{w: w, control: http.NewResponseController(w)}
+	// The server's read timeout is for requests; left in place it would end the stream.
+	if err := out.control.SetReadDeadline(time.Time{}); err != nil {
+		return
+	}
+	var watching sync.WaitGroup
+	watching.Go(func() { s.watch(ctx, cancel, req, func() error { return out.comment("alive") }) })
+	defer watching.Wait()
+	defer cancel()
+	if err := out.follow(ctx, r); err != nil && ctx.Err() == nil {
+		s.log.Warn("watching a terminal broken off", "user", c.name, "error", err)
+	}
+}
+
+// follow sends the screen as it is, and what comes after.
+func (s *eventStream) follow(ctx context.Context, r *recording.Reader) error {
+	screen, now := recording.NewScreen(r.Header()), time.Duration(0)
+	for {
+		e, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		screen.Take(&e)
+		now = e.At
+	}
+	var joiner recording.Joiner
+	begin, err := json.Marshal(screenNow{Cols: screen.Cols, Rows: screen.Rows, Time: now.Seconds(), Init: string(joiner.Join(screen.Bytes()))})
+	if err != nil {
+		return fmt.Errorf("encode screen: %w", err)
+	}
+	if err := s.data("", begin); err != nil {
+		return err
+	}
+	for {
+		e, err := r.Follow(ctx)
+		if errors.Is(err, io.EOF) {
+			return s.data("done", []byte("{}"))
+		}
+		if err != nil {
+			return err
+		}
+		switch e.Kind {
+		case recording.Output:
+			e.Data = joiner.Join(e.Data)
+		case recording.Resize:
+		default:
+			continue
+		}
+		line := recording.AppendEvent(nil, &e, 0)
+		if err := s.data("", line[:len(line)-1]); err != nil {
+			return err
+		}
+	}
+}
+
+// data sends JSON as a message of the named kind; empty is the usual one.
+func (s *eventStream) data(kind string, text []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buf = s.buf[:0]
+	if kind != "" {
+		s.buf = append(append(append(s.buf, "event: "...), kind...), '\n')
+	}
+	s.buf = append(append(s.buf, "data: "...), text...)
+	return s.write("\n\n")
+}

@@ -59,6 +59,7 @@ func TestWhatIsPutIsFetchedAfterReopening(t *testing.T) {
 	s := open(t, c)
 	put(t, s, "app", creds.Secret{Username: "app", Password: marker})
 	put(t, s, "cert", creds.Secret{Username: "app", Certificate: []byte("C"), Key: []byte("K")})
+	put(t, s, "key", creds.Secret{Username: "app", Key: []byte("K")})
 	put(t, s, "password-only", creds.Secret{Password: "p"})
 
 	s = open(t, c)
@@ -66,7 +67,7 @@ func TestWhatIsPutIsFetchedAfterReopening(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"app", "cert", "password-only"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"app", "cert", "key", "password-only"}, names); diff != "" {
 		t.Error(diff)
 	}
 	for _, test := range []struct {
@@ -75,6 +76,7 @@ func TestWhatIsPutIsFetchedAfterReopening(t *testing.T) {
 	}{
 		{access.Credential{Name: "app", Username: "ignored"}, plain{Username: "app", Password: marker}},
 		{access.Credential{Name: "cert"}, plain{Username: "app", Certificate: []byte("C"), Key: []byte("K")}},
+		{access.Credential{Name: "key"}, plain{Username: "app", Key: []byte("K")}},
 		{access.Credential{Name: "password-only", Username: "orders"}, plain{Username: "orders", Password: "p"}},
 	} {
 		if diff := cmp.Diff(test.want, fetch(t, s, test.credential)); diff != "" {
@@ -196,7 +198,7 @@ func TestPutRefusesWhatOpensNothing(t *testing.T) {
 		"long name":                 {strings.Repeat("n", maxName+1), ok},
 		"control character in name": {"a\x1b[2J", ok},
 		"no secret":                 {"app", creds.Secret{Username: "u"}},
-		"key without certificate":   {"app", creds.Secret{Key: []byte("k")}},
+		"certificate without key":   {"app", creds.Secret{Password: marker, Certificate: []byte("c")}},
 		"not UTF-8":                 {"app", creds.Secret{Password: marker + "\xff"}},
 		"too long":                  {"app", creds.Secret{Password: strings.Repeat(marker, maxField)}},
 	} {

@@ -220,6 +220,7 @@ func TestStolenGateway(t *testing.T) {
 	person := l.personPair("alice@acme.com")
 	for _, r := range []struct{ method, path string }{
 		{"POST", link.RenewPath}, {"GET", link.FollowPath + "?have=0"}, {"POST", link.ReportPath}, {"POST", link.SecretPath},
+		{"POST", link.SSHSignInPath}, {"POST", link.SSHPollPath}, {"POST", link.SSHPinPath}, {"POST", link.SSHHostPath},
 	} {
 		if status, _ := l.ask(nil, r.method, r.path, object{}); status != http.StatusUnauthorized {
 			t.Errorf("%s without a certificate: %d", r.path, status)

@@ -30,6 +30,9 @@ func TestOnPostgres(t *testing.T) {
 		"client session":    TestClientSessionIsRenewedWithAnotherSecretEachTime,
 		"stolen secret":     TestStolenSecretEndsTheSession,
 		"provider":          TestGroupThatIsTakenAwayCutsLiveSessions,
+		"SSH keys":          TestSSHKeysFromRegistrationToRemoval,
+		"SSH sign-in":       TestBrowserSignsInAnSSHConnection,
+		"host keys":         TestFirstHostKeyIsPinned,
 	} {
 		t.Run(name, test)
 	}

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -66,20 +67,26 @@ func runGinkgo(ctx context.Context, j *job, module, suite string, env []string, 
 // benchmarkLine is what redis-benchmark says of a test when it is done.
 var benchmarkLine = regexp.MustCompile(`(?m)^([A-Z][^\n:]*): [\d.]+ requests per second`)
 
-// runRedisBenchmark runs each of redis-benchmark's tests, at several depths of its pipeline. One has passed when all its
-// requests were answered.
-func runRedisBenchmark(ctx context.Context, j *job) (map[string]result, error) {
+// redisArguments are those of Redis's programs at a door.
+func (d door) redisArguments() []string {
+	args := []string{"-h", d.host, "-p", d.port}
+	if d.password != "" {
+		args = append(args, "--user", d.user, "-a", d.password)
+	}
+	return args
+}
+
+// runRedisBenchmark runs each of redis-benchmark's tests with so many requests, at several depths of its pipeline. One has
+// passed when all its requests were answered.
+func runRedisBenchmark(ctx context.Context, j *job, requests int) (map[string]result, error) {
 	program, err := exec.LookPath("redis-benchmark")
 	if err != nil {
 		return nil, fmt.Errorf("find redis-benchmark: %w", err)
 	}
 	results := make(map[string]result)
 	for _, depth := range []string{"1", "16", "100"} {
-		args := []string{"-h", j.door.host, "-p", j.door.port, "-n", "5000", "-P", depth, "-r", "1000", "-d", "100", "-q", "-e"}
-		if j.door.password != "" {
-			args = append(args, "--user", j.door.user, "-a", j.door.password)
-		}
-		out, err := j.command(ctx, j.logs, program, args...)
+		out, err := j.command(ctx, j.logs, program, append(j.door.redisArguments(), "-n", strconv.Itoa(requests), "-P", depth, "-r", "1000",
+			"-d", "100", "-q", "-e")...)
 		if err != nil {
 			return nil, err
 		}

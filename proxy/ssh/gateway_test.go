@@ -181,9 +181,44 @@ func run(c *ssh.Client, command string, stdin io.Reader) (stdout []byte, err err
 }
 
 // events waits until so many are recorded, and gives them.
-func (g *gateway) events(t testing.TB, ctx context.Context, n int) []audit.Event {
+func (g *gateway) events(t testing.TB, n int) []audit.Event {
 	t.Helper()
-	return g.Journal.Find(ctx, t, func(e audit.Event) bool { return e.Seq == uint64(n-1) })
+	return g.find(t, func(e audit.Event) bool { return e.Seq == uint64(n-1) })
+}
+
+func (g *gateway) find(t testing.TB, match func(audit.Event) bool) []audit.Event {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	return g.Journal.Find(ctx, t, match)
+}
+
+// statement waits for the first statement with the text.
+func (g *gateway) statement(t testing.TB, text string) (statement audit.Event) {
+	t.Helper()
+	g.find(t, func(e audit.Event) bool {
+		if e.Type == audit.StatementBegin && e.Statement.String() == text {
+			statement = e
+		}
+		return statement.ID != ""
+	})
+	return statement
+}
+
+// result waits for a result of the first statement with the text, and checks it.
+func (g *gateway) result(t testing.TB, text string, right func(audit.Event) bool) (result audit.Event) {
+	t.Helper()
+	of := g.statement(t, text).ID
+	g.find(t, func(e audit.Event) bool {
+		if e.Type == audit.StatementResult && e.Of == of {
+			result = e
+		}
+		return result.ID != ""
+	})
+	if !right(result) {
+		t.Errorf("the result of %q is %+v", text, result)
+	}
+	return result
 }
 
 // openssh are the arguments by which ssh, scp and sftp reach the native entrance as User.

@@ -28,6 +28,13 @@ func (l *ledger) begin(ctx context.Context, s *proxy.Statement) (*proxy.Op, erro
 	return &op, nil
 }
 
+// check is Gate.Check.
+func (l *ledger) check(ctx context.Context, s *proxy.Statement) error {
+	l.begins.Lock()
+	defer l.begins.Unlock()
+	return l.gate.Check(ctx, s)
+}
+
 // refuse is Gate.Refuse. It returns why, or that it could not be recorded.
 func (l *ledger) refuse(ctx context.Context, s *proxy.Statement, why *proxy.Refusal) error {
 	l.begins.Lock()

@@ -21,6 +21,7 @@ type session struct {
 	started  bool        // a command was asked for; there is one at most (RFC 4254, section 6.5)
 	terminal *ptyRequest // nil: there is none
 	recorded *taping     // nil: nothing is recorded
+	transfer *transfer   // nil: it moves no files that are understood
 
 	begun    chan struct{} // closed once the command is on the record and goes to the server
 	answered chan struct{} // closed once the client knows whether it runs
@@ -36,7 +37,7 @@ type session struct {
 	settled bool      // its statements have ended, and no other begins
 	op      *proxy.Op // nil while nothing runs
 	agent   *proxy.Op // lets the server use the person's agent
-	display *proxy.Op // lets it show windows
+	windows *proxy.Op // lets it show windows
 	exit    ending
 	ended   sync.Once // the client was told exit
 }
@@ -77,11 +78,11 @@ func (s *session) run(ctx context.Context, fromClient, fromStore <-chan *ssh.Req
 	s.output.Add(2)
 	r.serve(func() {
 		defer s.output.Done()
-		s.whenBegun(func() { s.show(s.store, s.client) })
+		s.whenBegun(s.showOutput)
 	})
 	r.serve(func() {
 		defer s.output.Done()
-		s.whenBegun(func() { s.show(s.store.Stderr(), s.screen.stderr()) })
+		s.whenBegun(s.showErrors)
 	})
 	r.serve(func() {
 		defer close(s.input)
@@ -102,11 +103,19 @@ func (s *session) whenBegun(do func()) {
 	case <-s.left:
 	case <-s.over:
 	}
-	select {
-	case <-s.begun:
+	if s.hasBegun() {
 		<-s.answered
 		do()
+	}
+}
+
+// hasBegun says whether the command is on the record, and all that is known of it is set.
+func (s *session) hasBegun() bool {
+	select {
+	case <-s.begun:
+		return true
 	default:
+		return false
 	}
 }
 
@@ -211,6 +220,9 @@ func (s *session) settle(tag string, broken bool) {
 	defer s.mu.Unlock()
 	s.settled = true
 	r := s.relay
+	if s.hasBegun() {
+		s.transfer.close()
+	}
 	if s.op != nil {
 		result := &proxy.Result{BytesIn: s.bytesIn.Load(), BytesOut: s.bytesOut.Load(), Tag: tag, Recording: s.recorded.close(tag)}
 		switch {
@@ -225,9 +237,9 @@ func (s *session) settle(tag string, broken bool) {
 		r.agents.Add(-1)
 		r.ledger.end(s.agent, &proxy.Result{})
 	}
-	if s.display != nil {
+	if s.windows != nil {
 		r.displays.Add(-1)
-		r.ledger.end(s.display, &proxy.Result{})
+		r.ledger.end(s.windows, &proxy.Result{})
 	}
 }
 

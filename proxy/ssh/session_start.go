@@ -27,7 +27,7 @@ func (s *session) fromClient(ctx context.Context, q *ssh.Request) {
 	case requestAgent:
 		s.lend(ctx, q, access.ClassAgent, &s.agent, &s.relay.agents)
 	case requestX11:
-		s.lend(ctx, q, access.ClassX11, &s.display, &s.relay.displays)
+		s.lend(ctx, q, access.ClassX11, &s.windows, &s.relay.displays)
 	default:
 		_ = q.Reply(false, nil)
 	}
@@ -48,6 +48,7 @@ func (s *session) start(ctx context.Context, q *ssh.Request) {
 	s.started = true
 	statement, err := s.relay.statementOf(q)
 	if err == nil {
+		s.transfer = s.transferOf(ctx, statement)
 		err = s.begin(ctx, statement)
 	}
 	if err != nil {
@@ -80,8 +81,12 @@ func (r *relay) statementOf(q *ssh.Request) (*proxy.Statement, error) {
 	return &proxy.Statement{Command: q.Type, Class: access.ClassExec, Text: []byte(asked.Text)}, nil
 }
 
-// begin puts the command on the record, and begins the recording of what it shows where there is one.
+// begin puts the command on the record, and begins the recording of what it shows where there is one. SFTP by itself is none: what is
+// done by it is, one by one.
 func (s *session) begin(ctx context.Context, statement *proxy.Statement) error {
+	if s.transfer != nil && statement.Command == requestSubsystem {
+		return nil
+	}
 	op, err := s.relay.begin(ctx, statement)
 	if err != nil {
 		return err

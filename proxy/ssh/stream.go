@@ -48,40 +48,64 @@ func flood(r io.Reader, take func([]byte) error) error {
 	}
 }
 
-// show passes what the server puts out to the client, once it is in the recording.
-func (s *session) show(from io.Reader, to io.Writer) {
+// showOutput passes the server's stdout, showErrors its stderr.
+func (s *session) showOutput() {
+	if s.transfer != nil {
+		s.show(s.store, s.transfer.fromServer)
+		return
+	}
+	s.show(s.store, func(b []byte) error { return s.display(s.client, b) })
+}
+
+func (s *session) showErrors() {
+	s.show(s.store.Stderr(), func(b []byte) error { return s.display(s.screen.stderr(), b) })
+}
+
+// show passes what the server puts out to the client by display.
+func (s *session) show(from io.Reader, display func([]byte) error) {
 	flow(from, func(b []byte) error {
 		if s.relay.isEnding() && s.relay.cause != nil {
 			return io.EOF
 		}
 		s.screen.busy.Add(1)
 		defer s.screen.busy.Add(-1)
-		if err := s.recorded.output(b); err != nil {
-			s.breakOff(err)
+		s.screen.passed.Add(int64(len(b)))
+		if err := display(b); err != nil {
 			return err
 		}
-		if err := s.relay.hold(); err != nil {
-			return err
-		}
-		n, err := to.Write(b)
-		s.screen.passed.Add(int64(n))
-		s.bytesOut.Add(int64(n))
-		return err
+		s.bytesOut.Add(int64(len(b)))
+		return nil
 	})
+}
+
+// display writes to the client what is in the recording, and may be answered.
+func (s *session) display(to io.Writer, b []byte) error {
+	if err := s.recorded.output(b); err != nil {
+		s.breakOff(err)
+		return err
+	}
+	if err := s.relay.hold(); err != nil {
+		return err
+	}
+	_, err := to.Write(b)
+	return err
 }
 
 // feed passes what the client sends to the command's stdin.
 func (s *session) feed() {
 	flow(s.client, func(b []byte) error {
+		s.bytesIn.Add(int64(len(b)))
+		if s.transfer != nil {
+			return s.transfer.fromClient(b)
+		}
 		s.recorded.typed(b)
-		n, err := s.store.Write(b)
-		s.bytesIn.Add(int64(n))
+		_, err := s.store.Write(b)
 		return err
 	})
 	_ = s.store.CloseWrite()
 }
 
-// breakOff ends a session whose recording cannot go on: what is not kept is not shown.
+// breakOff ends a session that cannot go on, and says why: what is not kept is not shown.
 func (s *session) breakOff(err error) {
 	if s.setExit(ending{request: requestExit, payload: exitPayload(exitTrouble), tag: "broken off"}) {
 		s.screen.say(sentence(err))

@@ -33,7 +33,7 @@ func (s *session) tape(op *proxy.Op, statement *proxy.Statement) (*taping, error
 	if r.link.resource.SSH != nil {
 		settings = *r.link.resource.SSH
 	}
-	if recorder == nil || s.terminal == nil && !settings.RecordExec {
+	if recorder == nil || s.terminal == nil && (!settings.RecordExec || s.transfer != nil) {
 		return nil, nil
 	}
 	scope := r.gate.Scope()

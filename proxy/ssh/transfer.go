@@ -1,0 +1,155 @@
+package ssh
+
+import (
+	"context"
+	"errors"
+	"io"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxy/ssh/files"
+)
+
+// transfer is a session that moves files: what both sides say goes through a decoder, which knows each operation.
+type transfer struct {
+	session *session
+	decoder files.Decoder
+	turns   bool // the sides take turns, so that one lock is held from what is read until it is written
+
+	client, server sync.Mutex // held from a call of the decoder's until what it gave is written
+	toServer       sync.Mutex
+	toClient       sync.Mutex
+	closed         bool // guarded by client and server
+}
+
+// transferOf is the transfer that a command is, where it is plainly one that is understood; nil: it is just a command. Nothing is
+// where there is a terminal, which changes bytes.
+func (s *session) transferOf(ctx context.Context, statement *proxy.Statement) *transfer {
+	if s.terminal != nil {
+		return nil
+	}
+	book := &fileLedger{ctx: ctx, book: s.relay.ledger}
+	if isSFTP(statement) {
+		return &transfer{session: s, decoder: files.NewSFTP(book)}
+	}
+	if command, ok := files.ParseSCP(string(statement.Text)); ok && statement.Command == requestExec {
+		return &transfer{session: s, decoder: files.NewSCP(book, command), turns: true}
+	}
+	return nil
+}
+
+// isSFTP says whether the subsystem SFTP is asked for, or its program by name.
+func isSFTP(statement *proxy.Statement) bool {
+	text := string(statement.Text)
+	if statement.Command == requestSubsystem {
+		return text == subsystemSFTP
+	}
+	return statement.Command == requestExec && path.Base(text) == "sftp-server" && !strings.ContainsAny(text, " \t\r\n;&|<>()$`\\\"'*?[#~=%!{}")
+}
+
+// fromClient takes what the client has sent.
+func (f *transfer) fromClient(b []byte) error { return f.pass(&f.client, f.decoder.FromClient, b) }
+
+// fromServer takes what the server has sent.
+func (f *transfer) fromServer(b []byte) error { return f.pass(&f.server, f.decoder.FromServer, b) }
+
+func (f *transfer) pass(lock *sync.Mutex, decode func([]byte) (toServer, toClient []byte, err error), b []byte) error {
+	if f.turns {
+		lock = &f.client
+	}
+	lock.Lock()
+	defer lock.Unlock()
+	if f.closed {
+		return io.EOF
+	}
+	toServer, toClient, failed := decode(b)
+	if err := send(&f.toServer, f.session.store, toServer); err != nil {
+		return err
+	}
+	if len(toClient) > 0 {
+		if err := f.session.relay.hold(); err != nil {
+			return err
+		}
+	}
+	if err := send(&f.toClient, f.session.client, toClient); err != nil {
+		return err
+	}
+	var broken *files.ProtocolError
+	if errors.As(failed, &broken) {
+		failed = &proxy.Refusal{Sentence: broken.Sentence + ", so this transfer cannot go on"}
+	}
+	if failed != nil {
+		f.session.breakOff(failed)
+	}
+	return failed
+}
+
+func send(lock *sync.Mutex, to io.Writer, b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	lock.Lock()
+	defer lock.Unlock()
+	_, err := to.Write(b)
+	return err
+}
+
+// close ends the operations that are still open. Nothing passes any more.
+func (f *transfer) close() {
+	if f == nil {
+		return
+	}
+	f.client.Lock()
+	defer f.client.Unlock()
+	f.server.Lock()
+	defer f.server.Unlock()
+	if !f.closed {
+		f.closed = true
+		f.decoder.Close()
+	}
+}
+
+// fileLedger judges and records operations on files.
+type fileLedger struct {
+	ctx  context.Context //nolint:containedctx // the decoders know none, and live as long as their session
+	book *ledger
+}
+
+var _ files.Gate = (*fileLedger)(nil)
+
+// Begin implements files.Gate.
+func (l *fileLedger) Begin(op *files.Op) (any, error) {
+	begun, err := l.book.begin(l.ctx, fileStatement(op))
+	if err != nil {
+		return nil, errors.New(proxy.Explain(err))
+	}
+	return begun, nil
+}
+
+// Check implements files.Gate.
+func (l *fileLedger) Check(op *files.Op) error {
+	if err := l.book.check(l.ctx, fileStatement(op)); err != nil {
+		return errors.New(proxy.Explain(err))
+	}
+	return nil
+}
+
+// Refuse implements files.Gate.
+func (l *fileLedger) Refuse(op *files.Op, why string) {
+	_ = l.book.refuse(l.ctx, fileStatement(op), &proxy.Refusal{Sentence: why}) // it does not pass, recorded or not
+}
+
+// End implements files.Gate.
+func (l *fileLedger) End(handle any, r files.Result) {
+	result := &proxy.Result{BytesIn: r.BytesIn, BytesOut: r.BytesOut, ErrorCode: r.Code, ErrorMessage: r.Message}
+	if r.Whole {
+		result.Tag = "sha256:" + r.SHA256
+	}
+	l.book.end(handle.(*proxy.Op), result)
+}
+
+func fileStatement(op *files.Op) *proxy.Statement {
+	return &proxy.Statement{Command: op.Command, Class: op.Class, Text: []byte(op.Text), Tables: op.Paths, Understood: op.Understood}
+}

@@ -23,7 +23,11 @@ func newAdminResources(f *adminFlags) *cobra.Command {
 		long: `Resources are the data stores and servers behind Sallyport. Each account there is opened with a credential.
 
 A Redis Cluster is one resource with all of its nodes; --node names each by host and port as the cluster itself announces
-it, and --address is that of any. A store whose master Sentinels know has --master, and their addresses as --address.`,
+it, and --address is that of any. A store whose master Sentinels know has --master, and their addresses as --address.
+
+An SSH server is known by its --host-key, or by the --host-ca that certified it for the host in its address. Without either the
+first key that is seen is pinned. A key is given as in ssh_host_ed25519_key.pub, or as a file that holds such lines or those of
+ssh-keyscan.`,
 		example: `  sally admin resources add orders-db --protocol postgres --address 127.0.0.1:5432 --database app \
       --ssl-mode disable --label env=prod --account app=orders-app
   sally admin resources add billing-db --protocol postgres --address billing.internal:5432 --ca ca.pem \
@@ -33,7 +37,10 @@ it, and --address is that of any. A store whose master Sentinels know has --mast
   sally admin resources add cache --protocol redis --address 10.0.0.1:6379 --node n1=10.0.0.1:6379 --node n2=10.0.0.2:6379 \
       --node n3=10.0.0.3:6379 --account app=cache-app
   sally admin resources add queue --protocol redis --master mymaster --address 10.0.1.1:26379,10.0.1.2:26379,10.0.1.3:26379 \
-      --account app=queue-app`,
+      --account app=queue-app
+  sally admin resources add web-1 --protocol ssh --address web-1.internal:22 --host-key web-1.pub --account deploy=web-login
+  sally admin resources add web-2 --protocol ssh --address web-2.internal:22 --host-ca "ssh-ed25519 AAAA..." --env LANG --env 'LC_*' \
+      --record-exec --account deploy=web-login`,
 		head: []string{"NAME", "PROTOCOL", "ADDRESS", "DATABASE", "TLS", "ACCOUNTS", "LABELS", "DURABILITY", "NODES", "MASTER"},
 		row: func(r access.Resource) []string {
 			return []string{r.Name, r.Protocol, r.Address, r.Database, string(r.SSLMode), joinMap(r.Accounts), joinMap(r.Labels), string(r.Durability),
@@ -58,6 +65,7 @@ func resourceFlags(fs *pflag.FlagSet) func(*access.Resource) error {
 	labels := fs.StringToString("label", nil, "label KEY=VALUE, by which roles select (repeat)")
 	accounts := fs.StringToString("account", nil, "ACCOUNT=CREDENTIAL: the credential that opens the account (repeat)")
 	fs.String("durability", "", "interval, hold (the default) or strict")
+	takeSSH := sshFlags(fs)
 	gateways := fs.StringSlice("gateway", nil, "gateway that reaches the store, in the order in which clients try them (repeat); default: all")
 	return func(r *access.Resource) error {
 		takeText(fs, "protocol", &r.Protocol)
@@ -70,6 +78,9 @@ func resourceFlags(fs *pflag.FlagSet) func(*access.Resource) error {
 		takeMap(fs, "label", *labels, &r.Labels)
 		takeMap(fs, "account", *accounts, &r.Accounts)
 		takeList(fs, "gateway", *gateways, false, &r.Gateways)
+		if err := takeSSH(r); err != nil {
+			return err
+		}
 		if !fs.Changed("ca") {
 			return nil
 		}

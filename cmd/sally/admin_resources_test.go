@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -83,5 +85,81 @@ resources:
 		if diff := cmp.Diff(want[i], again[0]); diff != "" {
 			t.Error(diff)
 		}
+	}
+}
+
+const (
+	hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMvL+rHf8WRDKmafTMcJaQ/41mNIm3GLjLNOG2NZwE3h"
+	otherCA = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHgUPheBejKmyDYZFDo3H+HCPlxvxcuxJehbd1KqJHf4"
+)
+
+func TestServersAreDescribedByFlags(t *testing.T) {
+	scanned := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(scanned, []byte("# web-1.internal:22 SSH-2.0-OpenSSH_9.7\nweb-1.internal "+hostKey+"\n\n"+otherCA+" root@web-1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := flagged(t, access.Resource{Name: "web-1"}, "--protocol", "ssh", "--address", "web-1.internal:22", "--host-key", scanned,
+		"--host-ca", otherCA+"  of, ours", "--env", "LANG,LC_*", "--env", "TZ", "--record-input", "--record-exec")
+	want := access.Resource{Name: "web-1", Protocol: "ssh", Address: "web-1.internal:22", SSH: &access.SSH{HostKeys: []string{hostKey, otherCA + " root@web-1"},
+		HostCAs: []string{otherCA + " of, ours"}, Env: []string{"LANG", "LC_*", "TZ"}, RecordInput: true, RecordExec: true}}
+	if diff := cmp.Diff(want, r); diff != "" {
+		t.Fatal(diff)
+	}
+	if r = flagged(t, r, "--address", "web-1:22"); r.SSH == nil {
+		t.Error("another flag took the server's keys away")
+	}
+	if r = flagged(t, r, "--host-key", "", "--host-ca", "", "--env", "", "--record-input=false"); r.SSH == nil || len(r.SSH.HostKeys) > 0 || !r.SSH.RecordExec {
+		t.Errorf("%+v", r.SSH)
+	}
+	if r = flagged(t, r, "--record-exec=false"); r.SSH != nil {
+		t.Errorf("%+v", r.SSH)
+	}
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, []byte("# nothing\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for given, want := range map[string]string{"ssh-ed25519 garbage": "is no public key", empty: "no public key in", "@cert-authority * " + otherCA: "is no public key",
+		filepath.Join(t.TempDir(), "missing"): "no such file"} {
+		if keys, err := readPublicKeys(given); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, %v", given, keys, err)
+		}
+	}
+}
+
+// A file that says what the server keeps, with other spaces, changes nothing.
+func TestFilesDescribeServers(t *testing.T) {
+	document, err := readApplied(strings.NewReader(`
+resources:
+  - name: web-1
+    protocol: ssh
+    address: web-1.internal:22
+    accounts: {deploy: web-login}
+    ssh:
+      host_keys:
+        - "`+strings.Replace(hostKey, " ", "  ", 1)+`   root@web-1 "
+      env: [LANG]
+      record_exec: true
+  - {name: web-2, protocol: ssh, address: "web-2:22", accounts: {}, ssh: {}}
+`), []string{"-"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var resources appliedKind
+	for _, k := range appliedKinds() {
+		if k.kind() == "resources" {
+			resources = k
+		}
+	}
+	objects, err := resources.(*kindOf[access.Resource]).decode(document["resources"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []access.Resource{
+		{Name: "web-1", Protocol: "ssh", Address: "web-1.internal:22", Accounts: map[string]string{"deploy": "web-login"},
+			SSH: &access.SSH{HostKeys: []string{hostKey + " root@web-1"}, Env: []string{"LANG"}, RecordExec: true}},
+		{Name: "web-2", Protocol: "ssh", Address: "web-2:22", Accounts: map[string]string{}},
+	}
+	if diff := cmp.Diff(want, objects); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -51,9 +51,10 @@ func roleConditionFlags(fs *pflag.FlagSet) func(*access.Role) error {
 }
 
 func statementFlags(fs *pflag.FlagSet) func(*access.Role) error {
-	classes := fs.StringSlice("class", nil, "class of statements that may run: read, write, ddl, admin or other (repeat)")
-	tables := fs.StringSlice("table", nil, "table that may be touched, as TABLE or SCHEMA.TABLE with * for any characters (repeat)")
-	denyTables := fs.StringSlice("deny-table", nil, "table that may not be touched (repeat)")
+	classes := fs.StringSlice("class", nil, "class of statements that may run: read, write, ddl, admin, other; over SSH also shell, exec, "+
+		"forward, listen, agent, x11, of which the last four run only where they are named (repeat)")
+	tables := fs.StringSlice("table", nil, "table that may be touched, as TABLE or SCHEMA.TABLE, or over SSH /PATH or HOST:PORT, with * for any characters (repeat)")
+	denyTables := fs.StringSlice("deny-table", nil, "table, path or HOST:PORT that may not be touched (repeat)")
 	denyColumns := fs.StringSlice("deny-column", nil, "column that may not be named, as COLUMN or TABLE.COLUMN (repeat)")
 	fs.Bool("require-where", false, "refuse UPDATE and DELETE of a whole table")
 	fs.Int64("max-rows", 0, "end statements that return more rows; 0: no limit")

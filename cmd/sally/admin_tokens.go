@@ -68,7 +68,7 @@ only what the scope names, and nothing at the control plane; give programs no mo
 func scopeFlags(cmd *cobra.Command, scope *access.Scope) {
 	cmd.Flags().StringSliceVar(&scope.Resources, "resource", nil, "resource that it opens (repeat, or separate by commas); default: all that the user may")
 	cmd.Flags().StringSliceVar(&scope.Accounts, "account", nil, "account that it opens them as; default: all that the user may")
-	cmd.Flags().StringSliceVar(&scope.Statements, "class", nil, "class of statements that it may run: read, write, ddl, admin, other; default: all")
+	cmd.Flags().StringSliceVar(&scope.Statements, "class", nil, "class of statements that it may run: read, write, ddl, admin, other, shell, exec, forward, listen, agent, x11; default: all")
 	cmd.Flags().StringSliceVar(&scope.From, "from", nil, "network from which it may be used, such as 10.2.0.0/16; default: everywhere")
 }
 

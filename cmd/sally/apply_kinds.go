@@ -32,7 +32,10 @@ func appliedKinds() []appliedKind {
 			foreign: func(g *access.Group) bool { return g.Source != "" },
 			plain:   func(g *access.Group) { *g = access.Group{Name: g.Name} },
 		},
-		&kindOf[access.Resource]{many: "resources", name: func(r *access.Resource) *string { return &r.Name }},
+		&kindOf[access.Resource]{
+			many: "resources", name: func(r *access.Resource) *string { return &r.Name },
+			plain: func(r *access.Resource) { r.SSH = plainSSH(r.SSH) },
+		},
 		&kindOf[access.Role]{
 			many: "roles", name: func(r *access.Role) *string { return &r.Name },
 			plain: func(r *access.Role) { sortNames(&r.Resources, &r.Groups) },

@@ -1,7 +1,7 @@
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
 import { createPasskey } from '../passkeys/passkeys';
 import { request, requestAll } from './http';
-import type { HeldRole, Passkey, SignedInAt, Token } from './types';
+import type { HeldRole, Passkey, SignedInAt, SSHKey, Token } from './types';
 
 export const myRoles = queryOptions({
   queryKey: ['me', 'roles'] as const,
@@ -23,6 +23,27 @@ export const myTokens = queryOptions({
   queryKey: ['me', 'tokens'] as const,
   queryFn: ({ signal }) => requestAll<Token>('/me/tokens', signal),
 });
+
+export const mySSHKeys = queryOptions({
+  queryKey: ['me', 'ssh-keys'] as const,
+  queryFn: ({ signal }) => requestAll<SSHKey>('/me/ssh-keys', signal),
+});
+
+export function useAddSSHKey() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (key: { public: string; name: string }) => request<SSHKey>('POST', '/me/ssh-keys', { body: key }),
+    onSuccess: () => client.invalidateQueries({ queryKey: mySSHKeys.queryKey }),
+  });
+}
+
+export function useRemoveSSHKey() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (fingerprint: string) => request<void>('DELETE', `/me/ssh-keys/${encodeURIComponent(fingerprint)}`),
+    onSettled: () => client.invalidateQueries({ queryKey: mySSHKeys.queryKey }),
+  });
+}
 
 export function useAddPasskey() {
   const client = useQueryClient();

@@ -272,6 +272,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/ca/ssh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the public keys of the SSH authorities
+         * @description hosts is for @cert-authority in clients' known_hosts, logins for TrustedUserCAKeys of servers behind Sallyport.
+         */
+        get: operations["get-ssh-ca"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/certificates": {
         parameters: {
             query?: never;
@@ -286,6 +306,26 @@ export interface paths {
          * @description For 12 hours, or until the access token that the caller came with ends; for an hour with a session cookie.
          */
         post: operations["create-certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/certificates/ssh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Certify the caller's public SSH key
+         * @description For the native SSH entrance. For 12 hours, or until the access token that the caller came with ends; for an hour with a session cookie; for a local client's session as long as its present certificate is good.
+         */
+        post: operations["create-ssh-certificate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -694,6 +734,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/me/ssh-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the caller's SSH keys */
+        get: operations["list-my-ssh-keys"];
+        put?: never;
+        /**
+         * Register an SSH key of the caller's
+         * @description It opens the native SSH entrance. Within 15 minutes of signing in or of a step-up, in a browser or a terminal.
+         */
+        post: operations["add-my-ssh-key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/ssh-keys/{fingerprint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove one of the caller's SSH keys
+         * @description Sessions that it opened end at once.
+         */
+        delete: operations["remove-my-ssh-key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/me/step-up": {
         parameters: {
             query?: never;
@@ -900,6 +981,86 @@ export interface paths {
          * @description The signature is Ed25519 over the words "sallyport receipt", a zero byte and the payload without white space between its parts.
          */
         get: operations["get-receipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the recordings of a session
+         * @description Oldest first, all in one page.
+         */
+        get: operations["list-recordings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/{statement}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what a terminal showed
+         * @description An asciicast of version 3, as far as it goes by now. Bytes that are no valid UTF-8 are U+FFFD in it. An answer that broke off ends without the end of its last chunk, which clients report as an error. Who reads it is in the record.
+         */
+        get: operations["get-recording"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/{statement}/find": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search what a terminal showed
+         * @description The lines that hold the text, up to 500, each with the moment when it did first. The search is in the record.
+         */
+        get: operations["find-in-recording"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/{statement}/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Watch an open terminal
+         * @description Server-sent events: first the screen as it is, then [seconds, code, data] for each output (o) and new size (r), and an event named done when the terminal is closed. It ends when the caller loses the right to read. Who watches is in the record.
+         */
+        get: operations["watch-recording"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1459,6 +1620,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sign-in/ssh/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm a sign-in by SSH as the caller
+         * @description In a browser, once. The SSH connection is signed in for as long as a certificate of the browser's would last.
+         */
+        post: operations["approve-ssh-sign-in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/ssh/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show what confirming a sign-in by SSH would do
+         * @description In a browser, by whoever it is for.
+         */
+        post: operations["look-at-ssh-sign-in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sign-in/workload": {
         parameters: {
             query?: never;
@@ -1491,6 +1692,47 @@ export interface paths {
         /** End the caller's session cookie */
         post: operations["sign-out"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ssh-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List users' SSH keys */
+        get: operations["list-ssh-keys"];
+        put?: never;
+        /**
+         * Register an SSH key of a service account's
+         * @description People register their own.
+         */
+        post: operations["add-ssh-key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ssh-keys/{fingerprint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a user's SSH key
+         * @description Sessions that it opened end at once.
+         */
+        delete: operations["remove-ssh-key"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1850,6 +2092,8 @@ export interface components {
              * @description When the session ends, however often it is renewed
              */
             session_expires: string;
+            /** @description Public key of what signs gateways' SSH host certificates, as in authorized_keys */
+            ssh_hosts: string;
             /** @description host:port of the gateway's tunnel entrance; an empty host is the server's own */
             tunnel: string;
         };
@@ -1991,6 +2235,7 @@ export interface components {
             prepared?: string;
             protocol?: string;
             reason?: string;
+            recording?: components["schemas"]["Recording"];
             redacted?: string[];
             resource?: string;
             role?: string;
@@ -2074,6 +2319,11 @@ export interface components {
              */
             number: number;
             problem: string;
+        };
+        Found: {
+            items: components["schemas"]["Hit"][];
+            /** @description There are more than these */
+            more: boolean;
         };
         Gateway: {
             /**
@@ -2177,6 +2427,15 @@ export interface components {
             step_seconds: number;
             /** Format: int64 */
             total: number;
+        };
+        Hit: {
+            /** @description The line that holds the text, without colours */
+            line: string;
+            /**
+             * Format: double
+             * @description Since the recording's beginning
+             */
+            seconds: number;
         };
         Holder: {
             /** @description Given to the user by name */
@@ -2311,6 +2570,11 @@ export interface components {
             /** @description Cursor of the next page; empty: there is none */
             next: string;
         };
+        ListRecordingInfo: {
+            items: components["schemas"]["RecordingInfo"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
         ListResource: {
             items: components["schemas"]["Resource"][];
             /** @description Cursor of the next page; empty: there is none */
@@ -2318,6 +2582,11 @@ export interface components {
         };
         ListRole: {
             items: components["schemas"]["Role"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+        };
+        ListSSHKey: {
+            items: components["schemas"]["SSHKey"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
         };
@@ -2364,6 +2633,7 @@ export interface components {
             mfa?: string;
             roles?: string[];
             scope?: components["schemas"]["Scope"];
+            ssh_key?: string;
             token?: string;
             user: string;
         };
@@ -2383,6 +2653,8 @@ export interface components {
             certificate: string;
             /** Format: date-time */
             expires: string;
+            /** @description Public key of what signs gateways' SSH host certificates, as in authorized_keys */
+            ssh_hosts: string;
             /** @description host:port of the gateway's tunnel entrance; an empty host is the server's own */
             tunnel: string;
         };
@@ -2418,6 +2690,16 @@ export interface components {
             credential: unknown;
             /** @description Default: Passkey */
             label?: string;
+        };
+        NewSSHCertificate: {
+            /** @description As in id_ed25519-cert.pub */
+            certificate: string;
+            /** Format: date-time */
+            expires: string;
+            /** @description The public key that certifies the gateways' host keys, for @cert-authority in known_hosts */
+            hosts: string;
+            /** @description Whom it proves: the first part of the SSH user name USER#RESOURCE */
+            user: string;
         };
         NewToken: {
             /** Format: date-time */
@@ -2532,6 +2814,12 @@ export interface components {
             protocol: string;
             /** @description The first of gateways' tunnel */
             tunnel?: string;
+        };
+        OwnSSHKeyInput: {
+            /** @description What it is, such as laptop; default: the key's comment */
+            name?: string;
+            /** @description The public key, as in id_ed25519.pub: Ed25519, ECDSA, one on a security key, or RSA of at least 3072 bits */
+            public: string;
         };
         Page: {
             next?: string;
@@ -2664,6 +2952,8 @@ export interface components {
             numbered_databases: boolean;
             /** @description A resource may be found by Sentinels, with a master's name */
             sentinels: boolean;
+            /** @description A resource is a server, with host keys, without databases and TLS */
+            ssh: boolean;
             /** @description For people */
             title: string;
         };
@@ -2709,6 +2999,8 @@ export interface components {
             recorded: string;
             /** Format: date-time */
             refused_from: string;
+            /** @description Fingerprints of the SSH keys that are refused */
+            ssh_keys?: string[];
             /** @description IDs of the access tokens that are refused */
             tokens: string[];
             user: string;
@@ -2733,6 +3025,42 @@ export interface components {
             /** Format: date-time */
             created: string;
             id: string;
+            user: string;
+        };
+        Recording: {
+            /** Format: int64 */
+            duration_us?: number;
+            sha256: string;
+            /** Format: int64 */
+            size: number;
+        };
+        RecordingInfo: {
+            account?: string;
+            /**
+             * Format: int64
+             * @description Of its file
+             */
+            bytes: number;
+            /** @description shell or exec */
+            command: string;
+            gateway: string;
+            /** @description The terminal is open, and can be watched */
+            growing: boolean;
+            /** @description It can be read here; else the gateway has not sent it yet */
+            here: boolean;
+            resource: string;
+            /**
+             * Format: double
+             * @description From its beginning to its last event; 0 while it grows
+             */
+            seconds: number;
+            session: string;
+            /** Format: date-time */
+            started: string;
+            /** @description The ID of its statement, which is its own */
+            statement: string;
+            /** @description The command line */
+            text?: string;
             user: string;
         };
         Rehearsal: {
@@ -2823,6 +3151,7 @@ export interface components {
             name: string;
             nodes?: components["schemas"]["Node"][];
             protocol: string;
+            ssh?: components["schemas"]["SSH"];
             ssl_mode?: string;
         };
         Role: {
@@ -2862,6 +3191,33 @@ export interface components {
             checkpoint: string;
             inclusion: components["schemas"]["Inclusion"];
         };
+        SSH: {
+            /** @description Environment variables that clients may set; * stands for any characters; default: LANG and LC_* */
+            env?: string[];
+            /** @description Public keys of authorities whose host certificates are taken */
+            host_cas?: string[];
+            /** @description The server's public keys; without any, and without host_cas, the first that is seen is pinned */
+            host_keys?: string[];
+            /** @description Record the output of commands without a terminal, too */
+            record_exec?: boolean;
+            /** @description Record what is typed in terminals, but never while echo is off */
+            record_input?: boolean;
+        };
+        SSHAuthorities: {
+            hosts: string;
+            logins: string;
+            users: string;
+        };
+        SSHKey: {
+            /** Format: date-time */
+            readonly created?: string;
+            readonly fingerprint: string;
+            /** @description What it is, such as laptop */
+            name?: string;
+            /** @description The public key, as in id_ed25519.pub */
+            public: string;
+            readonly user: string;
+        };
         Scope: {
             /** @description Accounts that it opens them as */
             accounts?: string[];
@@ -2872,13 +3228,42 @@ export interface components {
             /** @description Classes of statements that it may run */
             statements?: string[];
         };
+        ScreenNow: {
+            /** Format: int64 */
+            cols: number;
+            /** @description What to write to a terminal of this size so that it shows the same */
+            init: string;
+            /** Format: int64 */
+            rows: number;
+            /**
+             * Format: double
+             * @description Seconds since the recording's beginning
+             */
+            time: number;
+        };
         SecretInput: {
-            /** @description PEM */
+            /** @description PEM, or an SSH certificate as in id_ed25519-cert.pub */
             certificate?: string;
-            /** @description PEM */
+            /** @description PEM; without a certificate, an SSH key */
             key?: string;
+            /** @description That the SSH key is encrypted with; the key is kept without it */
+            passphrase?: string;
             password?: string;
             username?: string;
+        };
+        ShownSSHSignIn: {
+            /** @description Stands in the terminal as well */
+            code: string;
+            /**
+             * Format: date-time
+             * @description Until when it can be confirmed
+             */
+            expires: string;
+            /** @description The address of the SSH client */
+            from?: string;
+            gateway: string;
+            /** @description Who will be signed in */
+            user: string;
         };
         ShownTerminal: {
             /** @description Stands in the terminal as well */
@@ -2924,6 +3309,20 @@ export interface components {
         SignedReceipt: {
             payload: components["schemas"]["Receipt"];
             signature: string;
+        };
+        SshCertificateInput: {
+            /** @description As in id_ed25519.pub */
+            public_key: string;
+        };
+        SshKeyInput: {
+            name?: string;
+            public: string;
+            /** @description The service account whose key it will be */
+            user: string;
+        };
+        SshSignInInput: {
+            /** @description What follows # in the link */
+            secret: string;
         };
         StatementRules: {
             classes?: string[];
@@ -3622,6 +4021,35 @@ export interface operations {
             };
         };
     };
+    "get-ssh-ca": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SSHAuthorities"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "create-certificate": {
         parameters: {
             query?: never;
@@ -3642,6 +4070,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NewCertificate"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-ssh-certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SshCertificateInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewSSHCertificate"];
                 };
             };
             /** @description Error */
@@ -4735,6 +5196,103 @@ export interface operations {
             };
         };
     };
+    "list-my-ssh-keys": {
+        parameters: {
+            query?: {
+                /** @description Items in a page; default 1000 */
+                limit?: number;
+                /** @description The previous page's next */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListSSHKey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-my-ssh-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnSSHKeyInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SSHKey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "remove-my-ssh-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description SHA256:..., as ssh-keygen -l shows it */
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "step-up": {
         parameters: {
             query?: never;
@@ -5163,6 +5721,134 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SignedReceipt"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-recordings": {
+        parameters: {
+            query: {
+                /** @description The session's ID */
+                session: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListRecordingInfo"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-recording": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The ID of the statement whose terminal was recorded */
+                statement: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The recording */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-asciicast": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "find-in-recording": {
+        parameters: {
+            query: {
+                /** @description What to look for on the screen; upper and lower case are the same */
+                q: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Found"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "watch-recording": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The ID of the statement whose terminal was recorded */
+                statement: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["ScreenNow"];
                 };
             };
             /** @description Error */
@@ -6375,6 +7061,72 @@ export interface operations {
             };
         };
     };
+    "approve-ssh-sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SshSignInInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownSSHSignIn"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "look-at-ssh-sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SshSignInInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownSSHSignIn"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "sign-in-workload": {
         parameters: {
             query?: never;
@@ -6421,6 +7173,105 @@ export interface operations {
             204: {
                 headers: {
                     "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-ssh-keys": {
+        parameters: {
+            query?: {
+                /** @description Only this user's */
+                user?: string;
+                /** @description Items in a page; default 1000 */
+                limit?: number;
+                /** @description The previous page's next */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListSSHKey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-ssh-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SshKeyInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SSHKey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "remove-ssh-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description SHA256:..., as ssh-keygen -l shows it */
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content?: never;

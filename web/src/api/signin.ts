@@ -2,7 +2,7 @@ import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query
 import { answerWithPasskey } from '../passkeys/passkeys';
 import { API, request } from './http';
 import { me } from './me';
-import type { Me, SignInMethods } from './types';
+import type { Me, SignInMethods, SSHSignIn } from './types';
 
 export const signInMethods = queryOptions({
   queryKey: ['sign-in', 'methods'] as const,
@@ -74,5 +74,20 @@ export function useApproveTerminal() {
       if (withPasskey) await stepUp();
       return request<{ redirect: string }>('POST', '/sign-in/client/approve', { body: terminal });
     },
+  });
+}
+
+// sshLook tells what a sign-in by SSH is, to whom it is for.
+export const sshLook = (secret: string) =>
+  queryOptions({
+    queryKey: ['sign-in', 'ssh', secret] as const,
+    queryFn: ({ signal }) => request<SSHSignIn>('POST', '/sign-in/ssh/look', { body: { secret }, signal }),
+    retry: false,
+    staleTime: Infinity,
+  });
+
+export function useApproveSSH() {
+  return useMutation({
+    mutationFn: (secret: string) => request<SSHSignIn>('POST', '/sign-in/ssh/approve', { body: { secret } }),
   });
 }

@@ -8,6 +8,7 @@ import classes from './AccountPage.module.css';
 import { MyPasskeys } from './MyPasskeys';
 import { MyRoles } from './MyRoles';
 import { MySignIns } from './MySignIns';
+import { MySSHKeys } from './MySSHKeys';
 import { MyTokens } from './MyTokens';
 
 // AccountPage shows who I am here, what I may do and why, and everything that proves me.
@@ -34,6 +35,7 @@ export function AccountPage() {
       )}
       <MyRoles />
       <MyPasskeys />
+      <MySSHKeys />
       <MySignIns />
       <MyTokens />
     </div>

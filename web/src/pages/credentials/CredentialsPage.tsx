@@ -54,7 +54,7 @@ function Row({ credential }: { credential: Credential }) {
 function Actions({ credential }: { credential: Credential }) {
   return (
     <div style={{ display: 'flex', gap: 6 }}>
-      {credential.source === 'sealed' && (
+      {credential.source === 'sealed' && !credential.engine && (
         <FormDialog label="Set the value" title={`Set the value of ${credential.name}`} minor keep>
           {(close) => <SecretForm name={credential.name} done={close} />}
         </FormDialog>
@@ -69,8 +69,11 @@ function Actions({ credential }: { credential: Credential }) {
   );
 }
 
+// ROOTS are where Vault's engines are mounted unless the credential says otherwise.
+const ROOTS: Record<string, string> = { kv: 'secret', database: 'database', ssh: 'ssh', 'ssh-otp': 'ssh' };
+
 function place({ source, engine, mount, path }: Credential): string {
-  if (source !== 'vault') return '–';
-  const root = mount || (engine === 'kv' ? 'secret' : 'database');
+  if (source !== 'vault') return engine || '–';
+  const root = mount || ROOTS[engine ?? 'kv'];
   return `${engine}: ${root}/${path ?? ''}`;
 }

@@ -11,8 +11,10 @@ import { pairs } from '../../components/Words';
 import { labelsOf } from '../roles/draft';
 import { type AccountRow, accountsOf, fitting, nodesOf, rowsOf } from './draft';
 import { Nodes } from './Nodes';
+import { Server } from './Server';
 
-const FIELDS = ['name', 'protocol', 'address', 'nodes', 'master', 'database', 'ssl_mode', 'ca', 'durability', 'labels', 'accounts', 'gateways'] as const;
+const FIELDS = ['name', 'protocol', 'address', 'nodes', 'master', 'database', 'ssl_mode', 'ca', 'durability', 'labels', 'accounts', 'gateways',
+  'ssh.host_keys', 'ssh.host_cas', 'ssh.env'] as const;
 const SSL = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'];
 const DURABILITY = [
   { value: 'interval', label: 'interval: recorded within moments' },
@@ -32,6 +34,7 @@ export function ResourceForm({ resource, fresh, done }: { resource: Resource; fr
   // Of a protocol that is not known, what is there is shown.
   const clusters = protocol?.clusters ?? nodes.length > 0;
   const sentinels = protocol?.sentinels ?? Boolean(draft.master);
+  const server = protocol?.ssh ?? Boolean(draft.ssh);
   const change = (part: Partial<Resource>) => setDraft((before) => ({ ...before, ...part }));
   const submit = () => {
     const object: Resource = {
@@ -53,7 +56,7 @@ export function ResourceForm({ resource, fresh, done }: { resource: Resource; fr
           />
           <TextInput
             label="Address" required value={draft.address} error={at('address')}
-            description={sentinels && draft.master ? 'host:port of each Sentinel, with commas between' : 'host:port, or the path of a Unix socket'}
+            description={addressOf(server, sentinels && Boolean(draft.master))}
             onChange={(e) => change({ address: e.currentTarget.value.trim() })}
           />
           {clusters && <Nodes rows={nodes} error={at('nodes')} change={setNodes} />}
@@ -63,27 +66,35 @@ export function ResourceForm({ resource, fresh, done }: { resource: Resource; fr
               onChange={(e) => change({ master: e.currentTarget.value.trim() || undefined })}
             />
           )}
-          <TextInput
-            label="Database" description={protocol?.numbered_databases ? 'Its number; opened when the client names none' : 'Opened when the client names none'}
-            value={draft.database ?? ''} error={at('database')}
-            onChange={(e) => change({ database: e.currentTarget.value || undefined })}
-          />
+          {!server && (
+            <TextInput
+              label="Database" description={protocol?.numbered_databases ? 'Its number; opened when the client names none' : 'Opened when the client names none'}
+              value={draft.database ?? ''} error={at('database')}
+              onChange={(e) => change({ database: e.currentTarget.value || undefined })}
+            />
+          )}
           <Accounts rows={rows} error={at('accounts')} change={setRows} />
           <TagsInput label="Labels" description="Such as env=prod" size="xs" value={labels} error={at('labels')} onChange={setLabels} />
           <Group grow align="flex-start">
-            <Select
-              label="TLS" size="xs" placeholder="verify-full" clearable clearButtonProps={{ 'aria-label': 'verify-full' }} data={SSL}
-              value={draft.ssl_mode || null} error={at('ssl_mode')} onChange={(mode) => change({ ssl_mode: mode ?? undefined })}
-            />
+            {!server && (
+              <Select
+                label="TLS" size="xs" placeholder="verify-full" clearable clearButtonProps={{ 'aria-label': 'verify-full' }} data={SSL}
+                value={draft.ssl_mode || null} error={at('ssl_mode')} onChange={(mode) => change({ ssl_mode: mode ?? undefined })}
+              />
+            )}
             <Select
               label="Durability of the record" size="xs" placeholder="hold" clearable clearButtonProps={{ 'aria-label': 'hold' }} data={DURABILITY}
               value={draft.durability || null} error={at('durability')} onChange={(durability) => change({ durability: durability ?? undefined })}
             />
           </Group>
-          <Textarea
-            label="CA" description="PEM; by which its certificate is verified" size="xs" autosize minRows={2} maxRows={8} value={draft.ca ?? ''}
-            error={at('ca')} onChange={(e) => change({ ca: e.currentTarget.value || undefined })}
-          />
+          {server ? (
+            <Server ssh={draft.ssh ?? {}} at={at} change={(ssh) => change({ ssh })} />
+          ) : (
+            <Textarea
+              label="CA" description="PEM; by which its certificate is verified" size="xs" autosize minRows={2} maxRows={8} value={draft.ca ?? ''}
+              error={at('ca')} onChange={(e) => change({ ca: e.currentTarget.value || undefined })}
+            />
+          )}
           <TagsInput
             label="Gateways" description="That serve it; none: every one" size="xs" data={servers.map(({ name }) => name)} value={draft.gateways ?? []}
             error={at('gateways')} onChange={(names) => change({ gateways: names.length > 0 ? names : undefined })}
@@ -92,6 +103,11 @@ export function ResourceForm({ resource, fresh, done }: { resource: Resource; fr
       )}
     </Form>
   );
+}
+
+function addressOf(server: boolean, sentinels: boolean): string {
+  if (server) return 'host:port';
+  return sentinels ? 'host:port of each Sentinel, with commas between' : 'host:port, or the path of a Unix socket';
 }
 
 function Accounts({ rows, error, change }: { rows: AccountRow[]; error: string | undefined; change: (rows: AccountRow[]) => void }) {

@@ -2,6 +2,7 @@ import { Table } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useMayChange } from '../../api/me';
+import { protocols } from '../../api/protocols';
 import { resources, useRemoveResource } from '../../api/resources';
 import type { Resource } from '../../api/types';
 import { FormDialog } from '../../components/FormDialog';
@@ -43,7 +44,8 @@ export function ResourcesPage() {
 }
 
 function Row({ resource }: { resource: Resource }) {
-  const tls = resource.ssl_mode || 'verify-full';
+  const server = useQuery(protocols).data?.items?.find(({ name }) => name === resource.protocol)?.ssh;
+  const tls = server ? '–' : resource.ssl_mode || 'verify-full';
   return (
     <Table.Tr>
       <Table.Td fw={500}>{resource.name}</Table.Td>
@@ -71,11 +73,13 @@ function Row({ resource }: { resource: Resource }) {
 }
 
 // Place is where the store is: its address, and what else leads to it.
-function Place({ resource: { address, master, nodes } }: { resource: Resource }) {
+function Place({ resource: { address, master, nodes, ssh } }: { resource: Resource }) {
   return (
     <>
       <span className="mono">{address}</span>
       {master && <div className="soft">Sentinels of {master}</div>}
+      {ssh?.host_keys && <div className="soft">{plural(ssh.host_keys.length, 'host key')}</div>}
+      {ssh?.host_cas && <div className="soft">Certified by {plural(ssh.host_cas.length, 'authority', 'authorities')}</div>}
       {nodes && nodes.length > 0 && (
         <details>
           <summary className="soft">{plural(nodes.length, 'node')}</summary>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { accountsOf, fitting, nodesOf, rowsOf } from './draft';
+import { accountsOf, fitting, keysOf, nodesOf, rowsOf } from './draft';
 
 describe('accounts of a resource', () => {
   it('come out as they went in, without empty rows', () => {
@@ -24,11 +24,31 @@ describe('nodes of a resource', () => {
   });
 
   it('go when the protocol has no place for them', () => {
-    const redis = { name: 'redis', title: 'Redis', clusters: true, sentinels: true, numbered_databases: true };
+    const redis = { name: 'redis', title: 'Redis', clusters: true, sentinels: true, numbered_databases: true, ssh: false };
     const cluster = { name: 'cache', protocol: 'redis', address: 'a:1', accounts: {}, nodes: [{ name: 'n1', address: 'a:1' }], master: 'm' };
     expect(fitting(cluster, redis)).toEqual(cluster);
     expect(fitting(cluster, undefined)).toEqual(cluster);
     expect(fitting(cluster, { ...redis, clusters: false })).toEqual({ ...cluster, nodes: undefined });
     expect(fitting(cluster, { ...redis, sentinels: false })).toEqual({ ...cluster, master: undefined });
+  });
+});
+
+describe('an SSH server', () => {
+  const ssh = { name: 'ssh', title: 'SSH', clusters: false, sentinels: false, numbered_databases: false, ssh: true };
+  const web = { name: 'web-1', protocol: 'ssh', address: 'web-1:22', accounts: {}, ssh: { host_keys: ['ssh-ed25519 AAAA'] } };
+
+  it('has no database and no TLS', () => {
+    const once = { ...web, database: 'app', ssl_mode: 'disable', ca: 'PEM' };
+    expect(fitting(once, ssh)).toEqual(web);
+    expect(fitting(once, undefined)).toEqual(once);
+  });
+
+  it('loses its keys when it becomes a store', () => {
+    expect(fitting(web, { ...ssh, ssh: false })).toEqual({ ...web, ssh: undefined });
+  });
+
+  it('is known by keys, one a line', () => {
+    expect(keysOf(' ssh-ed25519 AAAA root@web-1 \n\nssh-rsa BBBB\n')).toEqual(['ssh-ed25519 AAAA root@web-1', 'ssh-rsa BBBB']);
+    expect(keysOf(' \n')).toBeUndefined();
   });
 });

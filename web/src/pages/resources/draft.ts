@@ -25,4 +25,12 @@ export const fitting = (resource: Resource, protocol: Protocol | undefined): Res
   ...resource,
   nodes: protocol?.clusters === false ? undefined : resource.nodes,
   master: protocol?.sentinels === false ? undefined : resource.master,
+  ssh: protocol?.ssh === false ? undefined : resource.ssh,
+  ...(protocol?.ssh ? { database: undefined, ssl_mode: undefined, ca: undefined } : {}),
 });
+
+// keysOf are the public keys in a text, one a line.
+export const keysOf = (text: string): string[] | undefined => {
+  const keys = text.split('\n').map((line) => line.trim()).filter(Boolean);
+  return keys.length > 0 ? keys : undefined;
+};

@@ -7,11 +7,10 @@ import { roles, useSaveRole } from '../../api/roles';
 import type { Role } from '../../api/types';
 import type { Faults } from '../../components/faults';
 import { Form } from '../../components/Form';
+import { CLASSES } from '../../format/classes';
 import { durationFault } from '../../format/time';
 import { draftOf, type RoleDraft, roleOf } from './draft';
 import { Windows } from './Windows';
-
-const CLASSES = ['read', 'write', 'ddl', 'admin', 'other'];
 
 const FIELDS = [
   'name', 'resources', 'labels', 'accounts', 'groups', 'statements.classes', 'statements.tables', 'statements.deny_tables',
@@ -101,11 +100,11 @@ function Statements({ draft, change, at }: PartProps) {
   return (
     <Fieldset legend="What may run">
       <MultiSelect
-        label="Classes" size="xs" placeholder={draft.classes.length === 0 ? 'all' : undefined} data={CLASSES}
+        label="Classes" description="Over SSH, forward, listen, agent and x11 run only where they are named" size="xs" placeholder={draft.classes.length === 0 ? 'all' : undefined} data={CLASSES}
         value={draft.classes} error={at('statements.classes')} onChange={(classes) => change({ classes })}
       />
       <TagsInput
-        label="Tables" description="TABLE or SCHEMA.TABLE, * for any characters; none: all" size="xs"
+        label="Tables" description="TABLE or SCHEMA.TABLE, over SSH /PATH or HOST:PORT, * for any characters; none: all" size="xs"
         value={draft.tables} error={at('statements.tables')} onChange={(tables) => change({ tables })}
       />
       <TagsInput

@@ -9,10 +9,9 @@ import { users } from '../../api/users';
 import { Form } from '../../components/Form';
 import { FormDialog } from '../../components/FormDialog';
 import { Command, Unread } from '../../components/Notice';
+import { CLASSES } from '../../format/classes';
 import { localTime } from '../../format/time';
 import { expiryOf, opens } from './scope';
-
-const CLASSES = ['read', 'write', 'ddl', 'admin', 'other'];
 
 const FIELDS = ['user', 'label', 'expires', 'scope.resources', 'scope.accounts', 'scope.statements', 'scope.from'] as const;
 

@@ -75,6 +75,8 @@ func closeWrite(c io.Closer) {
 		_ = c.CloseWrite()
 	case *program:
 		_ = c.in.Close()
+	default: // it cannot be closed in one direction
+		_ = c.Close()
 	}
 }
 

@@ -71,6 +71,9 @@ func (s *SFTP) opened(file *file, f *fields) error {
 		return serverError("gave two open files the same handle")
 	}
 	s.files[string(handle)] = file
+	if file.understood && !file.writes && !file.directory {
+		s.reading[file.path] = file
+	}
 	return nil
 }
 
@@ -79,7 +82,7 @@ func (s *SFTP) told(r *request, kind byte, f *fields) {
 	switch {
 	case r.kind == fxpReaddir:
 		r.file.out += int64(lengthSize + len(f.b))
-	case kind == fxpAttrs && r.kind == fxpFstat:
+	case kind == fxpAttrs && r.file != nil:
 		if attrs := f.attributes(); !f.bad && attrs.flags&attrSize != 0 {
 			r.file.size = attrs.size
 		}
@@ -106,7 +109,7 @@ func (s *SFTP) status(r *request, f *fields) outcome {
 			file.lost = true
 		}
 		return outcome{r.handle, Result{Code: code, Message: message}}
-	case file == nil || r.kind == fxpFstat:
+	case file == nil || r.kind == fxpFstat || r.kind == fxpStat:
 	case code != "":
 		file.fail(code, message)
 	case r.kind == fxpWrite:

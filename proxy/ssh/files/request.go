@@ -190,6 +190,9 @@ func (s *SFTP) expect(id uint32, packet []byte, a *asked) {
 		s.opening++
 	case fxpClose:
 		delete(s.files, string(handleOf(packet))) // the server may give the same handle to the next file
+		if s.reading[f.path] == f {
+			delete(s.reading, f.path)
+		}
 	case fxpWrite:
 		data := fields{b: packet, pos: 5}
 		data.string()

@@ -18,7 +18,11 @@ func (r *reader) request(kind byte) asked {
 	case fxpLstat:
 		return r.look("lstat", fxpAttrs)
 	case fxpStat:
-		return r.look("stat", fxpAttrs)
+		a := r.look("stat", fxpAttrs)
+		if a.op.Understood {
+			a.request.file = r.s.reading[a.op.Paths[0]]
+		}
+		return a
 	case fxpRealpath:
 		return r.look("realpath", fxpName)
 	case fxpReadlink:

@@ -21,6 +21,7 @@ type SFTP struct {
 	home    string             // what relative paths are relative to; empty: unknown
 	waiting map[uint32]request // what the server has not answered yet, by ID
 	files   map[string]*file   // what is open, by the server's handle
+	reading map[string]*file   // of these, what was opened last to read a path
 	opening int                // how many more will be open, if the server agrees
 	early   int                // what digests may still hold, in bytes
 	reader  reader             // FromClient's, reused for each request
@@ -54,7 +55,7 @@ type request struct {
 	answer byte   // the type that the answer has, if it is no status
 	kind   byte   // of the request
 	handle any    // the Gate's, of an operation that ends by the answer; nil: none does
-	file   *file  // that is opened, read, written or closed by it
+	file   *file  // that is opened, read, written, closed or looked at by it
 	offset uint64 // of a READ
 	sized  bool   // it sets the size of file
 }
@@ -63,7 +64,7 @@ var _ Decoder = (*SFTP)(nil)
 
 // NewSFTP makes the decoder of one channel on which the subsystem sftp was started.
 func NewSFTP(g Gate) *SFTP {
-	return &SFTP{gate: g, waiting: make(map[uint32]request), files: make(map[string]*file), early: maxEarlyBytes}
+	return &SFTP{gate: g, waiting: make(map[uint32]request), files: make(map[string]*file), reading: make(map[string]*file), early: maxEarlyBytes}
 }
 
 // FromClient implements Decoder.
@@ -218,6 +219,7 @@ func (s *SFTP) Close() {
 	}
 	clear(s.waiting)
 	clear(s.files)
+	clear(s.reading)
 }
 
 // abandon ends the operation of a file that was not closed.

@@ -138,6 +138,10 @@ func TestContent(t *testing.T) {
 		{"read twice", get, steps{read(1, 0), data(1, "ab"), read(1, 0), data(1, "ab"), read(1, 2), says(1, fxEOF)}, "in 0 out 4", ""},
 		{"read as far as its size", get, steps{func(w *wire) { w.passes(packet(fxpFstat, 9, "h")) },
 			func(w *wire) { w.answers(packet(fxpAttrs, 9, uint32(attrSize), uint64(2))) }, read(1, 0), data(1, "ab")}, "in 0 out 2 whole", "ab"},
+		{"read as far as the size of its name", get, steps{func(w *wire) { w.passes(packet(fxpStat, 9, "/f")) },
+			func(w *wire) { w.answers(packet(fxpAttrs, 9, uint32(attrSize), uint64(2))) }, read(1, 0), data(1, "ab")}, "in 0 out 2 whole", "ab"},
+		{"read not as far as its size", get, steps{func(w *wire) { w.passes(packet(fxpStat, 9, "/f")) },
+			func(w *wire) { w.answers(packet(fxpAttrs, 9, uint32(attrSize), uint64(3))) }, read(1, 0), data(1, "ab")}, "in 0 out 2", ""},
 		{"a read fails", get, steps{read(1, 0), says(1, fxPermissionDenied)}, "SSH_FX_PERMISSION_DENIED", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

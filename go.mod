@@ -19,6 +19,7 @@ require (
 	github.com/jackc/pgx/v5 v5.8.0
 	github.com/klauspost/compress v1.18.4
 	github.com/parquet-go/parquet-go v0.27.0
+	github.com/pkg/sftp v1.13.12
 	github.com/pressly/goose/v3 v3.27.0
 	github.com/prometheus/client_golang v1.22.0
 	github.com/redis/go-redis/v9 v9.17.3
@@ -41,10 +42,7 @@ require (
 	pgregory.net/rapid v1.2.0
 )
 
-require (
-	github.com/kr/fs v0.1.0 // indirect
-	github.com/pkg/sftp v1.13.12 // indirect
-)
+require github.com/kr/fs v0.1.0 // indirect
 
 require (
 	al.essio.dev/pkg/shellescape v1.5.1 // indirect

@@ -92,12 +92,9 @@ func (s *SFTP) told(r *request, kind byte, f *fields) {
 // status takes how a request went.
 func (s *SFTP) status(r *request, f *fields) outcome {
 	number := f.uint32()
-	message := clip(f.string()) // old servers leave it out
-	var code string
+	var code, message string
 	if number != fxOK && (number != fxEOF || r.kind != fxpRead && r.kind != fxpReaddir) {
-		code = statusName(number)
-	} else {
-		message = ""
+		code, message = statusName(number), clip(f.string()) // old servers leave the message out
 	}
 	switch file := r.file; {
 	case opens(r.kind):

@@ -250,6 +250,9 @@ func (o *Op) Answered(now time.Time) {
 // Session is the session's ID.
 func (g *Gate) Session() string { return g.begin.Session }
 
+// Text is what the record holds of the statement that Begin has let pass last, until the next Begin.
+func (g *Gate) Text() []byte { return g.begin.Statement.Bytes }
+
 // Scope is what the record says of the session.
 func (g *Gate) Scope() audit.Scope { return g.scope }
 
@@ -288,6 +291,14 @@ func (g *Gate) End(op *Op, now time.Time, r *Result) {
 func (g *Gate) Count(rows, bytesOut int64) {
 	g.rows.Add(rows)
 	g.bytesOut.Add(bytesOut)
+}
+
+// hasten is called when something went to the store: while that works, the record that its answer will wait for can be
+// brought to the disk.
+func (g *Gate) hasten() {
+	if g.durability == access.Hold && g.journal.Durable() < g.last.Load() {
+		g.journal.Hasten()
+	}
 }
 
 // hold waits until an answer may be shown to the client.

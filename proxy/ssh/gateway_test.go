@@ -221,6 +221,33 @@ func (g *gateway) result(t testing.TB, text string, right func(audit.Event) bool
 	return result
 }
 
+// replay gives what a recording holds: what was shown, what was typed, and the sizes that the terminal was given.
+func (g *gateway) replay(t testing.TB, statement string) (shown, typed string, sizes []string) {
+	t.Helper()
+	r, err := g.tapes.Open(statement, g.reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for {
+		e, err := r.Next()
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				t.Error(err)
+			}
+			return shown, typed, sizes
+		}
+		switch e.Kind {
+		case recording.Output:
+			shown += string(e.Data)
+		case recording.Input:
+			typed += string(e.Data)
+		case recording.Resize:
+			sizes = append(sizes, string(e.Data))
+		}
+	}
+}
+
 // openssh are the arguments by which ssh, scp and sftp reach the native entrance as User.
 func (g *gateway) openssh(t testing.TB, more ...string) []string {
 	t.Helper()

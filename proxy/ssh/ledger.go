@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"time"
@@ -16,7 +17,7 @@ type ledger struct {
 	ends   sync.Mutex
 }
 
-// begin is Gate.Begin.
+// begin is Gate.Begin. It leaves in s.Text what is on the record, where redaction may have taken something out.
 func (l *ledger) begin(ctx context.Context, s *proxy.Statement) (*proxy.Op, error) {
 	l.begins.Lock()
 	defer l.begins.Unlock()
@@ -25,6 +26,7 @@ func (l *ledger) begin(ctx context.Context, s *proxy.Statement) (*proxy.Op, erro
 	if err != nil {
 		return nil, err
 	}
+	s.Text = bytes.Clone(l.gate.Text())
 	return &op, nil
 }
 

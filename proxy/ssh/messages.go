@@ -10,40 +10,44 @@ import (
 
 // The names of channels and requests (RFC 4254; OpenSSH's PROTOCOL).
 const (
-	channelSession         = "session"
-	channelDirectTCP       = "direct-tcpip"
-	channelDirectLocal     = "direct-streamlocal@openssh.com"
-	channelForwardedTCP    = "forwarded-tcpip"
-	channelForwardedLocal  = "forwarded-streamlocal@openssh.com"
-	channelAgent           = "auth-agent@openssh.com"
-	channelX11             = "x11"
-	requestPTY             = "pty-req"
-	requestWindow          = "window-change"
-	requestEnv             = "env"
-	requestShell           = "shell"
-	requestExec            = "exec"
-	requestSubsystem       = "subsystem"
-	requestSignal          = "signal"
-	requestBreak           = "break"
-	requestFlow            = "xon-xoff"
-	requestNoMoreData      = "eow@openssh.com"
-	requestAgent           = "auth-agent-req@openssh.com"
-	requestX11             = "x11-req"
-	requestExit            = "exit-status"
-	requestExitSignal      = "exit-signal"
-	requestListenTCP       = "tcpip-forward"
-	requestUnlistenTCP     = "cancel-tcpip-forward"
-	requestListenLocal     = "streamlocal-forward@openssh.com"
-	requestUnlistenLocal   = "cancel-streamlocal-forward@openssh.com"
-	requestNoMoreSessions  = "no-more-sessions@openssh.com"
-	subsystemSFTP          = "sftp"
-	defaultColumns         = 80
-	defaultRows            = 24
-	maxDimension           = 10_000 // columns or rows that a recording is told of
-	maxTerm                = 64     // bytes of a terminal's name in a recording
-	maxAddress             = 1024   // bytes of a host's name or a path that a forward names
-	maxEnvironmentVariable = 32 << 10
+	channelSession        = "session"
+	channelDirectTCP      = "direct-tcpip"
+	channelDirectLocal    = "direct-streamlocal@openssh.com"
+	channelForwardedTCP   = "forwarded-tcpip"
+	channelForwardedLocal = "forwarded-streamlocal@openssh.com"
+	channelAgent          = "auth-agent@openssh.com"
+	channelX11            = "x11"
+	requestPTY            = "pty-req"
+	requestWindow         = "window-change"
+	requestEnv            = "env"
+	requestShell          = "shell"
+	requestExec           = "exec"
+	requestSubsystem      = "subsystem"
+	requestSignal         = "signal"
+	requestBreak          = "break"
+	requestFlow           = "xon-xoff"
+	requestNoMoreData     = "eow@openssh.com"
+	requestAgent          = "auth-agent-req@openssh.com"
+	requestX11            = "x11-req"
+	requestExit           = "exit-status"
+	requestExitSignal     = "exit-signal"
+	requestListenTCP      = "tcpip-forward"
+	requestUnlistenTCP    = "cancel-tcpip-forward"
+	requestListenLocal    = "streamlocal-forward@openssh.com"
+	requestUnlistenLocal  = "cancel-streamlocal-forward@openssh.com"
+	requestNoMoreSessions = "no-more-sessions@openssh.com"
+	subsystemSFTP         = "sftp"
 )
+
+// Bounds on what clients name, in bytes.
+const (
+	maxTerm    = 64       // of a terminal's kind, in a recording
+	maxAddress = 1024     // of a host's name or a path that a forward names
+	maxEnv     = 32 << 10 // of a variable
+)
+
+// maxDimension bounds the columns and rows that a recording is told of.
+const maxDimension = 10_000
 
 // ptyRequest is pty-req (RFC 4254, section 6.2).
 type ptyRequest struct {

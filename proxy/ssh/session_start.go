@@ -166,7 +166,7 @@ func (s *session) resize(q *ssh.Request) {
 // setEnv sets a variable of those that the resource allows. The others are answered as OpenSSH's AcceptEnv does: by no.
 func (s *session) setEnv(q *ssh.Request) {
 	var asked envRequest
-	if s.started || len(q.Payload) > maxEnvironmentVariable || read(q.Payload, &asked) != nil || !s.relay.link.allowsEnv(asked.Name) {
+	if s.started || len(q.Payload) > maxEnv || read(q.Payload, &asked) != nil || !s.relay.link.allowsEnv(asked.Name) {
 		_ = q.Reply(false, nil)
 		return
 	}

@@ -261,7 +261,9 @@ func TestHalfClose(t *testing.T) {
 
 func TestSignals(t *testing.T) {
 	account := servers.SSHAccount(t, "") // sshd passes no signals on to root
-	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), func(_ *access.Resource, s *creds.Secret) { s.Username = account })
+	authority := keyOf("an authority")
+	sshd := servers.StartSSHD(t, servers.SSHDOptions{UserCAs: []string{servers.AuthorizedKey(authority.PublicKey())}})
+	g := startGateway(t, sshd, func(_ *access.Resource, s *creds.Secret) { *s = certified(t, authority, account) })
 	s, err := g.connect(t).NewSession()
 	if err != nil {
 		t.Fatal(err)

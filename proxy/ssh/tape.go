@@ -38,7 +38,7 @@ func (s *session) tape(op *proxy.Op, statement *proxy.Statement) (*taping, error
 	}
 	scope := r.gate.Scope()
 	h := recording.Header{Statement: op.ID(), Session: scope.Session, User: scope.User, Resource: scope.Resource, Account: scope.Account,
-		Command: string(statement.Text), Cols: defaultColumns, Rows: defaultRows, Started: time.Now(), Input: settings.RecordInput && s.terminal != nil}
+		Command: string(statement.Text), Started: time.Now(), Input: settings.RecordInput && s.terminal != nil}
 	if s.terminal != nil {
 		h.Term, h.Cols, h.Rows = s.terminal.Term[:min(len(s.terminal.Term), maxTerm)], dimension(s.terminal.Columns), dimension(s.terminal.Rows)
 	}

@@ -31,7 +31,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 	}
 	for _, r := range routes {
 		for name, caller := range callers {
-			path := strings.NewReplacer("{name}", "nothing", "{id}", "nothing").Replace(r.path)
+			path := strings.NewReplacer("{name}", "nothing", "{id}", "nothing", "{statement}", "0199b1de-0000-7000-8000-00000000000a").Replace(r.path)
 			ctx, cancel := context.WithCancel(t.Context())
 			req, err := http.NewRequestWithContext(ctx, r.method, p.server.URL+"/api/v1"+path, nil)
 			if err != nil {

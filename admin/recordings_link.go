@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/admin/store"
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/audit/recording"
 	"github.com/sallyport/sallyport/link"
 )
@@ -26,11 +27,21 @@ func (s *Service) recordingLinkRoutes() []linkRoute {
 // isRecordingPath says that a request brings a recording.
 func isRecordingPath(path string) bool { return strings.HasPrefix(path, link.RecordingsPath+"/") }
 
-// takeRecording takes a recording that is over, whole.
-func (s *Service) takeRecording(w http.ResponseWriter, r *http.Request, _ store.Gateway) error {
+// takeRecording takes a recording that is over, whole: of a statement of the gateway's own, whose result has come before.
+func (s *Service) takeRecording(w http.ResponseWriter, r *http.Request, g store.Gateway) error {
+	statement := r.PathValue("statement")
+	e, err := s.searcher.Get(r.Context(), statement)
+	if errors.Is(err, audit.ErrNotFound) || err == nil && !e.Done {
+		return &refusal{status: http.StatusPreconditionFailed, sentence: "the record of this statement and of its result comes first"}
+	}
+	if err != nil {
+		return err
+	}
+	if e.Gateway != g.Name {
+		return &refusal{status: http.StatusUnprocessableEntity, sentence: "this statement is another gateway's"}
+	}
 	control := http.NewResponseController(w)
-	body := &patientReader{r: r.Body, control: control}
-	err := s.recordings.Shipped.Take(r.PathValue("statement"), body)
+	err = s.recordings.Shipped.Take(statement, e.Recording, &patientReader{r: r.Body, control: control})
 	if deadline := control.SetWriteDeadline(time.Now().Add(journalTime)); err == nil {
 		err = deadline
 	}

@@ -81,12 +81,15 @@ func (s *recordingShipper) ship(ctx context.Context, server string) error {
 		}
 		err := s.send(ctx, server, statement)
 		var said *refused
-		if errors.As(err, &said) && said.status == http.StatusUnprocessableEntity {
+		switch {
+		case err == nil:
+		case !errors.As(err, &said):
+			return err
+		case said.status == http.StatusPreconditionFailed: // what the record says of it is still under way
+		case said.status == http.StatusUnprocessableEntity:
 			s.link.log.Error("a recording is not taken; it stays here", "statement", statement, "error", err)
 			s.refused[statement] = true
-			continue
-		}
-		if err != nil {
+		default:
 			return err
 		}
 	}

@@ -43,6 +43,7 @@ const (
 	inString            // after ESC ] and the like: up to BEL or ESC \
 	inStringEscape
 	inCharset // after ESC ( and the like: one more byte
+	inEight   // after the first byte of a character that may begin a sequence
 )
 
 // NewFinder calls hit for each line that holds the text, in order.

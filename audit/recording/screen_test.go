@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sallyport/sallyport/audit"
 )
 
 func TestFinder(t *testing.T) {
@@ -191,18 +193,21 @@ func TestTake(t *testing.T) {
 		"a path":         {"../x", raw},
 		"something else": {h.Statement, []byte(strings.Repeat("x", 100))},
 	} {
-		if err := to.Take(c.statement, bytes.NewReader(c.raw)); err == nil {
+		if err := to.Take(c.statement, nil, bytes.NewReader(c.raw)); err == nil {
 			t.Errorf("%s: taken", name)
 		}
 	}
 	for range 2 {
-		must(t, to.Take(h.Statement, bytes.NewReader(raw)))
+		must(t, to.Take(h.Statement, &state, bytes.NewReader(raw)))
 	}
 	must(t, to.Check(h.Statement, state))
+	if err := newStore(t).Take(h.Statement, &audit.Recording{Size: state.Size, SHA256: strings.Repeat("0", 64)}, bytes.NewReader(raw)); !errors.Is(err, ErrForeign) {
+		t.Errorf("one that the record knows otherwise: %v", err)
+	}
 	liar := newStore(t)
 	_, err = liar.record(t, h).Close()
 	must(t, err)
-	if err := to.Take(h.Statement, bytes.NewReader(liar.bytes(t, h.Statement))); !errors.Is(err, ErrForeign) {
+	if err := to.Take(h.Statement, nil, bytes.NewReader(liar.bytes(t, h.Statement))); !errors.Is(err, ErrForeign) {
 		t.Errorf("another one in its place: %v", err)
 	}
 	must(t, to.Check(h.Statement, state))

@@ -7,15 +7,16 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/audit/journal"
 )
 
 // ErrForeign says that what should be kept is no whole recording of the statement, or another one than the store has.
 var ErrForeign = errors.New("this is not the recording of the statement")
 
-// Take keeps the recording of a statement that another store has, sealed as it is: on disk, name and all, when it returns. Taking it
-// twice is no error; another one for the same statement is ErrForeign, and so is one that is not whole.
-func (s *Store) Take(statement string, r io.Reader) error {
+// Take keeps the recording of a statement that another store has, sealed as it is: on disk, name and all, when it returns. want is what the
+// record says of it; nil: nothing. Taking it twice is no error; another one is ErrForeign, and so is one that is not whole.
+func (s *Store) Take(statement string, want *audit.Recording, r io.Reader) error {
 	path, err := s.path(statement)
 	if err != nil {
 		return fmt.Errorf("take recording: %w: %w", ErrForeign, err)
@@ -30,6 +31,9 @@ func (s *Store) Take(statement string, r io.Reader) error {
 	m, err := receive(temp, r)
 	if err == nil && m.label.Statement != statement {
 		err = fmt.Errorf("%w: it says that it is of %.40q", ErrForeign, m.label.Statement)
+	}
+	if err == nil && want != nil && (m.Size != want.Size || m.SHA256 != want.SHA256) {
+		err = fmt.Errorf("%w: it is not what the record says", ErrForeign)
 	}
 	if err == nil {
 		if err = os.Link(temp.Name(), path); errors.Is(err, os.ErrExist) { // a link fails where a rename would replace

@@ -48,7 +48,7 @@ func runRedisPrograms(ctx context.Context, t *testing.T, w *world, d door) map[s
 	run("large value", "", "GET", "large")
 	run("csv", "", "--csv", "MGET", "key 0001", "nothing")
 
-	answered, err := runRedisBenchmark(ctx, &job{world: w, door: d, logs: t.TempDir()}, 500)
+	answered, err := runRedisBenchmark(ctx, &job{world: w, door: d, logs: t.TempDir()}, 200)
 	if err != nil {
 		t.Error(err)
 	}

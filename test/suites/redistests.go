@@ -65,7 +65,7 @@ func runGinkgo(ctx context.Context, j *job, module, suite string, env []string, 
 }
 
 // benchmarkLine is what redis-benchmark says of a test when it is done.
-var benchmarkLine = regexp.MustCompile(`(?m)^([A-Z][^\n:]*): [\d.]+ requests per second`)
+var benchmarkLine = regexp.MustCompile(`(?m)^([A-Z][^\n:]*): (?:[\d.]+|inf) requests per second`)
 
 // redisArguments are those of Redis's programs at a door.
 func (d door) redisArguments() []string {

@@ -66,10 +66,12 @@ func redisSuites() []*suite {
 		{
 			name: "redispy", title: "Python: redis-py 5.2.1", store: "redis",
 			run: func(ctx context.Context, j *job) (map[string]result, error) {
+				// What is deselected ends the whole run when it takes more than five seconds, as it does on a busy machine.
 				return runPythonIn(ctx, j, "venv-redis", "redispy", []string{"tests", "-o", "asyncio_mode=auto", "-p", "no:warnings", "--timeout", "60",
 					"-m", "not onlycluster and not redismod and not ssl", "--redis-url", j.door.url("redis") + "0",
 					"--ignore=tests/test_cluster.py", "--ignore=tests/test_asyncio/test_cluster.py", "--ignore=tests/test_ssl.py",
-					"--ignore=tests/test_search.py", "--ignore=tests/test_asyncio/test_search.py", "--ignore=tests/test_multiprocessing.py"})
+					"--ignore=tests/test_search.py", "--ignore=tests/test_asyncio/test_search.py", "--ignore=tests/test_multiprocessing.py",
+					"--deselect=tests/test_pubsub.py::TestPubSubAutoReconnect"})
 			},
 			explained: map[string]string{
 				"tests.test_asyncio.test_credentials.TestCredentialsProvider.test_user_and_pass_without_creds_provider[single]":            oneAccount,

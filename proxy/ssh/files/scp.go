@@ -110,10 +110,7 @@ func (s *SCP) side(client bool) string {
 // fromSender takes what the side says that has the files. down goes to the receiver, up back to the sender.
 func (s *SCP) fromSender(b []byte) (down, up []byte, err error) {
 	s.begin(b)
-	n := 0
-	if len(s.held) == 0 {
-		n, err = s.exchange(b)
-	}
+	n, err := s.exchange(b) // none of it while something is held
 	if err == nil {
 		err = s.hold(b[n:])
 	}

@@ -156,6 +156,9 @@ func TestContent(t *testing.T) {
 			if line != want {
 				t.Errorf("got %q, want %q", line, want)
 			}
+			if w.s.early != maxEarlyBytes {
+				t.Errorf("%d bytes are still held", maxEarlyBytes-w.s.early)
+			}
 			if len(w.gate.sums) > 0 {
 				if sum := sha256.Sum256([]byte(c.whole)); w.gate.sums[0] != hex.EncodeToString(sum[:]) {
 					t.Errorf("the digest is not that of %q", c.whole)

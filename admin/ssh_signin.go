@@ -121,15 +121,16 @@ func (s *Service) publicURL() string {
 	return strings.TrimSuffix(s.address(), "/")
 }
 
-func errSSHSignInOver() error {
-	return &access.Denial{Cause: access.Expired, Sentence: "this sign-in is over or took too long; connect again"}
-}
+const sshSignInOver = "this sign-in is over or took too long; connect again"
 
+// endedSSHSignIn is what the SSH client's person reads, and goneSSHSignIn what the browser does, whose own session goes on.
+func endedSSHSignIn() error { return &access.Denial{Cause: access.Expired, Sentence: sshSignInOver} }
+
+func goneSSHSignIn() error { return &refusal{status: http.StatusNotFound, sentence: sshSignInOver} }
+
+// findSSHSignIn gives store.ErrNotFound when it is over.
 func (s *Service) findSSHSignIn(ctx context.Context, secret string) (store.OneTime, pendingSSH, error) {
 	o, err := s.store.OneTime(ctx, store.SSHSignIn, access.HashSecret(secret), s.now())
-	if errors.Is(err, store.ErrNotFound) {
-		return o, pendingSSH{}, errSSHSignInOver()
-	}
 	if err != nil {
 		return o, pendingSSH{}, err
 	}
@@ -151,8 +152,10 @@ func (s *Service) ownSSHSignIn(ctx context.Context, secret string) (store.OneTim
 	}
 	o, p, err := s.findSSHSignIn(ctx, secret)
 	switch {
-	case err != nil:
+	case errors.Is(err, store.ErrNotFound):
 		s.addrFailures.Note(from, now)
+		return o, p, goneSSHSignIn()
+	case err != nil:
 		return o, p, err
 	case p.User != callerOf(ctx).name:
 		s.addrFailures.Note(from, now)
@@ -189,7 +192,7 @@ func (s *Service) approveSSHSignIn(ctx context.Context, in *answer[sshSignInInpu
 	a := act{action: "sign_in.approve_ssh", target: p.User, after: shown}
 	err = s.carryOut(ctx, a, func(ctx context.Context) error { return s.store.ClaimOneTime(ctx, o.Hash, o.Data, string(data)) })
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, errSSHSignInOver()
+		return nil, goneSSHSignIn()
 	}
 	return &answer[shownSSHSignIn]{Body: shown}, err
 }
@@ -202,8 +205,8 @@ func (s *Service) PollSSHSignIn(ctx context.Context, secret string) (link.SSHSig
 // pollSSHSignIn tells the gateway that began the sign-in what was proven, once.
 func (s *Service) pollSSHSignIn(ctx context.Context, gateway, secret string) (link.SSHSignInState, error) {
 	o, p, err := s.findSSHSignIn(ctx, secret)
-	if err == nil && p.Gateway != gateway {
-		err = errSSHSignInOver()
+	if errors.Is(err, store.ErrNotFound) || err == nil && p.Gateway != gateway {
+		err = endedSSHSignIn()
 	}
 	if err != nil || p.At.IsZero() {
 		return link.SSHSignInState{}, err
@@ -222,7 +225,7 @@ func (s *Service) pollSSHSignIn(ctx context.Context, gateway, secret string) (li
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return link.SSHSignInState{}, errSSHSignInOver()
+		return link.SSHSignInState{}, endedSSHSignIn()
 	}
 	return link.SSHSignInState{Done: err == nil, User: p.User, At: p.At, Expires: p.Expires, MFA: p.MFA}, err
 }

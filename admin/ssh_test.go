@@ -409,7 +409,7 @@ func TestBrowserSignsInAnSSHConnection(t *testing.T) {
 	if left := id.Expires.Sub(p.now()); id.User != "alice@acme.com" || left > time.Hour || left < 59*time.Minute || id.Issued.IsZero() || !id.MFA.IsZero() {
 		t.Errorf("identity %+v", id)
 	}
-	p.must(alice, "POST", "/sign-in/ssh/approve", in, 401) // it is used up
+	p.must(alice, "POST", "/sign-in/ssh/approve", in, 404) // it is used up
 	if said := p.acts("sign_in.approve_ssh", "alice@acme.com"); len(said) != 3 || said[2] != "allow" || !strings.Contains(said[0], "another user") {
 		t.Errorf("the record of the confirmations: %v", said)
 	}

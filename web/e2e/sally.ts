@@ -15,7 +15,7 @@ export interface Sally {
 
 // startSally runs `sally server` with an empty data directory and waits until it has printed its sign-in link.
 export async function startSally(bin: string, dataDir: string): Promise<Sally> {
-  const listen = ['web', 'tunnel', 'postgres', 'mysql', 'redis'].flatMap((name) => [`--listen-${name}`, '127.0.0.1:0']);
+  const listen = ['web', 'tunnel', 'postgres', 'mysql', 'redis', 'ssh'].flatMap((name) => [`--listen-${name}`, '127.0.0.1:0']);
   const child = spawn(bin, ['server', '--data-dir', dataDir, ...listen], { stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
   let log = '';

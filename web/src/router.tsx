@@ -19,6 +19,7 @@ import { validateExplainSearch } from './pages/explain/search';
 import { validateRequestsSearch } from './pages/requests/search';
 import { validateSignInSearch } from './pages/signin/arrival';
 import { SignInPage } from './pages/signin/SignInPage';
+import { SSHPage } from './pages/signin/SSHPage';
 import { TerminalPage } from './pages/signin/TerminalPage';
 
 interface Context {
@@ -39,6 +40,13 @@ const terminalRoute = createRoute({
   path: '/sign-in/terminal',
   beforeLoad: ({ context, location }) => requirePerson(context, location.href),
   component: TerminalPage,
+});
+
+const sshSignInRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/sign-in/ssh',
+  beforeLoad: ({ context, location }) => requirePerson(context, location.href),
+  component: SSHPage,
 });
 
 // requirePerson leads those who are not signed in to the sign-in page, and back afterwards.
@@ -195,6 +203,7 @@ const tokensRoute = createRoute({
 const routeTree = rootRoute.addChildren([
   signInRoute,
   terminalRoute,
+  sshSignInRoute,
   appRoute.addChildren([
     indexRoute,
     auditRoute,

@@ -132,9 +132,11 @@ func runMTR(ctx context.Context, j *job, args ...string) (map[string]result, err
 	if err != nil {
 		return nil, err
 	}
-	// The server looks for the tests' data beside its own directory.
-	if err := os.Symlink(filepath.Join(mtrDir, "std_data"), filepath.Join(j.dir, "std_data")); err != nil {
-		return nil, fmt.Errorf("link the tests' data: %w", err)
+	// Tests name files from where the server's data lie.
+	for name, target := range map[string]string{"std_data": filepath.Join(mtrDir, "std_data"), "tmp": filepath.Join(j.dir, "var", "tmp")} {
+		if err := os.Symlink(target, filepath.Join(j.dir, name)); err != nil {
+			return nil, fmt.Errorf("link the tests' files: %w", err)
+		}
 	}
 	results, err := mtrRun(ctx, j, append(slices.Clone(args), tests...))
 	if err != nil {

@@ -6,6 +6,9 @@ interface Kept {
   address: string;
   nodes?: { name: string; address: string }[];
   master?: string;
+  database?: string;
+  ssl_mode?: string;
+  ssh?: { host_keys?: string[]; env?: string[]; record_exec?: boolean };
 }
 
 test('a Redis Cluster is added with its nodes, and becomes a store that Sentinels know', async ({ admin, world }) => {
@@ -56,6 +59,72 @@ test('a Redis Cluster is added with its nodes, and becomes a store that Sentinel
   const changed = await api<Kept>(world.socket, 'GET', '/resources/cache');
   expect([changed.protocol, changed.address, changed.nodes, changed.master]).toEqual(['mysql', '10.0.0.9:3306', undefined, undefined]);
 
+  await row.getByRole('button', { name: 'Remove' }).click();
+  await admin.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+  await expect(row).toHaveCount(0);
+});
+
+test('an SSH server is added with its host key, and has no database and no TLS', async ({ admin, world }) => {
+  const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMvL+rHf8WRDKmafTMcJaQ/41mNIm3GLjLNOG2NZwE3h';
+  await admin.getByRole('link', { name: 'Resources' }).click();
+  await admin.getByRole('button', { name: 'Add resource' }).click();
+  const dialog = admin.getByRole('dialog');
+  await dialog.getByRole('textbox', { name: 'Name', exact: true }).fill('web-1');
+  await dialog.getByRole('textbox', { name: 'Database' }).fill('gone');
+  await dialog.getByRole('combobox', { name: 'Protocol' }).click();
+  await admin.getByRole('option', { name: 'SSH' }).click();
+  await expect(dialog.getByRole('textbox', { name: 'Database' })).toHaveCount(0);
+  await expect(dialog.getByRole('combobox', { name: 'TLS' })).toHaveCount(0);
+  await expect(dialog.getByRole('textbox', { name: 'CA', exact: true })).toHaveCount(0);
+  await dialog.getByRole('textbox', { name: 'Address', exact: true }).fill('web-1.internal:22');
+  await dialog.getByRole('textbox', { name: 'Host keys' }).fill('garbage');
+  await dialog.getByRole('button', { name: 'Add resource' }).click();
+  await expect(dialog.getByText(/is no public key/)).toBeVisible();
+  await dialog.getByRole('textbox', { name: 'Host keys' }).fill(`${key} root@web-1\n`);
+  await dialog.getByRole('checkbox', { name: 'Record the output of commands' }).check();
+  await dialog.getByRole('button', { name: 'Add resource' }).click();
+
+  const row = admin.getByRole('row').filter({ hasText: 'web-1' });
+  await expect(row).toContainText('1 host key');
+  const added = await api<Kept>(world.socket, 'GET', '/resources/web-1');
+  expect(added.ssh).toEqual({ host_keys: [`${key} root@web-1`], record_exec: true });
+  expect([added.protocol, added.database, added.ssl_mode]).toEqual(['ssh', undefined, undefined]);
+
+  await row.getByRole('button', { name: 'Edit' }).click();
+  await expect(dialog.getByRole('textbox', { name: 'Host keys' })).toHaveValue(`${key} root@web-1`);
+  await dialog.getByRole('checkbox', { name: 'Record the output of commands' }).uncheck();
+  await dialog.getByRole('textbox', { name: 'Host keys' }).fill('');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(row).not.toContainText('host key');
+  expect((await api<Kept>(world.socket, 'GET', '/resources/web-1')).ssh).toBeUndefined();
+
+  await row.getByRole('button', { name: 'Remove' }).click();
+  await admin.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+  await expect(row).toHaveCount(0);
+});
+
+test('a credential for SSH servers is kept nowhere, or is a key that is kept sealed', async ({ admin, world }) => {
+  await admin.getByRole('link', { name: 'Credentials' }).click();
+  await admin.getByRole('button', { name: 'Add credential' }).click();
+  const dialog = admin.getByRole('dialog');
+  await dialog.getByRole('textbox', { name: 'Name', exact: true }).fill('web-login');
+  await dialog.getByRole('combobox', { name: 'Kind' }).click();
+  await admin.getByRole('option', { name: /SSH certificates/ }).click();
+  await dialog.getByRole('button', { name: 'Add credential' }).click();
+  const row = admin.getByRole('row').filter({ hasText: 'web-login' });
+  await expect(row).toContainText('ssh-ca');
+  await expect(row.getByRole('button', { name: 'Set the value' })).toHaveCount(0);
+
+  await row.getByRole('button', { name: 'Edit' }).click();
+  await dialog.getByRole('combobox', { name: 'Kind' }).click();
+  await admin.getByRole('option', { name: 'A value that is set here' }).click();
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await row.getByRole('button', { name: 'Set the value' }).click();
+  await dialog.getByRole('textbox', { name: 'Key', exact: true }).fill('garbage');
+  await dialog.getByRole('button', { name: 'Set the value' }).click();
+  await expect(dialog.getByText(/no private key that SSH knows/)).toBeVisible();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  expect((await api<{ engine?: string }>(world.socket, 'GET', '/credentials/web-login')).engine).toBeUndefined();
   await row.getByRole('button', { name: 'Remove' }).click();
   await admin.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
   await expect(row).toHaveCount(0);

@@ -66,6 +66,8 @@ func (r *record) Durable() uint64 {
 
 func (r *record) AwaitDurable(context.Context, uint64) error { return nil }
 
+func (r *record) Hasten() {}
+
 func (r *record) since(n int) ([]audit.Event, chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -21,4 +21,7 @@ type Appender interface {
 	Durable() uint64
 	// AwaitDurable blocks until the record with sequence seq is on disk.
 	AwaitDurable(ctx context.Context, seq uint64) error
+	// Hasten says that somebody is going to wait for what was appended, and returns at once. Where one session alone appends,
+	// its record is brought to the disk from now on; where several do, whoever waits first begins that for all of them.
+	Hasten()
 }

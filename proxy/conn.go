@@ -44,6 +44,7 @@ type Conn struct {
 	blocked   func() error
 	budget    *Budget
 	hold      func() error
+	sent      func() // of the streams that NewStream makes
 	stream    *Stream
 	store     atomic.Pointer[Stream] // the last that NewStream made
 }
@@ -166,6 +167,7 @@ func (c *Conn) Pump(limit int, handle Handler) error { return c.stream.Pump(limi
 // NewStream wraps the store's connection, with the same bound on the memory of large messages.
 func (c *Conn) NewStream(store net.Conn) *Stream {
 	s := NewStream(store, c.budget)
+	s.sent = c.sent
 	c.store.Store(s)
 	return s
 }
@@ -182,10 +184,10 @@ func (c *Conn) TakeMemory(n int) error {
 // GiveMemory returns what TakeMemory has claimed.
 func (c *Conn) GiveMemory(n int) { c.budget.give(n) }
 
-// beginRelay makes the connection a stream; writes from here on wait for hold.
-func (c *Conn) beginRelay(hold func() error) {
+// beginRelay makes the connection a stream; writes from here on wait for hold. sent is called after each write to the store.
+func (c *Conn) beginRelay(hold func() error, sent func()) {
 	c.stream = NewStream(c.Conn, c.budget)
-	c.hold = hold
+	c.hold, c.sent = hold, sent
 }
 
 // endRelay lifts the hold, so that a last word can be said when the record cannot be had.

@@ -34,6 +34,7 @@ func (m *memory) Append(e *audit.Event) error {
 func (m *memory) Post(e *audit.Event) error                           { return m.Append(e) }
 func (m *memory) Durable() uint64                                     { return 1 << 60 }
 func (m *memory) AwaitDurable(context.Context, uint64) error          { return nil }
+func (m *memory) Hasten()                                             {}
 func (m *memory) Statement(*audit.Event, redact.Reader) (bool, error) { return false, nil }
 func (m *memory) Outcome(_, message string, _ bool) string            { return message }
 func (m *memory) Text(_, text string) string                          { return text }
@@ -162,5 +163,47 @@ func TestRefusedStatementsAreOnTheRecord(t *testing.T) {
 	}
 	if g.statements.Load() != 0 {
 		t.Error("it counts among the session's statements")
+	}
+}
+
+// behindDisk is a journal of which nothing is on disk yet.
+type behindDisk struct {
+	memory
+	hastened int
+}
+
+func (b *behindDisk) Durable() uint64 { return 0 }
+func (b *behindDisk) Hasten()         { b.hastened++ }
+
+// What is written to the store of a session that holds answers hastens the record, once there is one.
+func TestStoreWriteHastensRecord(t *testing.T) {
+	for durability, want := range map[access.Durability]int{access.Hold: 1, access.Interval: 0, access.Strict: 0} {
+		t.Run(string(durability), func(t *testing.T) {
+			disk := &behindDisk{}
+			permit := testPermit(t, nil)
+			permit.Resource.Durability = durability
+			gate := NewGate(disk, audit.Scope{Gateway: "g", Session: "s"}, permit, disk)
+			client, _ := pair(t, false)
+			near, far := pair(t, false)
+			conn := NewConn(client, true)
+			conn.beginRelay(func() error { return nil }, gate.hasten)
+			store := conn.NewStream(near)
+			for _, begin := range []bool{false, true} {
+				if begin {
+					if _, err := gate.Begin(t.Context(), &Statement{Text: []byte("select 1"), Class: "read", Understood: true}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if _, err := store.Write([]byte("x")); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := far.Read(make([]byte, 1)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if disk.hastened != want {
+				t.Fatalf("hastened %d times, want %d", disk.hastened, want)
+			}
+		})
 	}
 }

@@ -244,7 +244,7 @@ func connect(ctx context.Context, client Client, store access.Resource, secret c
 func (s *session) relay(ctx context.Context, link Link) (err error) {
 	defer Recover(&err)
 	gate := NewGate(s.server.journal, s.scope, &s.permit, s.server.redactor)
-	s.conn.beginRelay(func() error { return gate.hold(ctx) })
+	s.conn.beginRelay(func() error { return gate.hold(ctx) }, gate.hasten)
 	defer s.conn.endRelay()
 	s.server.live.relaying(s, gate) // from here on the sweep looks at the connection
 	err = link.Relay(ctx, gate)

@@ -35,6 +35,7 @@ type Stream struct {
 	conn   net.Conn
 	raw    syscall.RawConn // nil when conn must be used by its methods
 	budget *Budget
+	sent   func() // called after each write; nil: nothing is
 
 	records *recordConn // below conn, when that is TLS over one
 
@@ -65,6 +66,14 @@ func (s *Stream) Close() error { return s.conn.Close() }
 
 // Write writes all of b.
 func (s *Stream) Write(b []byte) (int, error) {
+	n, err := s.write(b)
+	if s.sent != nil {
+		s.sent()
+	}
+	return n, err
+}
+
+func (s *Stream) write(b []byte) (int, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	switch {

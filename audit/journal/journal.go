@@ -57,6 +57,10 @@ type Journal struct {
 	kicked bool // the flusher has been told that there is something to do
 	dirty  bool // the syncer has been told that there is something to sync
 
+	session []byte      // of the last Append
+	row     int         // how many Appends of that session came one after the other
+	alone   atomic.Bool // they are so many that no other session seems to be at work
+
 	written atomic.Uint64 // records with a lower sequence number are in the segment files
 	durable atomic.Uint64 // records with a lower sequence number are on disk
 
@@ -159,6 +163,7 @@ func (j *Journal) Append(e *audit.Event) error {
 		j.next = e.Seq
 		return unavailable(err)
 	}
+	j.noteSession(e.Session)
 	if j.flusher.awaited.Load() {
 		j.kick()
 	}

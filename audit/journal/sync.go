@@ -90,6 +90,28 @@ func (j *Journal) AwaitDurable(ctx context.Context, seq uint64) error {
 	return nil
 }
 
+// aloneAfter is after how many Appends without another session's between them a session counts as being alone. Two that
+// take turns would share each sync, and hastening it would part them.
+const aloneAfter = 8
+
+// noteSession notes whose record was appended. j.mu is held.
+func (j *Journal) noteSession(session string) {
+	if session != string(j.session) {
+		j.session, j.row = append(j.session[:0], session...), 0
+	}
+	j.row++
+	if alone := j.row >= aloneAfter; alone != j.alone.Load() {
+		j.alone.Store(alone)
+	}
+}
+
+// Hasten implements audit.Appender.
+func (j *Journal) Hasten() {
+	if j.alone.Load() {
+		offer(j.syncer.now)
+	}
+}
+
 // noteDirty tells the syncer of the first write after a sync, and of a full segment. j.mu is held.
 func (j *Journal) noteDirty() {
 	if !j.dirty {

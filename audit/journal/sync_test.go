@@ -69,6 +69,38 @@ func TestIntervalSyncsUnasked(t *testing.T) {
 	}
 }
 
+// A session that is alone gets its records to the disk before it waits for them; where two take turns, nothing is hastened.
+func TestHasten(t *testing.T) {
+	j, err := Open(t.TempDir(), Options{SyncEvery: 1 << 40})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed(t, j)
+	synced := make(chan struct{}, 64)
+	sync := j.dataSync
+	j.dataSync = func(f *os.File) error { defer offer(synced); return sync(f) }
+	of := func(session string) {
+		e := statement("select 1")
+		e.Session = session
+		if err := j.Append(e); err != nil {
+			t.Fatal(err)
+		}
+		j.Hasten()
+	}
+	for range 4 * aloneAfter {
+		of("one")
+		of("two")
+	}
+	for range aloneAfter - 2 {
+		of("two")
+	}
+	if len(synced)+len(j.syncer.now) > 0 || j.Durable() > 0 {
+		t.Fatal("synced although nobody was alone, or waited")
+	}
+	of("two")
+	<-synced
+}
+
 func TestAwaitEnds(t *testing.T) {
 	j := open(t, t.TempDir(), Options{})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -60,6 +60,7 @@ func (m *memoryRecord) passed() []audit.Event {
 
 func (m *memoryRecord) Durable() uint64                            { return 1 << 60 }
 func (m *memoryRecord) AwaitDurable(context.Context, uint64) error { return nil }
+func (m *memoryRecord) Hasten()                                    {}
 
 // writerConn is a connection that can only be written.
 type writerConn struct {

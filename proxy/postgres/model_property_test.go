@@ -64,6 +64,7 @@ func (m *memoryRecord) Post(e *audit.Event) error {
 
 func (m *memoryRecord) Durable() uint64                            { return 1 << 60 }
 func (m *memoryRecord) AwaitDurable(context.Context, uint64) error { return nil }
+func (m *memoryRecord) Hasten()                                    {}
 
 // statements are the events without those that only bring a definition into the record.
 func (m *memoryRecord) statements() []audit.Event {

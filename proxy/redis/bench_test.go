@@ -66,6 +66,7 @@ func (m *memory) Append(e *audit.Event) error {
 func (m *memory) Post(e *audit.Event) error                      { return m.Append(e) }
 func (m *memory) Durable() uint64                                { return m.seq }
 func (m *memory) AwaitDurable(_ context.Context, _ uint64) error { return nil }
+func (m *memory) Hasten()                                        {}
 func (m *memory) statements() (out []audit.Event)                { return m.of(audit.StatementBegin) }
 func (m *memory) results() (out []audit.Event)                   { return m.of(audit.StatementResult) }
 func (m *memory) of(kind audit.Type) (out []audit.Event) {

@@ -70,7 +70,8 @@ const (
 	maxRecorded = 10_000
 )
 
-type byStatement struct {
+// OfStatement names a recording.
+type OfStatement struct {
 	Statement string `path:"statement" pattern:"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" doc:"The ID of the statement whose terminal was recorded"`
 }
 
@@ -96,7 +97,7 @@ type recordingInfo struct {
 }
 
 type findInput struct {
-	byStatement
+	OfStatement
 	Text string `query:"q" required:"true" minLength:"1" maxLength:"256" doc:"What to look for on the screen; upper and lower case are the same"`
 }
 
@@ -258,7 +259,7 @@ func (s *Service) registerReplay(a *api) {
 		Responses: map[string]*huma.Response{"200": {Description: "The recording",
 			Content: map[string]*huma.MediaType{castType: {Schema: &huma.Schema{Type: huma.TypeString}}}}},
 	}
-	huma.Register(a.API, op, func(ctx context.Context, in *byStatement) (*huma.StreamResponse, error) {
+	huma.Register(a.API, op, func(ctx context.Context, in *OfStatement) (*huma.StreamResponse, error) {
 		r, err := s.openRecording(ctx, in.Statement, "recordings.read", "")
 		if err != nil {
 			return nil, s.answerable(ctx, err)
@@ -326,7 +327,7 @@ func (s *Service) registerWatch(a *api) {
 		Responses: map[string]*huma.Response{"200": {Description: "The stream", Content: map[string]*huma.MediaType{"text/event-stream": {
 			Schema: a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[screenNow](), true, "ScreenNow")}}}},
 	}
-	huma.Register(a.API, op, func(ctx context.Context, in *byStatement) (*huma.StreamResponse, error) {
+	huma.Register(a.API, op, func(ctx context.Context, in *OfStatement) (*huma.StreamResponse, error) {
 		if state, here := s.recordings.state(in.Statement); here && !state.Growing {
 			return nil, s.answerable(ctx, conflict("this terminal is closed; replay it with: sally replay %s", in.Statement))
 		}

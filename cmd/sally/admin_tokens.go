@@ -139,7 +139,7 @@ func newTokenRemove(f *adminFlags) *cobra.Command {
 }
 
 func newAdminSessions(f *adminFlags) *cobra.Command {
-	cmd := &cobra.Command{Use: "sessions", Aliases: []string{"session"}, Short: "See and end the sessions that are open now"}
+	cmd := &cobra.Command{Use: "sessions", Aliases: []string{"session"}, Short: "See, watch and end the sessions that are open now"}
 	list := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List open sessions", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -157,7 +157,7 @@ func newAdminSessions(f *adminFlags) *cobra.Command {
 			})
 		},
 	}
-	cmd.AddCommand(list, newSessionKill(f))
+	cmd.AddCommand(list, newSessionWatch(f), newSessionKill(f))
 	return cmd
 }
 

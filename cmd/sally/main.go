@@ -57,6 +57,6 @@ never see a password; every statement is recorded before it runs; security searc
 		newLogoutCommand(), newStatusCommand(), newLsCommand(), newConnectCommand(), newPsqlCommand(), newOpenAPICommand(),
 		newAgentCommand(), newDisconnectCommand(), newReadyCommand(), newOpenCommand(), newDBCommand(), newDoctorCommand(),
 		newUpdateCompletionsCommand(), newAccessCommand(), newApplyCommand(), newExportCommand(), newSSHCommand(),
-		newSSHConfigCommand(), newSSHProxyCommand(), newSSHCertCommand(), newSSHKeyCommand())
+		newSSHConfigCommand(), newSSHProxyCommand(), newSSHCertCommand(), newSSHKeyCommand(), newReplayCommand())
 	return root
 }

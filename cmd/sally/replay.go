@@ -1,0 +1,262 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/sallyport/sallyport/audit/recording"
+)
+
+// replayFlags say what to replay, and how.
+type replayFlags struct {
+	api       apiFlags
+	speed     float64
+	idleLimit time.Duration
+	from      string
+	find      string
+	output    string
+}
+
+func newReplayCommand() *cobra.Command {
+	var f replayFlags
+	cmd := &cobra.Command{
+		Use:   "replay ID|FILE.cast",
+		Short: "Replay what a terminal showed",
+		Long: `Replays the recording of a statement, or those of a session in their order, or a file that --output wrote (asciicast of version
+2 or 3). Where the output is no terminal, all of it is written at once. That somebody replays it is on the record.
+
+While it plays: space pauses and goes on, the right and left arrows go 10 seconds ahead and back, + and - change the speed, n and p go to
+the next and the previous place that --find found, q ends it. What a recording would make your terminal do besides showing it, such as
+answering questions or changing the clipboard, is left out.`,
+		Example: `  sally replay 0199b1de-4a3c-7d2e-9c60-3f1b2a5d4e6f --idle-limit 2s
+  sally replay 0199b1de-4a3c-7d2e-9c60-3f1b2a5d4e6f --find "rm -rf"
+  sally replay 0199b1de-4a3c-7d2e-9c60-3f1b2a5d4e6f --output shell.cast`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
+	}
+	f.api.register(cmd.Flags())
+	cmd.Flags().Float64Var(&f.speed, "speed", 1, "how many times as fast")
+	cmd.Flags().DurationVar(&f.idleLimit, "idle-limit", 0, "make pauses no longer than this, such as 2s; 0 keeps them")
+	cmd.Flags().StringVar(&f.from, "from", "", "begin here: 1m30s, or 1:30, since the recording's beginning")
+	cmd.Flags().StringVar(&f.find, "find", "", "begin where this text was shown first")
+	cmd.Flags().StringVarP(&f.output, "output", "o", "", "write it to this file as asciicast instead; - is the standard output")
+	return cmd
+}
+
+func (f *replayFlags) run(cmd *cobra.Command, what string) error {
+	if f.speed <= 0 || f.speed > 1000 {
+		return errors.New("--speed is above 0, and at most 1000")
+	}
+	from, err := parseMoment(f.from)
+	if err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	if f.output != "" {
+		return f.export(ctx, what, cmd.OutOrStdout())
+	}
+	if file, err := os.Open(what); err == nil {
+		defer file.Close()
+		return f.play(ctx, file, from, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	}
+	c, err := f.api.client()
+	if err != nil {
+		return err
+	}
+	statements, err := recordingsNamed(ctx, c, what)
+	if err != nil {
+		return err
+	}
+	for i, statement := range statements {
+		if len(statements) > 1 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "recording %d of %d: %s\n", i+1, len(statements), statement)
+		}
+		if err := f.playFrom(ctx, c, statement, from, cmd); err != nil {
+			if errors.Is(err, errQuit) {
+				return nil
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *replayFlags) playFrom(ctx context.Context, c *apiClient, statement string, from time.Duration, cmd *cobra.Command) error {
+	res, err := c.send(ctx, http.MethodGet, "/recordings/"+url.PathEscape(statement), nil, "application/x-asciicast")
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	return f.play(ctx, res.Body, from, cmd.OutOrStdout(), cmd.ErrOrStderr())
+}
+
+// recordingItem is a recording as the API lists it.
+type recordingItem struct {
+	Statement string    `json:"statement"`
+	Command   string    `json:"command"`
+	Text      string    `json:"text"`
+	Started   time.Time `json:"started"`
+	Growing   bool      `json:"growing"`
+	Here      bool      `json:"here"`
+}
+
+// recordingsNamed are the statements whose recordings an ID names: those of a session, or itself.
+func recordingsNamed(ctx context.Context, c *apiClient, id string) ([]string, error) {
+	items, err := sessionRecordings(ctx, c, id)
+	if err != nil {
+		return nil, err
+	}
+	var statements []string
+	for _, r := range items {
+		if r.Here {
+			statements = append(statements, r.Statement)
+		}
+	}
+	if len(statements) == 0 {
+		statements = []string{id} // the server says what is wrong when it is none
+	}
+	return statements, nil
+}
+
+func sessionRecordings(ctx context.Context, c *apiClient, session string) ([]recordingItem, error) {
+	var list struct {
+		Items []recordingItem `json:"items"`
+	}
+	err := c.do(ctx, http.MethodGet, "/recordings?"+url.Values{"session": {session}}.Encode(), nil, &list)
+	var refused *apiError
+	if errors.As(err, &refused) && refused.Status == http.StatusUnprocessableEntity {
+		return nil, fmt.Errorf("%q is neither a file nor the ID of a session or statement; find IDs with: sally audit search recording:yes -o wide", session)
+	}
+	return list.Items, err
+}
+
+// export writes the recording of one statement as it comes.
+func (f *replayFlags) export(ctx context.Context, what string, out io.Writer) error {
+	c, err := f.api.client()
+	if err != nil {
+		return err
+	}
+	statements, err := recordingsNamed(ctx, c, what)
+	if err != nil {
+		return err
+	}
+	if len(statements) > 1 {
+		return fmt.Errorf("this session has %d recordings; name one of them: %s", len(statements), strings.Join(statements, ", "))
+	}
+	write := func(to io.Writer) error {
+		res, err := c.send(ctx, http.MethodGet, "/recordings/"+url.PathEscape(statements[0]), nil, "application/x-asciicast")
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		if _, err := io.Copy(to, res.Body); err != nil {
+			return fmt.Errorf("read recording: %w", err)
+		}
+		return nil
+	}
+	if f.output == "-" {
+		return write(out)
+	}
+	return writeWhole(f.output, write)
+}
+
+// play shows a cast on the terminal, or writes what it showed where there is none.
+func (f *replayFlags) play(ctx context.Context, cast io.Reader, from time.Duration, out, notes io.Writer) error {
+	p := &player{out: out, speed: f.speed, idleLimit: f.idleLimit}
+	if err := p.load(cast, f.find); err != nil {
+		return err
+	}
+	if f.find != "" {
+		if len(p.hits) == 0 {
+			return fmt.Errorf("%q was not shown in this recording", f.find)
+		}
+		from = p.hits[0]
+	}
+	screen, isFile := out.(*os.File)
+	if !isFile || !term.IsTerminal(int(screen.Fd())) {
+		return p.dump()
+	}
+	if cols, rows, err := term.GetSize(int(screen.Fd())); err == nil && (cols < p.header.Cols || rows < p.header.Rows) {
+		fmt.Fprintf(notes, "recorded at %dx%d; this terminal has %dx%d, and lines may break elsewhere\n", p.header.Cols, p.header.Rows, cols, rows)
+	}
+	keys, restore, err := readKeys(os.Stdin)
+	if err != nil {
+		return err
+	}
+	defer restore()
+	defer fmt.Fprint(out, leaveTerminal)
+	return p.run(ctx, from, keys)
+}
+
+// load reads a whole cast, and where it shows the text.
+func (p *player) load(cast io.Reader, text string) error {
+	in := bufio.NewReaderSize(cast, 1<<20)
+	var parser recording.Parser
+	line, err := in.ReadBytes('\n')
+	if err != nil && (!errors.Is(err, io.EOF) || len(line) == 0) {
+		return fmt.Errorf("read recording: %w", err)
+	}
+	if p.header, err = parser.Header(line); err != nil {
+		return fmt.Errorf("this is no asciicast: %w", err)
+	}
+	finder := recording.NewFinder(text, func(h recording.Hit) { p.hits = append(p.hits, h.At) })
+	for {
+		line, err := in.ReadBytes('\n')
+		if len(line) > 0 {
+			e, bad := parser.Event(line)
+			switch {
+			case errors.Is(bad, recording.ErrNoEvent):
+			case bad != nil:
+				return fmt.Errorf("read recording: %w", bad)
+			default:
+				p.events = append(p.events, e)
+				if text != "" {
+					finder.Take(&e)
+				}
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			if text != "" {
+				finder.End()
+				slices.Sort(p.hits)
+			}
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read recording: %w", err)
+		}
+	}
+}
+
+// parseMoment reads 1m30s, 1:30 or 1:02:03; empty is the beginning.
+func parseMoment(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return d, nil
+	}
+	total := 0.0
+	parts := strings.Split(text, ":")
+	for _, part := range parts {
+		n, err := strconv.ParseFloat(part, 64)
+		if err != nil || n < 0 || n > 1e9 || len(parts) > 3 {
+			return 0, fmt.Errorf("%q is no moment; write 1m30s, 90 or 1:30", text)
+		}
+		total = total*60 + n
+	}
+	return time.Duration(total * float64(time.Second)), nil
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// cast is a recording whose outputs come at the given seconds.
+func cast(t *testing.T, outputs ...any) string {
+	t.Helper()
+	text, last := `{"version":3,"term":{"cols":80,"rows":24}}`+"\n", 0.0
+	for i := 0; i < len(outputs); i += 2 {
+		at := outputs[i].(float64)
+		text += fmt.Sprintf("[%f, \"o\", %q]\n", at-last, outputs[i+1])
+		last = at
+	}
+	return text
+}
+
+func loaded(t *testing.T, text, find string) (*player, *bytes.Buffer) {
+	t.Helper()
+	var out bytes.Buffer
+	p := &player{out: &out, speed: 1}
+	if err := p.load(strings.NewReader(text), find); err != nil {
+		t.Fatal(err)
+	}
+	return p, &out
+}
+
+func TestReplayIsWrittenAtOnceWithoutTerminal(t *testing.T) {
+	var out, notes bytes.Buffer
+	f := replayFlags{speed: 1}
+	if err := f.play(t.Context(), strings.NewReader(cast(t, 1.0, "one\r\n", 500.0, "two\x1b[6n\r\n")), 0, &out, &notes); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); got != "one\r\ntwo\r\n" {
+		t.Errorf("%q", got)
+	}
+	f.find = "three"
+	if err := f.play(t.Context(), strings.NewReader(cast(t, 1.0, "one")), 0, &out, &notes); err == nil || !strings.Contains(err.Error(), "not shown") {
+		t.Errorf("what was not shown: %v", err)
+	}
+}
+
+func TestReplayKeepsTime(t *testing.T) {
+	p, out := loaded(t, cast(t, 0.1, "a", 0.3, "b", 3600.0, "c"), "")
+	p.speed, p.idleLimit = 2, 400*time.Millisecond
+	began := time.Now()
+	if err := p.run(t.Context(), 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took < 350*time.Millisecond || took > 20*time.Second {
+		t.Errorf("took %v: 0.05 s, 0.1 s, and the pause of an hour as 0.2 s", took)
+	}
+	if got := strings.TrimPrefix(out.String(), "\x1bc"); got != "abc" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestReplayGoesWhereKeysSay(t *testing.T) {
+	text := cast(t, 1.0, "one ", 12.0, "two ", 20.0, "\x1b[2Jthree ", 40.0, "four")
+	for name, c := range map[string]struct {
+		keys []key
+		want string
+		at   time.Duration
+	}{
+		"ahead":        {[]key{keyRight}, "\x1bcone ", 10 * time.Second},
+		"twice":        {[]key{keyRight, keyRight}, "\x1bcthree ", 20 * time.Second},
+		"and back":     {[]key{keyRight, keyRight, keyLeft, keyLeft}, "\x1bc", 0},
+		"to a find":    {[]key{'n'}, "\x1bcone two ", 12 * time.Second},
+		"and the last": {[]key{'n', 'n', 'p'}, "\x1bcone two ", 12 * time.Second},
+		"past the end": {[]key{keyRight, keyRight, keyRight, keyRight, keyRight}, "\x1bcthree four", 40 * time.Second},
+	} {
+		p, out := loaded(t, text, "")
+		p.hits = []time.Duration{12 * time.Second, 40 * time.Second}
+		for _, k := range c.keys {
+			out.Reset()
+			if err := p.press(k); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if out.String() != c.want || p.at != c.at {
+			t.Errorf("%s: %q at %v, want %q at %v", name, out, p.at, c.want, c.at)
+		}
+	}
+}
+
+func TestReplayPausesAndEnds(t *testing.T) {
+	p, out := loaded(t, cast(t, 0.05, "a", 0.1, "b"), "")
+	keys := make(chan key, 1)
+	keys <- ' '
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := p.run(ctx, 0, keys); !errors.Is(err, errQuit) || strings.Contains(out.String(), "a") {
+		t.Errorf("paused: %v, %q", err, out)
+	}
+	keys <- 'q'
+	if err := p.run(t.Context(), 0, keys); !errors.Is(err, errQuit) {
+		t.Errorf("q: %v", err)
+	}
+}
+
+func TestKeysIn(t *testing.T) {
+	want := []key{' ', keyRight, 'q', keyLeft}
+	if diff := cmp.Diff(want, keysIn([]byte(" \x1b[Cq\x1bOD\x1b[A"))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParseMoment(t *testing.T) {
+	for text, want := range map[string]time.Duration{"": 0, "1m30s": 90 * time.Second, "90": 90 * time.Second, "1:30": 90 * time.Second,
+		"1:00:01.5": time.Hour + 1500*time.Millisecond} {
+		if got, err := parseMoment(text); err != nil || got != want {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"-1s", "x", "1:2:3:4", "1:-2"} {
+		if got, err := parseMoment(text); err == nil {
+			t.Errorf("%q is %v", text, got)
+		}
+	}
+}

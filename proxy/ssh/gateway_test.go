@@ -25,7 +25,6 @@ import (
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/audit/recording"
 	"github.com/sallyport/sallyport/creds"
-	"github.com/sallyport/sallyport/proxy"
 	"github.com/sallyport/sallyport/proxy/proxytest"
 	"github.com/sallyport/sallyport/test/servers"
 )
@@ -283,5 +282,3 @@ func (g *gateway) ssh(t testing.TB, stdin io.Reader, args ...string) (stdout, st
 	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
-
-var _ proxy.Client = (*client)(nil)

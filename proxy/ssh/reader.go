@@ -2,6 +2,8 @@ package ssh
 
 import (
 	"bytes"
+	"slices"
+	"strings"
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/proxy/redact"
@@ -38,22 +40,7 @@ func (reader) Marks(text []byte, marks []sqltext.Mark) (*sqltext.Facts, []sqltex
 }
 
 // MayHoldCredential implements redact.Reader.
-func (reader) MayHoldCredential(text []byte) bool {
-	for _, sign := range signs() {
-		if bytes.Contains(bytes.ToLower(text), sign) {
-			return true
-		}
-	}
-	return bytes.Contains(text, []byte("-p")) || bytes.Contains(text, []byte("-u")) || bytes.Contains(text, []byte("-a")) ||
-		bytes.Contains(text, []byte("-w"))
-}
-
-// signs are parts of names under which secrets are kept, in lower case.
-func signs() [][]byte {
-	return [][]byte{[]byte("passw"), []byte("pwd"), []byte("passphrase"), []byte("secret"), []byte("token"), []byte("api_key"), []byte("apikey"),
-		[]byte("api-key"), []byte("access_key"), []byte("access-key"), []byte("private_key"), []byte("private-key"), []byte("auth"), []byte("bearer"),
-		[]byte("://"), []byte("redis")}
-}
+func (reader) MayHoldCredential(text []byte) bool { return bytes.ContainsAny(text, "-=:") }
 
 // Credentials implements redact.Reader: the values of assignments, options and headers whose name speaks of a secret, the word behind
 // such an option, passwords in URLs, and the options by which some programs take passwords, such as mysql's -p.
@@ -102,33 +89,35 @@ func programOf(word []byte) string {
 	return string(word[bytes.LastIndexByte(word, '/')+1:])
 }
 
-// ownOption tells of an option by which a program takes a password: where the password begins in the word, or that it is the next one.
-func ownOption(program string, word []byte) (begins int, next bool) {
-	if len(word) < 2 || word[0] != '-' || word[1] == '-' {
-		return 0, false
-	}
-	var option byte
+// passwordOption is the option of one letter by which a program takes a password: in the same word, or also as the next.
+func passwordOption(program string) (option byte, nextToo bool) {
 	switch program {
 	case "mysql", "mysqldump", "mysqladmin", "mysqlimport", "mysqlcheck", "mariadb", "mariadb-dump", "mariadb-admin":
-		if word[1] == 'p' && len(word) > 2 { // alone it asks
-			return 2, false
-		}
-		return 0, false
-	case "sshpass", "mongo", "mongosh", "mongodump", "mongorestore", "docker", "podman", "7z", "zip", "unzip", "sqlcmd":
-		option = map[bool]byte{true: 'P', false: 'p'}[program == "zip" || program == "unzip" || program == "sqlcmd"]
+		return 'p', false // alone it asks
+	case "sshpass", "mongo", "mongosh", "mongodump", "mongorestore", "docker", "podman":
+		return 'p', true
+	case "zip", "unzip", "sqlcmd":
+		return 'P', true
 	case "redis-cli", "valkey-cli":
-		option = 'a'
-	case "curl", "wget", "http":
-		option = 'u'
+		return 'a', true
+	case "curl":
+		return 'u', true
 	case "ldapsearch", "ldapmodify", "ldapadd", "ldapdelete", "ldappasswd":
-		option = 'w'
-	default:
-		return 0, false
+		return 'w', true
 	}
-	if word[1] != option {
+	return 0, false
+}
+
+// ownOption tells of an option by which a program takes a password: where the password begins in the word, or that it is the next one.
+func ownOption(program string, word []byte) (begins int, next bool) {
+	option, nextToo := passwordOption(program)
+	switch {
+	case option == 0 || len(word) < 2 || word[0] != '-' || word[1] != option:
 		return 0, false
+	case len(word) == 2:
+		return 0, nextToo
 	}
-	return len("-x") * min(len(word)-2, 1), len(word) == 2
+	return 2, false
 }
 
 // cutValue finds the value in NAME=VALUE, --name=VALUE and 'Name: VALUE'.
@@ -140,18 +129,20 @@ func cutValue(word []byte) (name []byte, value int, ok bool) {
 	return word[:at], at + 1, true
 }
 
-// isSecret says whether a name speaks of a secret.
-func isSecret(name []byte) bool {
-	lower := bytes.ToLower(name)
-	for _, sign := range signs() {
-		if !bytes.Equal(sign, []byte("://")) && !bytes.Equal(sign, []byte("redis")) && bytes.Contains(lower, sign) {
-			return !bytes.Contains(lower, []byte("file")) && !bytes.Contains(lower, []byte("author")) || bytes.Contains(lower, []byte("authorization"))
-		}
-	}
-	return false
+// secretNames are parts of names under which secrets are kept, in lower case.
+func secretNames() []string {
+	return []string{"passw", "passphrase", "pwd", "secret", "token", "api_key", "apikey", "api-key", "access_key", "access-key", "private_key",
+		"private-key", "authorization", "bearer"}
 }
 
-// inURL finds the password in SCHEME://USER:PASSWORD@HOST.
+// isSecret says whether a name speaks of a secret itself, and not of a file that holds it.
+func isSecret(name []byte) bool {
+	lower := string(bytes.ToLower(name))
+	return !strings.Contains(lower, "file") && slices.ContainsFunc(secretNames(), func(part string) bool { return strings.Contains(lower, part) })
+}
+
+// inURL finds the password in SCHEME://USER:PASSWORD@HOST. What stands before the last @ is taken for it, since passwords are often written
+// there as they are.
 func inURL(word []byte) (start, end int, ok bool) {
 	at := bytes.Index(word, []byte("://"))
 	if at < 0 {
@@ -159,9 +150,6 @@ func inURL(word []byte) (start, end int, ok bool) {
 	}
 	from := at + len("://")
 	rest := word[from:]
-	if slash := bytes.IndexAny(rest, "/?#"); slash >= 0 && bytes.IndexByte(rest[:slash], '@') >= 0 {
-		rest = rest[:slash]
-	}
 	host := bytes.LastIndexByte(rest, '@')
 	if host < 0 {
 		return 0, 0, false

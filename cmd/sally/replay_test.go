@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,7 +19,11 @@ func cast(t *testing.T, outputs ...any) string {
 	text, last := `{"version":3,"term":{"cols":80,"rows":24}}`+"\n", 0.0
 	for i := 0; i < len(outputs); i += 2 {
 		at := outputs[i].(float64)
-		text += fmt.Sprintf("[%f, \"o\", %q]\n", at-last, outputs[i+1])
+		shown, err := json.Marshal(outputs[i+1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += fmt.Sprintf("[%f, \"o\", %s]\n", at-last, shown)
 		last = at
 	}
 	return text

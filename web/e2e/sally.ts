@@ -8,6 +8,7 @@ import { until } from './until';
 export interface Sally {
   web: string; // http://host:port
   postgres: string; // host:port of the native entrance
+  ssh: string; // the same for SSH
   socket: string; // of the local API
   firstLink: string; // the first admin's sign-in link, as printed
   stop: () => Promise<void>;
@@ -22,7 +23,7 @@ export async function startSally(bin: string, dataDir: string): Promise<Sally> {
   child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
 
-  const addresses = { web: '', postgres: '' };
+  const addresses = { web: '', postgres: '', ssh: '' };
   let firstLink = '';
   await until('sally server is ready', 30_000, () => {
     if (child.exitCode !== null) throw new Error(`it ended with code ${child.exitCode}: ${log.slice(-2000)}`);
@@ -33,6 +34,7 @@ export async function startSally(bin: string, dataDir: string): Promise<Sally> {
   return {
     web: new URL(firstLink).origin,
     postgres: addresses.postgres,
+    ssh: addresses.ssh,
     socket: join(dataDir, 'admin.sock'),
     firstLink,
     stop: () => ended(child, 'SIGTERM'),

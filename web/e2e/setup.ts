@@ -50,8 +50,8 @@ async function furnish(sally: Sally, postgres: Postgres): Promise<World> {
     await call('POST', '/users', { name, roles: ['engineer'] });
     tokens[name] = (await call('POST', '/tokens', { user: name })).token;
   }
-  const { web, socket, firstLink, postgres: entrance } = sally;
-  const world: World = { web, socket, firstLink, entrance, tokens };
+  const { web, socket, firstLink, postgres: entrance, ssh } = sally;
+  const world: World = { web, socket, firstLink, entrance, ssh, tokens };
 
   await runSql(world, 'alice@acme.com', 'create table refunds (id int primary key, reason text)');
   await runSql(world, 'alice@acme.com', "insert into refunds values (1, 'parcel lost'), (2, 'broken')");

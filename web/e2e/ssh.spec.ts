@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { api } from './sally';
+import { until } from './until';
 import { expect, signInLink, test } from './world';
 
 // publicKey makes a key and gives its public half as in id_ed25519.pub (RFC 4253, section 6.6).
@@ -39,6 +41,39 @@ test('an SSH key is added, shown and removed, and a private one never leaves the
   await row.getByRole('button', { name: 'Remove the SSH key alice@laptop' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
   await expect(row).toHaveCount(0);
+});
+
+test("a connection of OpenSSH's is signed in by the page whose link it shows", async ({ page, world }) => {
+  const [host, port] = world.ssh.split(':');
+  const options = ['PreferredAuthentications=keyboard-interactive', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null'];
+  const client = spawn('ssh', ['-F', 'none', '-p', `${port}`, ...options.flatMap((o) => ['-o', o]), `alice@acme.com#no-server@${host}`, 'true'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true, // without a terminal of its own
+  });
+  let said = '';
+  client.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  client.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  try {
+    await until('ssh shows the link', 10_000, () => /sign-in\/ssh#\S+/.test(said) && /[A-Z]{4}-[A-Z]{4}/.test(said));
+    const [link = '', code = ''] = [/\S+\/sign-in\/ssh#\S+/.exec(said)?.[0], /[A-Z]{4}-[A-Z]{4}/.exec(said)?.[0]];
+
+    await page.goto(await signInLink(world)); // as another person
+    await expect(page).toHaveURL(/\/audit/);
+    await page.goto(link);
+    await expect(page.getByText('this sign-in is for alice@acme.com, and you are admin')).toBeVisible();
+
+    await page.context().clearCookies();
+    await page.goto(await signInLink(world, 'alice@acme.com'));
+    await expect(page).not.toHaveURL(/sign-in/);
+    await page.goto(link);
+    await expect(page.getByText(code)).toBeVisible();
+    await expect(page.getByText('127.0.0.1')).toBeVisible();
+    await page.getByRole('button', { name: 'Sign in the connection' }).click();
+    await expect(page.getByText('Go on in the terminal')).toBeVisible();
+    await until('the connection goes on', 10_000, () => said.includes('there is no resource no-server'));
+  } finally {
+    client.kill();
+  }
 });
 
 test('a sign-in by SSH that is over, or whose address is not whole, says so', async ({ page, world }) => {

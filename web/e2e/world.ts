@@ -9,6 +9,7 @@ export interface World {
   socket: string;
   firstLink: string;
   entrance: string; // host:port of the native PostgreSQL entrance
+  ssh: string; // host:port of the native SSH entrance
   tokens: Record<string, string>;
 }
 

@@ -16,6 +16,7 @@ const (
 	alice = "alice@acme.com" // an engineer
 	bob   = "bob@acme.com"   // somebody without any role
 	carol = "carol@acme.com" // an engineer who leaves
+	robot = "release-robot"  // a service account, which comes by an SSH key
 )
 
 // onboard does what an admin does on the first day, by the same commands.
@@ -36,6 +37,7 @@ func (w *world) onboard(ctx context.Context) error {
 		{"", []string{"users", "add", alice, "--role", "engineer"}},
 		{"", []string{"users", "add", bob}},
 		{"", []string{"users", "add", carol, "--role", "engineer"}},
+		{"", []string{"users", "add", robot, "--service-account", "--role", "engineer"}},
 	} {
 		if err := w.step(ctx, true, step.stdin, step.args...); err != nil {
 			return err

@@ -19,6 +19,11 @@ func (w *world) checkSecrets(context.Context) error {
 	for person, token := range w.people {
 		secrets["the access token of "+person] = token
 	}
+	key, err := os.ReadFile(w.stores.sshd.KeyFile)
+	if err != nil {
+		return fmt.Errorf("read the server's key: %w", err)
+	}
+	secrets["the key of "+webResource] = string(bytes.Split(key, []byte("\n"))[3]) // lines 1 and 2 are much the same in every key
 	look := func(path string) error {
 		content, err := os.ReadFile(path)
 		if err != nil {
@@ -31,7 +36,7 @@ func (w *world) checkSecrets(context.Context) error {
 		}
 		return nil
 	}
-	err := filepath.WalkDir(w.sally.DataDir, func(path string, entry fs.DirEntry, err error) error {
+	err = filepath.WalkDir(w.sally.DataDir, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil // a file of the running server's that is gone again

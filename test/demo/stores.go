@@ -16,13 +16,15 @@ const (
 	cartsAccount  = "carts_app"
 	cacheResource = "cache"
 	cacheAccount  = "cache_app"
+	webResource   = "web-1"
 )
 
-// stores are the MariaDB and the Redis of one run. They are filled anew each time, and nothing of them is kept.
+// stores are the MariaDB, the Redis and the SSH server of one run. They are filled anew each time, and nothing of them is kept.
 type stores struct {
 	dir       string
 	mariadb   *servers.MariaDB
 	redis     *servers.Redis
+	sshd      *servers.SSHD
 	passwords map[string]string // by account
 }
 
@@ -45,6 +47,9 @@ func openStores(ctx context.Context) (_ *stores, err error) {
 	if s.redis, err = servers.RunRedis(ctx, filepath.Join(s.dir, "redis"), servers.RedisOptions{
 		Users: []string{cacheAccount + " on >" + s.passwords[cacheAccount] + " ~* &* +@all -@dangerous"},
 	}); err != nil {
+		return nil, err
+	}
+	if s.sshd, err = servers.RunSSHD(ctx, filepath.Join(s.dir, "sshd"), servers.SSHDOptions{}); err != nil {
 		return nil, err
 	}
 	return s, s.fill(ctx)
@@ -78,18 +83,21 @@ func (s *stores) close() error {
 	if s.redis != nil {
 		errs = append(errs, s.redis.Stop())
 	}
+	if s.sshd != nil {
+		errs = append(errs, s.sshd.Stop())
+	}
 	if s.dir != "" {
 		errs = append(errs, os.RemoveAll(s.dir))
 	}
 	return errors.Join(errs...)
 }
 
-// placeStores tells Sallyport where they are in this run, and by which passwords.
+// placeStores tells Sallyport where they are in this run, and what opens them.
 func (w *world) placeStores(ctx context.Context) error {
 	verb := "set"
 	if !w.notes.Ready {
 		verb = "add"
-		say("\nThe same with a MariaDB and a Redis:")
+		say("\nThe same with a MariaDB, a Redis and a server:")
 	}
 	for _, step := range []struct {
 		stdin string
@@ -101,6 +109,9 @@ func (w *world) placeStores(ctx context.Context) error {
 			"--ssl-mode", "disable", "--account", cartsAccount + "=carts-app"}},
 		{"", []string{"resources", verb, cacheResource, "--protocol", "redis", "--address", w.stores.redis.Addr(),
 			"--ssl-mode", "disable", "--account", cacheAccount + "=cache-app"}},
+		{"", []string{"credentials", verb, "web-login", "--key", w.stores.sshd.KeyFile}},
+		{"", []string{"resources", verb, webResource, "--protocol", "ssh", "--address", w.stores.sshd.Addr(), "--host-key", w.stores.sshd.HostKey,
+			"--account", w.stores.sshd.Account + "=web-login"}},
 	} {
 		if err := w.step(ctx, !w.notes.Ready, step.stdin, step.args...); err != nil {
 			return err

@@ -46,6 +46,9 @@ func (w *world) tell(ctx context.Context) error {
 	if err := w.showTunnel(ctx); err != nil {
 		return err
 	}
+	if err := w.showSSH(ctx); err != nil {
+		return err
+	}
 	say("\nSecurity asks what Alice did:\n  $ sally audit search 'user:%s since:1h'", alice)
 	out, err := w.sally.Run(ctx, nil, "audit", "search", "user:"+alice+" since:1h")
 	if err != nil {
@@ -169,6 +172,7 @@ func (w *world) invite(ctx context.Context) error {
 		}
 		say("  "+other.command, w.people[alice], host, port, alice, other.resource)
 	}
+	say("  XDG_CONFIG_HOME=%s %s ssh %s", w.aliceHome(), w.sally.Bin, webResource)
 	say("See her statements as they happen:\n  %s audit tail --data-dir %s 'user:%s'", w.sally.Bin, w.sally.DataDir, alice)
 	return nil
 }

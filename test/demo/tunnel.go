@@ -29,13 +29,19 @@ func (w *world) showTunnel(ctx context.Context) error {
 
 // asAlice runs the local client with a configuration directory of hers, as on her own machine.
 func (w *world) asAlice(ctx context.Context, stdin string, args ...string) (string, error) {
-	home := filepath.Join(w.dir, "alice")
-	if err := os.MkdirAll(home, 0o700); err != nil {
+	return w.runAsAlice(ctx, stdin, w.sally.Bin, args...)
+}
+
+// runAsAlice runs a program as on alice's own machine.
+func (w *world) runAsAlice(ctx context.Context, stdin, program string, args ...string) (string, error) {
+	if err := os.MkdirAll(w.aliceHome(), 0o700); err != nil {
 		return "", fmt.Errorf("make alice's directory: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, w.sally.Bin, args...)
-	cmd.Env = append(cleanEnv(), "XDG_CONFIG_HOME="+home)
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = append(cleanEnv(), "XDG_CONFIG_HOME="+w.aliceHome())
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
+
+func (w *world) aliceHome() string { return filepath.Join(w.dir, "alice") }

@@ -28,6 +28,7 @@ func (w *world) verify(ctx context.Context) error {
 		check func(context.Context) error
 	}{
 		{"every statement of Alice's is on the record with rows, duration and parameters", w.checkRecord},
+		{"what she did at the server is on the record: commands, the file with its hash, the terminal to be replayed", w.checkSSH},
 		{"the record verifies, and a statement's proof is checked with the public key alone", w.checkProof},
 		{"a person without a role is refused, told what to do, and recorded", w.checkDenied},
 		{"a wrong token is refused", w.checkWrongToken},

@@ -27,6 +27,7 @@ type world struct {
 	people   map[string]string // access tokens of this run, by person
 	password string            // of the account at PostgreSQL; known to the run that made it alone
 	done     []statement       // what alice ran in this run
+	shell    string            // what her terminal showed
 }
 
 // notes are kept in the data directory between runs. They hold nothing secret.
@@ -67,8 +68,8 @@ func openWorld(ctx context.Context, dir, bin string) (_ *world, err error) {
 	if w.sally, err = servers.RunSally(ctx, bin, filepath.Join(dir, "sally")); err != nil {
 		return nil, err
 	}
-	say("A shop's PostgreSQL on %s, MariaDB on %s, Redis on %s; Sallyport before them on %s, %s, %s.", w.postgres.Addr(),
-		w.stores.mariadb.Addr(), w.stores.redis.Addr(), w.sally.Postgres, w.sally.MySQL, w.sally.Redis)
+	say("A shop's PostgreSQL on %s, MariaDB on %s, Redis on %s, SSH server on %s; Sallyport before them on %s, %s, %s, %s.", w.postgres.Addr(),
+		w.stores.mariadb.Addr(), w.stores.redis.Addr(), w.stores.sshd.Addr(), w.sally.Postgres, w.sally.MySQL, w.sally.Redis, w.sally.SSH)
 	if !w.notes.Ready {
 		if err := w.onboard(ctx); err != nil {
 			return nil, err

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// contentPolicy lets the UI load its own files alone. Styles may stand in the page, because its components set them.
-const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+// contentPolicy lets the UI load its own files alone. The terminal's player is WebAssembly of its own, which is no eval. Styles may stand in the page, because its components set them.
+const contentPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 	"font-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // web serves the built UI. Paths that are no file belong to the UI's own router and get index.html.

@@ -16,6 +16,7 @@ import { Shell } from './components/Shell';
 import { AuditPage } from './pages/audit/AuditPage';
 import { validateAuditSearch } from './pages/audit/search';
 import { validateExplainSearch } from './pages/explain/search';
+import { validateRecordingSearch } from './pages/recordings/search';
 import { validateRequestsSearch } from './pages/requests/search';
 import { validateSignInSearch } from './pages/signin/arrival';
 import { SignInPage } from './pages/signin/SignInPage';
@@ -120,6 +121,12 @@ const sessionsRoute = createRoute({
   path: '/sessions',
   component: lazyRouteComponent(() => import('./pages/sessions/SessionsPage'), 'SessionsPage'),
 });
+const recordingRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/recordings/$session',
+  validateSearch: validateRecordingSearch,
+  component: lazyRouteComponent(() => import('./pages/recordings/RecordingPage'), 'RecordingPage'),
+});
 const credentialsRoute = createRoute({
   getParentRoute: () => appRoute,
   path: '/credentials',
@@ -214,6 +221,7 @@ const routeTree = rootRoute.addChildren([
     newRoleRoute,
     resourcesRoute,
     sessionsRoute,
+    recordingRoute,
     credentialsRoute,
     accountRoute,
     requestRoute,

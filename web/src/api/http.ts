@@ -57,6 +57,19 @@ export function apiPath(path: string, params: Params = {}): string {
   return API + path + (query ? `?${query}` : '');
 }
 
+// requestText gets what is no JSON. It throws a Problem for every answer that is not a success.
+export async function requestText(path: string, signal?: AbortSignal): Promise<string> {
+  let response: Response;
+  try {
+    response = await fetch(apiPath(path), { credentials: 'same-origin', signal });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Problem(0, 'The server cannot be reached. Is sally server running?');
+  }
+  if (!response.ok) throw await problemOf(response);
+  return response.text();
+}
+
 // request calls the API as the signed-in person. It throws a Problem for every answer that is not a success.
 export async function request<T>(method: string, path: string, options: Options = {}): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json' };

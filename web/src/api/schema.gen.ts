@@ -5805,7 +5805,10 @@ export interface operations {
                 q: string;
             };
             header?: never;
-            path?: never;
+            path: {
+                /** @description The ID of the statement whose terminal was recorded */
+                statement: string;
+            };
             cookie?: never;
         };
         requestBody?: never;

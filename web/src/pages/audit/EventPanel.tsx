@@ -1,6 +1,7 @@
 import { ActionIcon, SegmentedControl, Skeleton, Tooltip } from '@mantine/core';
 import { IconX } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { auditEvent } from '../../api/audit';
 import type { AuditEvent } from '../../api/types';
@@ -90,12 +91,26 @@ function Told({ event, filter, change }: { event: AuditEvent; filter: Filter; ch
     <>
       <Outcome event={event} />
       <Redacted fields={event.redacted} />
+      <Replay event={event} />
       <Statement event={event} />
       <Params params={event.params} />
       <Admin event={event} />
       <Facts event={event} filter={filter} change={change} />
       <ProofSection event={event} />
     </>
+  );
+}
+
+// Replay leads to what a terminal showed. Of one that is open nothing else says that it is recorded.
+function Replay({ event }: { event: AuditEvent }) {
+  const open = event.type === 'statement' && event.class === 'shell' && !event.done && event.verdict !== 'deny';
+  if (!event.session || (!event.recording && !open)) return null;
+  return (
+    <p className={classes.told}>
+      <Link to="/recordings/$session" params={{ session: event.session }} search={{ statement: event.id }}>
+        {event.recording ? 'Replay what the terminal showed' : 'Watch the open terminal'}
+      </Link>
+    </p>
   );
 }
 

@@ -47,6 +47,14 @@ function Row({ session }: { session: LiveSession }) {
         <Link to="/audit" search={{ q: `session:${session.id}` }} aria-label={`Statements of ${session.user} in session ${session.id}`}>
           Statements
         </Link>
+        {session.protocol === 'ssh' && (
+          <>
+            {' '}
+            <Link to="/recordings/$session" params={{ session: session.id }} aria-label={`Watch the terminal of ${session.user} in session ${session.id}`}>
+              Watch
+            </Link>
+          </>
+        )}
       </Table.Td>
       <Table.Td>
         <KillButton session={session} />

@@ -1,0 +1,190 @@
+import { Button, Checkbox, Select, Skeleton, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { useEffect, useState } from 'react';
+import { foundInRecording, sessionRecordings, sessionStatements } from '../../api/recordings';
+import type { Recording } from '../../api/types';
+import { Command, Failure, Notice } from '../../components/Notice';
+import { localTime } from '../../format/time';
+import { momentsOf, position } from './moments';
+import { Player, type Place } from './Player';
+import classes from './RecordingPage.module.css';
+
+const route = getRouteApi('/app/recordings/$session');
+
+// RecordingPage shows what the terminals of a session showed, and beside it what else was done.
+export function RecordingPage() {
+  const { session } = route.useParams();
+  const search = route.useSearch();
+  const query = useQuery(sessionRecordings(session));
+  useEffect(() => {
+    document.title = 'Recording · Sallyport';
+  }, []);
+  if (query.error) return <Failure what="The recordings of this session" error={query.error} retry={() => void query.refetch()} />;
+  if (!query.data) return <Skeleton m="md" height={320} role="status" aria-label="Loading" />;
+  const { items } = query.data;
+  const shown = items.find((recording) => recording.statement === search.statement) ?? items[0];
+  if (!shown) {
+    return (
+      <Notice title="Nothing was recorded in this session">
+        <p>Shells at SSH servers are recorded, and the output of commands where a resource asks for it.</p>
+      </Notice>
+    );
+  }
+  return <Shown key={shown.statement} recording={shown} all={items} />;
+}
+
+function Shown({ recording, all }: { recording: Recording; all: Recording[] }) {
+  const search = route.useSearch();
+  const [place, setPlace] = useState<Place>({ at: search.at ?? 0 });
+  const [speed, setSpeed] = useState('1');
+  const [skipIdle, setSkipIdle] = useState(true);
+  const [live, setLive] = useState(recording.growing);
+  const watching = live && recording.growing;
+  const go = (at: number) => {
+    setLive(false);
+    setPlace({ at });
+  };
+  return (
+    <div className={classes.page}>
+      <div className={classes.main}>
+        <div className={classes.head}>
+          <h1 className={classes.title}>
+            {recording.user} at {recording.resource}
+          </h1>
+          <span className="mono">{recording.command === 'shell' ? 'shell' : recording.text}</span>
+          <span>{localTime(recording.started)}</span>
+          <Link to="/audit" search={{ q: `session:${recording.session}` }}>
+            The session in the record
+          </Link>
+        </div>
+        {recording.here ? (
+          <>
+            <div className={classes.tools}>
+              <Select
+                label="Speed"
+                value={speed}
+                onChange={(value) => setSpeed(value ?? '1')}
+                allowDeselect={false}
+                disabled={watching}
+                data={['0.5', '1', '2', '4', '8'].map((value) => ({ value, label: `${value}×` }))}
+                w={90}
+              />
+              <Checkbox label="Shorten pauses to 2 s" checked={skipIdle} disabled={watching} onChange={(e) => setSkipIdle(e.currentTarget.checked)} />
+              {recording.growing && (
+                <Button variant="default" onClick={() => setLive(!live)}>
+                  {watching ? 'Replay from the beginning' : 'Watch live'}
+                </Button>
+              )}
+            </div>
+            <Player statement={recording.statement} live={watching} place={place} speed={Number(speed)} idleLimit={skipIdle ? 2 : 0} />
+          </>
+        ) : (
+          <Notice title="This recording is not here yet">
+            <p>The gateway {recording.gateway} sends it when it is over. What runs there cannot be watched from here.</p>
+          </Notice>
+        )}
+        <p className={classes.note}>In a terminal:</p>
+        <Command>{watching ? `sally admin sessions watch ${recording.session}` : `sally replay ${recording.statement}`}</Command>
+      </div>
+      <aside className={classes.side} aria-label="Moments">
+        {all.length > 1 && <Others shown={recording} all={all} />}
+        <Find recording={recording} go={go} />
+        <Done recording={recording} go={go} />
+      </aside>
+    </div>
+  );
+}
+
+function Others({ shown, all }: { shown: Recording; all: Recording[] }) {
+  return (
+    <>
+      <h2 className={classes.section}>Recordings of this session</h2>
+      <ul className={classes.list}>
+        {all.map((recording) => (
+          <li key={recording.statement}>
+            <Link
+              className={classes.moment}
+              to="/recordings/$session"
+              params={{ session: recording.session }}
+              search={{ statement: recording.statement }}
+              aria-current={recording.statement === shown.statement ? 'true' : undefined}
+            >
+              <span className={classes.at}>{recording.growing ? 'open' : position(recording.seconds)}</span>
+              <span className="mono">{recording.command === 'shell' ? 'shell' : recording.text}</span>
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+// Find looks for what was shown. That somebody looks is on the record, so it begins with Enter and not with each letter.
+function Find({ recording, go }: { recording: Recording; go: (at: number) => void }) {
+  const search = route.useSearch();
+  const navigate = route.useNavigate();
+  const [text, setText] = useState(search.q ?? '');
+  const query = useQuery(foundInRecording(recording.statement, recording.here ? (search.q ?? '') : ''));
+  return (
+    <>
+      <form
+        role="search"
+        onSubmit={(e) => {
+          e.preventDefault();
+          void navigate({ search: (before) => ({ ...before, statement: recording.statement, q: text.trim() || undefined }), replace: true });
+        }}
+      >
+        <TextInput label="Find on the screen" placeholder="a text, then Enter" value={text} onChange={(e) => setText(e.currentTarget.value)} />
+      </form>
+      {query.error && (
+        <p role="alert" className="bad">
+          {query.error.message}
+        </p>
+      )}
+      {query.data && (
+        <>
+          <p className={classes.note} role="status">
+            {query.data.items.length === 0 ? 'It was not shown.' : `Shown on ${query.data.items.length}${query.data.more ? ' and more' : ''} lines`}
+          </p>
+          <ul className={classes.list} aria-label="Found">
+            {query.data.items.map((hit, i) => (
+              <li key={i}>
+                <button type="button" className={classes.moment} onClick={() => go(hit.seconds)}>
+                  <span className={classes.at}>{position(hit.seconds)}</span>
+                  <span className="mono">{hit.line}</span>
+                </button>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </>
+  );
+}
+
+// Done lists what else the session did while this was recorded.
+function Done({ recording, go }: { recording: Recording; go: (at: number) => void }) {
+  const query = useQuery(sessionStatements(recording.session));
+  if (!query.data) return null;
+  const moments = momentsOf(query.data, recording);
+  return (
+    <>
+      <h2 className={classes.section}>Commands, files and forwards of this session</h2>
+      {moments.length === 0 && <p className={classes.note}>None besides this terminal.</p>}
+      <ul className={classes.list} aria-label="What else was done">
+        {moments.map((moment) => (
+          <li key={moment.key}>
+            <button type="button" className={classes.moment} onClick={() => go(moment.at)}>
+              <span className={classes.at}>{position(moment.at)}</span>
+              <span className={moment.refused ? 'mono bad' : 'mono'}>
+                {moment.text}
+                {moment.refused && ' (refused)'}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}

@@ -192,11 +192,11 @@ func (g *gateway) find(t testing.TB, match func(audit.Event) bool) []audit.Event
 	return g.Journal.Find(ctx, t, match)
 }
 
-// statement waits for the first statement with the text.
+// statement waits for the first statement with the text, or with it and something in parentheses behind.
 func (g *gateway) statement(t testing.TB, text string) (statement audit.Event) {
 	t.Helper()
 	g.find(t, func(e audit.Event) bool {
-		if e.Type == audit.StatementBegin && e.Statement.String() == text {
+		if e.Type == audit.StatementBegin && (e.Statement.String() == text || strings.HasPrefix(e.Statement.String(), text+" (")) {
 			statement = e
 		}
 		return statement.ID != ""

@@ -73,7 +73,9 @@ func (s *session) show(from io.Reader, display func([]byte) error) {
 		if err := display(b); err != nil {
 			return err
 		}
-		s.bytesOut.Add(int64(len(b)))
+		if s.transfer == nil { // whose operations count by themselves
+			s.bytesOut.Add(int64(len(b)))
+		}
 		return nil
 	})
 }
@@ -94,10 +96,10 @@ func (s *session) display(to io.Writer, b []byte) error {
 // feed passes what the client sends to the command's stdin.
 func (s *session) feed() {
 	flow(s.client, func(b []byte) error {
-		s.bytesIn.Add(int64(len(b)))
 		if s.transfer != nil {
 			return s.transfer.fromClient(b)
 		}
+		s.bytesIn.Add(int64(len(b)))
 		s.recorded.typed(b)
 		_, err := s.store.Write(b)
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -32,6 +33,7 @@ func (s *session) transferOf(ctx context.Context, statement *proxy.Statement) *t
 	}
 	book := &fileLedger{ctx: ctx, book: s.relay.ledger}
 	if isSFTP(statement) {
+		book.told = s.note // clients of SFTP show an error's number alone
 		return &transfer{session: s, decoder: files.NewSFTP(book)}
 	}
 	if command, ok := files.ParseSCP(string(statement.Text)); ok && statement.Command == requestExec {
@@ -115,6 +117,24 @@ func (f *transfer) close() {
 type fileLedger struct {
 	ctx  context.Context //nolint:containedctx // the decoders know none, and live as long as their session
 	book *ledger
+	told func(words string) // shows a person why something is denied; nil: the protocol does
+
+	mu    sync.Mutex
+	words []string // that were told
+}
+
+// maxTold bounds how many different reasons are shown in one session.
+const maxTold = 8
+
+// denied is what the client reads of err. A person is told as well, once.
+func (l *fileLedger) denied(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if words := sentence(err); l.told != nil && len(l.words) < maxTold && !slices.Contains(l.words, words) {
+		l.words = append(l.words, words)
+		l.told(words)
+	}
+	return errors.New(proxy.Explain(err))
 }
 
 var _ files.Gate = (*fileLedger)(nil)
@@ -123,7 +143,7 @@ var _ files.Gate = (*fileLedger)(nil)
 func (l *fileLedger) Begin(op *files.Op) (any, error) {
 	begun, err := l.book.begin(l.ctx, fileStatement(op))
 	if err != nil {
-		return nil, errors.New(proxy.Explain(err))
+		return nil, l.denied(err)
 	}
 	return begun, nil
 }
@@ -131,7 +151,7 @@ func (l *fileLedger) Begin(op *files.Op) (any, error) {
 // Check implements files.Gate.
 func (l *fileLedger) Check(op *files.Op) error {
 	if err := l.book.check(l.ctx, fileStatement(op)); err != nil {
-		return errors.New(proxy.Explain(err))
+		return l.denied(err)
 	}
 	return nil
 }

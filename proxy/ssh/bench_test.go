@@ -1,0 +1,80 @@
+package ssh
+
+import (
+	"io"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/sallyport/sallyport/test/servers"
+)
+
+// BenchmarkOutput is what a command puts out, through the gateway, in a terminal (recorded) and without, and without the gateway.
+func BenchmarkOutput(b *testing.B) {
+	sshd := servers.StartSSHD(b, servers.SSHDOptions{})
+	for _, name := range []string{"direct", "plain", "terminal"} {
+		terminal := name == "terminal"
+		b.Run(name, func(b *testing.B) {
+			c := connectTo(b, sshd, name != "direct")
+			const size = 256 << 20
+			b.SetBytes(size)
+			for b.Loop() {
+				s, err := c.NewSession()
+				if err != nil {
+					b.Fatal(err)
+				}
+				if terminal {
+					if err := s.RequestPty("xterm", 24, 80, ssh.TerminalModes{ssh.OPOST: 0}); err != nil {
+						b.Fatal(err)
+					}
+				}
+				out, err := s.StdoutPipe()
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := s.Start("head -c 268435456 /dev/zero"); err != nil {
+					b.Fatal(err)
+				}
+				if n, err := io.Copy(io.Discard, out); err != nil || n != size {
+					b.Fatal(n, err)
+				}
+				_ = s.Close()
+			}
+		})
+	}
+}
+
+// BenchmarkCommand is one command in a connection that is there, through the gateway and without.
+func BenchmarkCommand(b *testing.B) {
+	sshd := servers.StartSSHD(b, servers.SSHDOptions{})
+	for _, name := range []string{"direct", "through"} {
+		b.Run(name, func(b *testing.B) {
+			c := connectTo(b, sshd, name == "through")
+			for b.Loop() {
+				if _, err := run(c, "true", nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// connectTo connects to sshd, through a gateway or past it.
+func connectTo(b *testing.B, sshd *servers.SSHD, through bool) *ssh.Client {
+	b.Helper()
+	if through {
+		return startGateway(b, sshd, nil).connect(b)
+	}
+	_, secret := resourceOf(b, sshd)
+	key, err := ssh.ParsePrivateKey(secret.Key)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c, err := ssh.Dial("tcp", sshd.Addr(), &ssh.ClientConfig{Config: forServers(), User: secret.Username, Auth: []ssh.AuthMethod{ssh.PublicKeys(key)},
+		HostKeyCallback: ssh.InsecureIgnoreHostKey()}) //nolint:gosec // a test's own server
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = c.Close() })
+	return c
+}

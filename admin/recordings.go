@@ -203,7 +203,7 @@ func (s *Service) noRecording(ctx context.Context, statement string) error {
 			"the gateway %s keeps this recording until it is over and then sends it; what runs there cannot be watched from here", e.Gateway)}
 	}
 	if e.Recording != nil {
-		return &refusal{status: http.StatusNotFound, sentence: "this statement was recorded, but its file is not here any more; sally audit verify --recordings says what is missing"}
+		return &refusal{status: http.StatusNotFound, sentence: "this statement was recorded, but its file is not here any more; sally audit verify --recordings DIR says what is missing"}
 	}
 	return &refusal{status: http.StatusNotFound, sentence: "what this statement showed was not recorded; recordings are of shells, and of commands where a resource asks for it"}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	auditproof "github.com/sallyport/sallyport/audit/proof"
+	"github.com/sallyport/sallyport/audit/recording"
 )
 
 type auditVerify struct {
@@ -21,6 +22,8 @@ type auditVerify struct {
 	key     string
 	since   string
 	output  string
+	// recordings is the directory of what terminals showed; empty: that is not looked at.
+	recordings string
 }
 
 func newAuditVerifyCommand() *cobra.Command {
@@ -45,6 +48,7 @@ the record could also change the key that lies beside it.`,
 	f.StringVar(&v.dataDir, "data-dir", os.Getenv("SALLY_DATA_DIR"), "data directory whose journal is read when none is named (env SALLY_DATA_DIR)")
 	f.StringVar(&v.key, "key", "", "the verifier key that you trust, or a file that holds it; any that the log ever had")
 	f.StringVar(&v.since, "since", "", "file with a checkpoint that a witness holds: the record must be an extension of it")
+	f.StringVar(&v.recordings, "recordings", "", "directory of recordings, such as recordings in the data directory: those that the record tells of must be there, unchanged")
 	f.StringVarP(&v.output, "output", "o", "table", "table or json")
 	return cmd
 }
@@ -76,6 +80,29 @@ func (v *auditVerify) run(ctx context.Context, args []string, out io.Writer) err
 	}
 	if err == nil && r.Fault != nil {
 		err = fmt.Errorf("the record is not what was signed: %w", r.Fault)
+	}
+	if err != nil || v.recordings == "" {
+		return err
+	}
+	return v.verifyRecordings(ctx, v.place(args), out)
+}
+
+// verifyRecordings names the recordings that are not what the record says.
+func (v *auditVerify) verifyRecordings(ctx context.Context, journal string, out io.Writer) error {
+	found, err := recording.Verify(ctx, v.recordings, journal)
+	if err != nil {
+		return err
+	}
+	if v.output == "json" {
+		err = printJSON(out, found)
+	} else {
+		fmt.Fprintf(out, "recordings   %d, of which %d are missing or changed\n", found.Recordings, len(found.Faults))
+		for _, f := range found.Faults {
+			fmt.Fprintf(out, "  %s: %s\n", f.Statement, f.Reason)
+		}
+	}
+	if err == nil && len(found.Faults) > 0 {
+		err = fmt.Errorf("%d recordings are not what the record says", len(found.Faults))
 	}
 	return err
 }

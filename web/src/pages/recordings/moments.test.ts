@@ -4,7 +4,7 @@ import { momentsOf, position } from './moments';
 import { validateRecordingSearch } from './search';
 
 const event = (id: string, time: string, more: Partial<AuditEvent>): AuditEvent =>
-  ({ seq: 1, id, time, type: 'statement', ...more }) as AuditEvent;
+  ({ seq: 1, id, time, type: 'statement', ...more });
 
 test('what was done beside a terminal is placed by its time', () => {
   const started = '2026-11-22T10:00:00.000000Z';

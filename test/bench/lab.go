@@ -34,6 +34,9 @@ const (
 // login is how a client reaches one database by way of one target.
 type login struct {
 	host, port, user, password, database string
+
+	key  string // of SSH: the file of the private key
+	jump int    // of SSH: the port of a host to go through; 0: none
 }
 
 // target is one way from the client to the database.
@@ -51,6 +54,8 @@ type lab struct {
 	canned    *cannedServer
 	mariadb   *servers.MariaDB // nil when no case needs it
 	redis     *servers.Redis   // likewise
+	sshd      *servers.SSHD    // likewise
+	jump      *servers.SSHD    // likewise
 	pgbouncer *servers.Proxy
 	haproxy   *servers.Proxy
 	sallies   []*servers.Sally
@@ -96,6 +101,8 @@ func (l *lab) openOthers(ctx context.Context) (err error) {
 		case c.store == redisDatabase && l.redis == nil:
 			l.redis, err = servers.RunRedis(ctx, filepath.Join(l.dir, "redis"),
 				servers.RedisOptions{Users: []string{benchUser + " on >" + benchPassword + " ~* &* +@all"}})
+		case c.store == sshServer && l.sshd == nil:
+			err = l.openSSH(ctx)
 		}
 		if err != nil {
 			return err
@@ -112,6 +119,9 @@ func (l *lab) others() map[string]servers.Upstream {
 	}
 	if l.redis != nil {
 		others["redis"] = servers.Upstream{Name: redisDatabase, Addr: l.redis.Addr()}
+	}
+	if l.sshd != nil {
+		others["ssh"] = servers.Upstream{Name: sshServer, Addr: l.sshd.Addr()}
 	}
 	return others
 }
@@ -159,6 +169,11 @@ func (l *lab) close() error {
 	if l.redis != nil {
 		errs = append(errs, l.redis.Stop())
 	}
+	for _, s := range []*servers.SSHD{l.sshd, l.jump} {
+		if s != nil {
+			errs = append(errs, s.Stop())
+		}
+	}
 	if l.postgres != nil {
 		errs = append(errs, l.postgres.Stop())
 	}
@@ -197,15 +212,18 @@ func (l *lab) admin(ctx context.Context, database, statement string) (err error)
 
 func (l *lab) directLogins() map[string]login {
 	logins := map[string]login{
-		realDatabase: {l.postgres.Host, strconv.Itoa(l.postgres.Port), benchUser, benchPassword, realDatabase},
+		realDatabase: {host: l.postgres.Host, port: strconv.Itoa(l.postgres.Port), user: benchUser, password: benchPassword, database: realDatabase},
 	}
 	if l.canned != nil {
 		host, port, _ := net.SplitHostPort(l.canned.addr()) // a listener's own address is well formed
-		logins[cannedDatabase] = login{host, port, benchUser, benchPassword, cannedDatabase}
+		logins[cannedDatabase] = login{host: host, port: port, user: benchUser, password: benchPassword, database: cannedDatabase}
 	}
 	for _, u := range l.others() {
 		host, port, _ := net.SplitHostPort(u.Addr) // a server's own address is well formed
-		logins[u.Name] = login{host, port, benchUser, benchPassword, u.Name}
+		logins[u.Name] = login{host: host, port: port, user: benchUser, password: benchPassword, database: u.Name}
+	}
+	if l.sshd != nil {
+		logins[sshServer] = l.sshLogin(l.sshd.Addr(), l.sshd.Account)
 	}
 	return logins
 }
@@ -226,7 +244,10 @@ func (l *lab) startPeers(ctx context.Context) error {
 		}
 		logins := make(map[string]login)
 		for database, port := range proxy.Ports {
-			logins[database] = login{"127.0.0.1", strconv.Itoa(port), benchUser, benchPassword, database}
+			logins[database] = login{host: "127.0.0.1", port: strconv.Itoa(port), user: benchUser, password: benchPassword, database: database}
+			if database == sshServer {
+				logins[database] = l.sshLogin(net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), l.sshd.Account)
+			}
 		}
 		l.targets = append(l.targets, target{name: name, pid: proxy.PID(), logins: logins})
 		return proxy, nil
@@ -236,6 +257,9 @@ func (l *lab) startPeers(ctx context.Context) error {
 		return err
 	}
 	l.haproxy, err = start("haproxy", slices.AppendSeq(l.upstreams(), maps.Values(l.others())), servers.RunHAProxy)
+	if err == nil && l.sshd != nil {
+		l.targets = append(l.targets, l.jumpTarget())
+	}
 	return err
 }
 
@@ -284,6 +308,11 @@ func (l *lab) startSally(ctx context.Context, name, path string) error {
 	if _, err := admin(benchPassword, "credentials", "add", "bench", "--username", benchUser, "--password-stdin"); err != nil {
 		return err
 	}
+	if l.sshd != nil {
+		if _, err := admin("", "credentials", "add", "bench-ssh", "--key", l.sshd.KeyFile); err != nil {
+			return err
+		}
+	}
 	durabilities := []string{"interval", "hold", "strict"}
 	for _, d := range durabilities {
 		for _, u := range l.upstreams() {
@@ -293,17 +322,26 @@ func (l *lab) startSally(ctx context.Context, name, path string) error {
 			}
 		}
 		for protocol, u := range l.others() {
-			if _, err := admin("", "resources", "add", u.Name+"-"+d, "--protocol", protocol, "--address", u.Addr, "--ssl-mode", "disable",
-				"--durability", d, "--account", benchUser+"=bench"); err != nil {
+			flags := []string{"--ssl-mode", "disable", "--account", benchUser + "=bench"}
+			if protocol == "ssh" {
+				flags = []string{"--host-key", l.sshd.HostKey, "--account", l.sshd.Account + "=bench-ssh"}
+			}
+			add := []string{"resources", "add", u.Name + "-" + d, "--protocol", protocol, "--address", u.Addr, "--durability", d}
+			if _, err := admin("", append(add, flags...)...); err != nil {
 				return err
 			}
 		}
 	}
-	if _, err := admin("", "roles", "add", "bench", "--resource", "*", "--account", benchUser); err != nil {
+	if _, err := admin("", "roles", "add", "bench", "--resource", "*", "--account", "*"); err != nil {
 		return err
 	}
-	if _, err := admin("", "users", "add", benchPerson, "--role", "bench"); err != nil {
+	if _, err := admin("", "users", "add", benchPerson, "--service-account", "--role", "bench"); err != nil {
 		return err
+	}
+	if l.sshd != nil {
+		if _, err := admin("", "ssh-keys", "add", benchPerson, l.sshd.KeyFile+".pub"); err != nil {
+			return err
+		}
 	}
 	out, err := admin("", "tokens", "add", benchPerson, "-o", "json")
 	if err != nil {
@@ -322,14 +360,17 @@ func (l *lab) startSally(ctx context.Context, name, path string) error {
 	for _, d := range durabilities {
 		logins := make(map[string]login)
 		for _, u := range l.upstreams() {
-			logins[u.Name] = login{host, port, benchPerson + "#" + u.Name + "-" + d, token.Token, u.Name}
+			logins[u.Name] = login{host: host, port: port, user: benchPerson + "#" + u.Name + "-" + d, password: token.Token, database: u.Name}
 		}
 		for protocol, u := range l.others() {
 			host, port, err := sally.Native(protocol)
 			if err != nil {
 				return err
 			}
-			logins[u.Name] = login{host, port, benchPerson + "#" + u.Name + "-" + d, token.Token, u.Name}
+			logins[u.Name] = login{host: host, port: port, user: benchPerson + "#" + u.Name + "-" + d, password: token.Token, database: u.Name}
+			if protocol == "ssh" {
+				logins[u.Name] = l.sshLogin(sally.SSH, benchPerson+"#"+u.Name+"-"+d)
+			}
 		}
 		l.targets = append(l.targets, target{name: name + "-" + d, pid: sally.PID(), logins: logins})
 	}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/sallyport/sallyport/test/servers"
+)
+
+// sshServer stands for the SSH server among the databases that targets lead to.
+const sshServer = "server"
+
+// sshLogins is how many times ssh-true logs in, for each second of the configured time.
+const sshLogins = 5
+
+// openSSH starts the server, and another that is only jumped through.
+func (l *lab) openSSH(ctx context.Context) (err error) {
+	if l.sshd, err = servers.RunSSHD(ctx, filepath.Join(l.dir, "sshd"), servers.SSHDOptions{}); err != nil {
+		return err
+	}
+	operator, err := os.ReadFile(l.sshd.KeyFile)
+	if err != nil {
+		return fmt.Errorf("read key: %w", err)
+	}
+	signer, err := ssh.ParsePrivateKey(operator)
+	if err != nil {
+		return fmt.Errorf("read key: %w", err)
+	}
+	key := servers.AuthorizedKey(signer.PublicKey())
+	if err := os.WriteFile(l.sshd.KeyFile+".pub", []byte(key+"\n"), 0o600); err != nil {
+		return fmt.Errorf("write key: %w", err)
+	}
+	l.jump, err = servers.RunSSHD(ctx, filepath.Join(l.dir, "jump"), servers.SSHDOptions{AuthorizedKeys: []string{key}})
+	return err
+}
+
+// jumpTarget is OpenSSH's own way through another host (ProxyJump), which sees nothing of what passes.
+func (l *lab) jumpTarget() target {
+	direct := l.sshLogin(l.sshd.Addr(), l.sshd.Account)
+	direct.jump = l.jump.Port
+	return target{name: "jump", logins: map[string]login{sshServer: direct}}
+}
+
+// sshLogin is how ssh reaches the server at the address.
+func (l *lab) sshLogin(address, user string) login {
+	host, port, _ := net.SplitHostPort(address) // a server's own address is well formed
+	return login{host: host, port: port, user: user, key: l.sshd.KeyFile}
+}
+
+// ssh prepares OpenSSH's program to run a command.
+func (g login) ssh(ctx context.Context, command string) *exec.Cmd {
+	options := []string{"-F", "none", "-i", g.key, "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR",
+		"-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "GlobalKnownHostsFile=/dev/null"}
+	args := append(options[:len(options):len(options)], "-p", g.port, "-l", g.user)
+	if g.jump != 0 {
+		through := append(append([]string{"ssh"}, options...), "-p", strconv.Itoa(g.jump), "-W", "%h:%p", g.user+"@127.0.0.1")
+		args = append(args, "-o", "ProxyCommand="+strings.Join(through, " "))
+	}
+	return exec.CommandContext(ctx, "ssh", append(args, g.host, command)...)
+}
+
+// sshBulk reads zeros from the server by ssh itself.
+func sshBulk(ctx context.Context, l *lab, t target, _ int) (sample, error) {
+	size := int64(l.options.bulkMB) << 20
+	before, err := t.cpu()
+	if err != nil {
+		return sample{}, err
+	}
+	cmd := t.logins[sshServer].ssh(ctx, fmt.Sprintf("head -c %d /dev/zero", size))
+	var stderr bytes.Buffer
+	counted := &counter{}
+	cmd.Stdout, cmd.Stderr = counted, &stderr
+	start := time.Now()
+	if err := cmd.Run(); err != nil {
+		return sample{}, fmt.Errorf("run ssh: %w: %s", err, strings.TrimSpace(stderr.String()))
+	}
+	took := time.Since(start)
+	if counted.n != size {
+		return sample{}, fmt.Errorf("%d bytes came of %d", counted.n, size)
+	}
+	after, err := t.cpu()
+	return sample{rate: float64(size) / took.Seconds(), cpuUS: float64((after - before).Microseconds()), p50: float64(took.Microseconds())}, err
+}
+
+// counter counts what is written to it.
+type counter struct{ n int64 }
+
+func (c *counter) Write(b []byte) (int, error) {
+	c.n += int64(len(b))
+	return len(b), nil
+}
+
+// sshTrue runs `ssh host true` again and again, each time with a connection of its own.
+func sshTrue(ctx context.Context, l *lab, t target, _ int) (sample, error) {
+	before, err := t.cpu()
+	if err != nil {
+		return sample{}, err
+	}
+	n := sshLogins * l.options.seconds
+	var took []float64
+	for range n {
+		start := time.Now()
+		if out, err := t.logins[sshServer].ssh(ctx, "true").CombinedOutput(); err != nil {
+			return sample{}, fmt.Errorf("run ssh: %w: %s", err, bytes.TrimSpace(out))
+		}
+		took = append(took, float64(time.Since(start).Microseconds()))
+	}
+	after, err := t.cpu()
+	p50 := percentile(took, 50)
+	return sample{rate: 1e6 / p50, cpuUS: float64((after - before).Microseconds()) / float64(n), p50: p50, p99: percentile(took, 99)}, err
+}
+
+// sshIdle weighs connections with an open shell, as idleSessions does.
+func sshIdle(ctx context.Context, l *lab, t target, _ int) (s sample, err error) {
+	if t.pid == 0 {
+		return sample{}, nil
+	}
+	var open []io.Closer
+	defer func() {
+		for _, c := range open {
+			_ = c.Close() // the server's end may be gone first
+		}
+	}()
+	for range l.options.idle {
+		c, err := t.logins[sshServer].openShell(ctx)
+		if err != nil {
+			return sample{}, err
+		}
+		open = append(open, c)
+	}
+	after, err := residentKB(t.pid)
+	return sample{kb: max(0, float64(after-l.freshKB[t.pid])/float64(l.options.idle))}, err
+}
+
+// openShell opens a connection with a shell in it that has shown something.
+func (g login) openShell(ctx context.Context) (io.Closer, error) {
+	text, err := os.ReadFile(g.key)
+	if err != nil {
+		return nil, fmt.Errorf("read key: %w", err)
+	}
+	signer, err := ssh.ParsePrivateKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("read key: %w", err)
+	}
+	conn, err := (&net.Dialer{Timeout: 30 * time.Second}).DialContext(ctx, "tcp", net.JoinHostPort(g.host, g.port))
+	if err != nil {
+		return nil, fmt.Errorf("dial: %w", err)
+	}
+	client, channels, requests, err := ssh.NewClientConn(conn, g.host, &ssh.ClientConfig{User: g.user, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)},
+		HostKeyCallback: ssh.InsecureIgnoreHostKey()}) // the server is ours, on this machine
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("log in: %w", err), conn.Close())
+	}
+	c := ssh.NewClient(client, channels, requests)
+	if err := showSomething(c); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+func showSomething(c *ssh.Client) error {
+	session, err := c.NewSession()
+	if err != nil {
+		return fmt.Errorf("open session: %w", err)
+	}
+	out, err := session.StdoutPipe()
+	if err != nil {
+		return fmt.Errorf("open session: %w", err)
+	}
+	if _, err := session.StdinPipe(); err != nil { // which stays open, and so does cat
+		return fmt.Errorf("open session: %w", err)
+	}
+	if err := session.RequestPty("xterm", 24, 80, nil); err != nil {
+		return fmt.Errorf("ask for a terminal: %w", err)
+	}
+	if err := session.Start("echo shown; exec cat"); err != nil {
+		return fmt.Errorf("start command: %w", err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, len("shown"))); err != nil {
+		return fmt.Errorf("read the terminal: %w", err)
+	}
+	return nil
+}

@@ -24,7 +24,7 @@ const (
 // maxAgentMessage bounds a message of an agent's, in bytes, as OpenSSH does.
 const maxAgentMessage = 256 << 10
 
-// agentDeeds name what a server may ask besides signatures, and that is on the record.
+// agentDeed names what a server may ask besides signatures.
 func agentDeed(kind byte) string {
 	switch kind {
 	case 17, 25:
@@ -100,7 +100,7 @@ func (r *relay) askAgent(ctx context.Context, agent io.ReadWriter, question []by
 		if err != nil || answer[4] == agentFailure {
 			result.ErrorMessage = "the agent has not done it"
 		}
-		r.ledger.end(op, result)
+		r.end(op, result)
 	}
 	return answer, err
 }
@@ -150,7 +150,7 @@ func (r *relay) window(ctx context.Context, n ssh.NewChannel) {
 	}
 	if r.hold() != nil {
 		_ = n.Reject(ssh.ConnectionFailed, "refused by sallyport")
-		r.ledger.end(op, failed(errGone))
+		r.end(op, failed(errGone))
 		return
 	}
 	r.join(op, n, r.client.server, func() error { return nil })

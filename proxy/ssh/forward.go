@@ -62,7 +62,7 @@ func checkAddress(name string) error {
 func (r *relay) join(op *proxy.Op, n ssh.NewChannel, other ssh.Conn, hold func() error) {
 	there, thereRequests, err := other.OpenChannel(n.ChannelType(), n.ExtraData())
 	if err != nil {
-		r.ledger.end(op, notOpened(err))
+		r.end(op, notOpened(err))
 		pass(n, err)
 		return
 	}
@@ -74,11 +74,11 @@ func (r *relay) join(op *proxy.Op, n ssh.NewChannel, other ssh.Conn, hold func()
 	if err != nil {
 		_ = there.Close()
 		ssh.DiscardRequests(thereRequests)
-		r.ledger.end(op, failed(errGone))
+		r.end(op, failed(errGone))
 		return
 	}
 	sent, received := splice(here, hereRequests, there, thereRequests)
-	r.ledger.end(op, &proxy.Result{BytesIn: sent, BytesOut: received})
+	r.end(op, &proxy.Result{BytesIn: sent, BytesOut: received})
 }
 
 // notOpened is the result of a channel that the other side has not opened.

@@ -96,10 +96,12 @@ func (r *relay) listen(ctx context.Context, q *ssh.Request) {
 		return
 	}
 	op, err := r.begin(ctx, listening(access.ClassListen, what, what))
-	if held := r.hold(); held != nil || err != nil {
-		if err != nil {
-			r.notices.tell(err)
-		}
+	if held := r.hold(); held != nil && err == nil {
+		r.end(op, failed(held))
+		err = held
+	}
+	if err != nil {
+		r.notices.tell(err)
 		_ = q.Reply(false, nil)
 		return
 	}
@@ -117,7 +119,7 @@ func (r *relay) listen(ctx context.Context, q *ssh.Request) {
 		return at, nil
 	})
 	if err != nil {
-		r.ledger.end(op, failed(err))
+		r.end(op, failed(err))
 	}
 	_ = q.Reply(err == nil, answer)
 }
@@ -135,7 +137,7 @@ func (r *relay) unlisten(q *ssh.Request) {
 		return
 	}
 	ok, _, err := r.store.SendRequest(q.Type, true, q.Payload)
-	r.ledger.end(op, &proxy.Result{})
+	r.end(op, &proxy.Result{})
 	_ = q.Reply(ok && err == nil, nil)
 }
 
@@ -162,7 +164,7 @@ func (r *relay) forwarded(ctx context.Context, n ssh.NewChannel) {
 	}
 	if r.hold() != nil { // the client is the one who is told here
 		_ = n.Reject(ssh.ConnectionFailed, "refused by sallyport")
-		r.ledger.end(op, failed(errGone))
+		r.end(op, failed(errGone))
 		return
 	}
 	r.join(op, n, r.client.server, func() error { return nil })

@@ -63,12 +63,12 @@ func (r *relay) run(ctx context.Context) error {
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
-	r.end(err, clientGone)
+	r.finish(err, clientGone)
 	return err
 }
 
-// end tells the sessions that are open why they end, unless the client has left, and waits until everything is over.
-func (r *relay) end(err error, clientGone <-chan struct{}) {
+// finish tells the sessions that are open why they end, unless the client has left, and waits until everything is over.
+func (r *relay) finish(err error, clientGone <-chan struct{}) {
 	if err != nil {
 		_ = r.client.conn.SetDeadline(time.Now().Add(lastWords))
 	}
@@ -155,10 +155,17 @@ func (r *relay) fromClient(ctx context.Context) {
 		}
 		r.serve(func() {
 			defer done()
-			defer r.sessions.Done()
-			r.serveSession(ctx, n)
+			if left := r.countedSession(ctx, n); left != nil {
+				<-left // until then the channel takes up its place
+			}
 		})
 	}
+}
+
+// countedSession serves a session, and gives what is closed once the client has closed it; nil: it never was open.
+func (r *relay) countedSession(ctx context.Context, n ssh.NewChannel) <-chan struct{} {
+	defer r.sessions.Done()
+	return r.serveSession(ctx, n)
 }
 
 // enterSession counts a session that begins; false: none does any more.

@@ -49,29 +49,31 @@ type ending struct {
 	tag     string // how the record tells it
 }
 
-// serveSession opens a session at the server, and passes it.
-func (r *relay) serveSession(ctx context.Context, n ssh.NewChannel) {
+// serveSession opens a session at the server, and passes it until the server has closed it. It gives what is closed once the client has
+// as well; nil: the session was never open.
+func (r *relay) serveSession(ctx context.Context, n ssh.NewChannel) (left <-chan struct{}) {
 	if r.closed.Load() {
 		reject(n, &proxy.Refusal{Sentence: "no more sessions were wanted in this connection"})
-		return
+		return nil
 	}
 	store, fromStore, err := r.store.OpenChannel(channelSession, nil)
 	if err != nil {
 		pass(n, err)
-		return
+		return nil
 	}
 	client, fromClient, err := n.Accept()
 	if err != nil {
 		_ = store.Close()
 		ssh.DiscardRequests(fromStore)
-		return
+		return nil
 	}
 	s := &session{relay: r, client: client, store: store, screen: newScreen(client), begun: make(chan struct{}),
 		answered: make(chan struct{}), left: make(chan struct{}), over: make(chan struct{}), input: make(chan struct{})}
 	s.run(ctx, fromClient, fromStore)
+	return s.left
 }
 
-// run serves the session until both sides have closed it.
+// run serves the session until the server has closed it and the client knows.
 func (s *session) run(ctx context.Context, fromClient, fromStore <-chan *ssh.Request) {
 	r := s.relay
 	r.notices.enter(s)
@@ -231,15 +233,15 @@ func (s *session) settle(tag string, broken bool) {
 		case tag == "":
 			result.ErrorMessage = proxy.Explain(errGone)
 		}
-		r.ledger.end(s.op, result)
+		r.end(s.op, result)
 	}
 	if s.agent != nil {
 		r.agents.Add(-1)
-		r.ledger.end(s.agent, &proxy.Result{})
+		r.end(s.agent, &proxy.Result{})
 	}
 	if s.windows != nil {
 		r.displays.Add(-1)
-		r.ledger.end(s.windows, &proxy.Result{})
+		r.end(s.windows, &proxy.Result{})
 	}
 }
 

@@ -96,7 +96,7 @@ func (s *session) begin(ctx context.Context, statement *proxy.Statement) error {
 		err = errGone
 	}
 	if err != nil {
-		s.relay.ledger.end(op, failed(err))
+		s.relay.end(op, failed(err))
 	}
 	return err
 }
@@ -119,8 +119,9 @@ func (s *session) lend(ctx context.Context, q *ssh.Request, what string, into **
 		return
 	}
 	op, err := s.relay.begin(ctx, &proxy.Statement{Command: what, Class: what, Text: []byte(what), Understood: true})
-	if held := s.relay.hold(); held != nil {
-		return // the relay ends
+	if held := s.relay.hold(); held != nil && err == nil {
+		s.relay.end(op, failed(held))
+		err = held
 	}
 	if err != nil {
 		s.screen.say(sentence(err))
@@ -129,7 +130,7 @@ func (s *session) lend(ctx context.Context, q *ssh.Request, what string, into **
 	}
 	ok, err := s.store.SendRequest(q.Type, true, q.Payload)
 	if err != nil || !ok || !s.keep(into, op) {
-		s.relay.ledger.end(op, failed(&proxy.Refusal{Sentence: "the server does not take it", Err: err}))
+		s.relay.end(op, failed(&proxy.Refusal{Sentence: "the server does not take it", Err: err}))
 		_ = q.Reply(false, nil)
 		return
 	}

@@ -45,6 +45,7 @@ var errUnexpected = errors.New("packet does not belong to the answer")
 type answer struct {
 	phase    phase
 	prepared bool // behind the definitions comes nothing
+	cursor   bool // rows may wait for being fetched: the client has asked for that
 	left     int  // definitions still to come
 	columns  int  // prepared: definitions of columns, behind those of the parameters
 }
@@ -154,7 +155,8 @@ func (a *answer) readFirst(p []byte, c, m capability, end *ending) (part, error)
 	return a.readColumnCount(p, c, m)
 }
 
-// readMiddle takes the EOF between definitions and rows. Where the rows wait for being fetched, it is the end.
+// readMiddle takes the EOF between definitions and rows. Where the rows wait for being fetched, it is the end; cursors inside a
+// routine set the same flag, and the rows follow.
 func (a *answer) readMiddle(p []byte, c capability, end *ending) (part, error) {
 	if p[0] != packetEOF || len(p) >= 9 {
 		return partInner, errUnexpected
@@ -162,7 +164,7 @@ func (a *answer) readMiddle(p []byte, c capability, end *ending) (part, error) {
 	if err := end.readEOF(p, c); err != nil {
 		return partInner, err
 	}
-	if !a.prepared && end.status&statusCursorExists != 0 {
+	if a.cursor && end.status&statusCursorExists != 0 {
 		return a.ended(end), nil
 	}
 	return a.behindDefinitions(), nil

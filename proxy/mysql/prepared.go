@@ -215,6 +215,9 @@ func (r *relay) noStatement(c framed, body []byte, to string) error {
 // countAvailable is the flag of COM_STMT_EXECUTE that says that it tells how many parameters follow, and their names.
 const countAvailable = 0x08
 
+// anyCursor are the flags of COM_STMT_EXECUTE that ask for a cursor of one kind or another.
+const anyCursor = 0x07
+
 func (r *relay) execute(body []byte, c framed) error {
 	one, rest, err := r.named(body)
 	if err != nil {
@@ -224,7 +227,8 @@ func (r *relay) execute(body []byte, c framed) error {
 		return r.noStatement(c, body, "EXECUTE")
 	}
 	f := fields{b: rest}
-	named := f.uint8()&countAvailable != 0 && r.capabilities.has(capQueryAttributes)
+	flags := f.uint8()
+	named := flags&countAvailable != 0 && r.capabilities.has(capQueryAttributes)
 	f.uint32() // iterations
 	if f.bad {
 		return malformedCommand("it ends early")
@@ -243,7 +247,7 @@ func (r *relay) execute(body []byte, c framed) error {
 		}
 		r.standIn = one.bind(append(r.standIn, comStmtExecute), body, flag+at)
 	}
-	return r.runPrepared(c, comStmtExecute, one, &s)
+	return r.runPrepared(c, command{kind: comStmtExecute, answer: answer{cursor: flags&anyCursor != 0}}, one, &s)
 }
 
 // bind appends the body with the types put behind their flag at body[flag], which says that there are none: a command that
@@ -255,9 +259,10 @@ func (one *statement) bind(b, body []byte, flag int) []byte {
 
 // runPrepared records an execution and lets it go, behind the data that were sent ahead. r.standIn holds the command if another
 // takes its place, else nothing.
-func (r *relay) runPrepared(c framed, kind byte, one *statement, s *proxy.Statement) error {
+func (r *relay) runPrepared(c framed, running command, one *statement, s *proxy.Statement) error {
 	one.fetched = 0
-	err := r.begin(c, command{kind: kind, statement: one, files: one.files}, s)
+	running.statement, running.files = one, one.files
+	err := r.begin(c, running, s)
 	if err != nil {
 		r.statements.dropLong(one)
 		return err
@@ -303,7 +308,7 @@ func (r *relay) bulkExecute(body []byte, c framed) error {
 	}
 	s.Params, s.BytesIn = params, int64(one.longSize)
 	r.standIn = r.standIn[:0]
-	return r.runPrepared(c, comStmtBulkExecute, one, &s)
+	return r.runPrepared(c, command{kind: comStmtBulkExecute}, one, &s)
 }
 
 // longData keeps a piece of a parameter until the execution that it is for is recorded. Nothing answers it.

@@ -31,6 +31,7 @@ func TestSessions(t *testing.T) {
 		"thousands of results":                       testManyResults,
 		"prepared statements are judged twice":       testPreparedDenied,
 		"rows of a cursor are limited":               testCursorLimited,
+		"cursors inside of routines":                 testInnerCursor,
 		"what runs is ended with the session":        testCutRunning,
 		"commands and rows of more than 16 MB":       testLarge,
 		"data sent ahead of what is then refused":    testLongDataRefused,
@@ -229,6 +230,21 @@ func testCursorLimited(t *testing.T, g *proxytest.Gateway) {
 		wantAnswer(t, w.ask(packedExecute(1, 1)), "[cursor]")
 		wantAnswer(t, w.ask(packedFetch(1, 3)), "[row row row cursor]")
 		wantAnswer(t, w.ask(packedQuery("SELECT 1; SELECT seq FROM seq_1_to_5; SELECT 2")), "[row:1 end row:1 row:2 error:1142]")
+		wantAnswer(t, w.ask(packedQuery("SELECT 1")), "[row:1 end]")
+		w.send(packed(comQuit))
+	}
+}
+
+// A routine that reads a cursor leaves its flag in the status of results that are none.
+func testInnerCursor(t *testing.T, g *proxytest.Gateway) {
+	for _, c := range []capability{oldClient, newClient} {
+		w := signIn(t, g, c, 0)
+		const block = "BEGIN NOT ATOMIC DECLARE n INT; DECLARE c CURSOR FOR SELECT seq FROM seq_3_to_5; OPEN c; FETCH c INTO n; CLOSE c; SELECT n; END"
+		wantAnswer(t, w.ask(packedQuery(block)), "[row:3 end ok:0]")
+		wantAnswer(t, w.ask(packedQuery("FOR one IN (SELECT seq FROM seq_1_to_2) DO SELECT one.seq; END FOR")), "[row:1 end row:2 end ok:0]")
+		wantAnswer(t, w.ask(packedQuery("CREATE OR REPLACE PROCEDURE inner_cursor() "+block)), "[ok:0]")
+		wantAnswer(t, w.ask(packedPrepare("CALL inner_cursor()")), "[prepared:0:0]")
+		wantAnswer(t, w.ask(packedExecute(1, 0)), "[row end ok:0]")
 		wantAnswer(t, w.ask(packedQuery("SELECT 1")), "[row:1 end]")
 		w.send(packed(comQuit))
 	}

@@ -27,6 +27,7 @@ type wire struct {
 	mariadb      capability
 	id           uint32 // as it was greeted
 	last         byte   // number of the packet that was read last
+	cursor       bool   // the execution that was sent last asks for one
 	prepared     []uint32
 }
 
@@ -122,6 +123,9 @@ func (w *wire) send(commands ...[]byte) {
 			if n := binary.LittleEndian.Uint32(id); n > 0 && n <= uint32(len(w.prepared)) {
 				binary.LittleEndian.PutUint32(id, w.prepared[n-1])
 			}
+			if kind == comStmtExecute && payloadSize(rest) > 5 {
+				w.cursor = id[4]&anyCursor != 0
+			}
 		}
 	}
 	w.raw(b)
@@ -206,7 +210,7 @@ func (w *wire) result(words []string, kind byte) (_ []string, more bool) {
 		}
 	}
 	if !w.capabilities.has(capDeprecateEOF) {
-		if p = w.receive(); binary.LittleEndian.Uint16(p[3:])&statusCursorExists != 0 {
+		if p = w.receive(); w.cursor && binary.LittleEndian.Uint16(p[3:])&statusCursorExists != 0 {
 			return append(words, "cursor"), false
 		}
 	}
@@ -223,7 +227,7 @@ func (w *wire) rows(words []string, kind byte) (_ []string, more bool) {
 		case p[0] == 0xfe && len(p) < maxPayload:
 			end := "end"
 			status := w.status(p)
-			if status&statusCursorExists != 0 {
+			if w.cursor && status&statusCursorExists != 0 {
 				end = "cursor"
 			}
 			return append(words, end), status&statusMoreResults != 0

@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process';
+import { api } from './sally';
+import { type SSHServer, startSSHServer } from './sshd';
+import { until } from './until';
+import { expect, test, type World } from './world';
+
+let server: SSHServer;
+
+// A service account with a key may open a shell at a real server.
+async function furnish(world: World): Promise<void> {
+  const call = (method: string, path: string, body: unknown) => api(world.socket, method, path, body);
+  await call('POST', '/credentials', { name: 'web-login', source: 'sealed' });
+  await call('PUT', '/credentials/web-login/secret', { key: server.key });
+  await call('POST', '/resources', { name: 'web-1', protocol: 'ssh', address: server.address, accounts: { [server.account]: 'web-login' } });
+  await call('POST', '/roles', { name: 'operator', resources: ['web-1'], accounts: [server.account] });
+  await call('POST', '/users', { name: 'deployer', kind: 'service_account', roles: ['operator'] });
+  await call('POST', '/ssh-keys', { user: 'deployer', name: 'e2e', public: server.public });
+}
+
+// shell opens a shell through Sallyport, in a terminal.
+function shell(world: World) {
+  const [host, port] = world.ssh.split(':');
+  const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'IdentitiesOnly=yes'].flatMap((o) => ['-o', o]);
+  const child = spawn('ssh', ['-F', 'none', '-tt', '-i', server.keyFile, '-p', `${port}`, ...options, `deployer#web-1@${host}`]);
+  let shown = '';
+  child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (shown += chunk.toString()));
+  const sees = (text: string) => until(`the terminal shows ${text}, not ${shown}`, 15_000, () => shown.includes(text));
+  return { child, sees, types: (text: string) => child.stdin.write(text) };
+}
+
+test.beforeAll(async () => {
+  server = await startSSHServer();
+});
+test.afterAll(() => server.stop());
+
+test('a shell is watched while it is open, then replayed and searched', async ({ admin, world }) => {
+  const broken: string[] = [];
+  admin.on('console', (message) => message.type() === 'error' && broken.push(message.text()));
+  await furnish(world);
+  const open = shell(world);
+  try {
+    open.types("PS1='ready> '; echo first-$((40+2))\n");
+    await open.sees('first-42');
+
+    await admin.goto(`${world.web}/sessions`);
+    await admin.getByRole('link', { name: /Watch the terminal of deployer/ }).click();
+    const live = admin.getByRole('region', { name: 'The open terminal' });
+    await expect(live).toContainText('first-42');
+    open.types('echo second-$((40+3))\n');
+    await open.sees('second-43');
+    await expect(live).toContainText('second-43');
+    open.types('exit\n');
+    await until('the shell ends', 10_000, () => open.child.exitCode !== null);
+  } finally {
+    open.child.kill();
+  }
+
+  await admin.goto(`${world.web}/audit?q=${encodeURIComponent('recording:yes user:deployer')}`);
+  await admin.getByRole('grid').getByRole('row').filter({ hasText: 'shell' }).first().click();
+  await admin.getByRole('link', { name: 'Replay what the terminal showed' }).click();
+  const player = admin.getByRole('region', { name: 'The recording' });
+  await expect(player).toBeVisible();
+  await admin.getByRole('textbox', { name: 'Find on the screen' }).fill('SECOND-43');
+  await admin.keyboard.press('Enter');
+  const found = admin.getByRole('list', { name: 'Found' }).getByRole('button');
+  await expect(found).toHaveCount(1);
+  await expect(found).toContainText('second-43');
+  await found.click();
+  await expect(player).toContainText('first-42');
+  await expect(player).toContainText('second-43');
+  expect(broken).toEqual([]);
+
+  const acts = await api<{ rows: { action: string }[] }>(world.socket, 'GET', '/audit/events?q=action:recordings.*');
+  expect(acts.rows.map((row) => row.action).toSorted()).toEqual(['recordings.read', 'recordings.search', 'recordings.watch']);
+});

@@ -80,7 +80,7 @@ func (s *mariaStore) textsOf(e *audit.Event, text string) []string {
 	}
 	text = trimmed(text)
 	if routine.MatchString(text) {
-		s.routines = append(s.routines, spaced(shape(text)))
+		s.routines = append(s.routines, unspaced(shape(text)))
 	}
 	return []string{text, "shape " + shape(text)}
 }
@@ -92,7 +92,7 @@ func (s *mariaStore) compare(r *record, recorded *texts) error {
 		return fmt.Errorf("read the store's log: %w", err)
 	}
 	at := generalLine.FindAllSubmatchIndex(log, -1)
-	ours, inner := make(map[string]bool), make(map[string]bool)
+	ours, runsOthers := make(map[string]bool), make(map[string]bool)
 	for i, m := range at {
 		end := len(log)
 		if i+1 < len(at) {
@@ -104,50 +104,56 @@ func (s *mariaStore) compare(r *record, recorded *texts) error {
 			// What prepares the store comes by its socket.
 			ours[connection] = strings.Contains(argument, "using TCP/IP") || strings.Contains(argument, "using SSL/TLS")
 		}
-		// What an EXECUTE in SQL executes is logged beside it.
-		if ours[connection] && (command != "Execute" || !inner[connection]) {
-			s.check(r, command, trimmed(argument), recorded)
+		// What an EXECUTE in SQL executes is logged beside it, be it in a routine.
+		if !ours[connection] || command == "Execute" && runsOthers[connection] {
+			continue
 		}
-		inner[connection] = command == "Query" && executes.MatchString(argument)
+		if argument = trimmed(argument); s.check(r, command, argument, recorded) && command == "Query" {
+			runsOthers[connection] = executes.MatchString(argument)
+		}
 	}
 	return nil
 }
 
-// check takes one entry of the general log into account.
-func (s *mariaStore) check(r *record, command, argument string, recorded *texts) {
-	var found bool
+// check takes one entry of the general log into account, and tells whether a client has sent it.
+func (s *mariaStore) check(r *record, command, argument string, recorded *texts) (sent bool) {
+	found := false
 	switch command {
 	case "Query":
 		// The server leaves passwords out of its log, and the gateway out of its record.
-		found = recorded.take(argument) || strings.Contains(argument, "<secret>") || recorded.take("shape "+shape(argument)) || s.inner(argument)
+		found = recorded.take(argument) || strings.Contains(argument, "<secret>") || recorded.take("shape "+shape(argument))
+		sent = found
+		found = found || s.inner(argument)
 	case "Execute", "Bulk_execute":
 		found = recorded.take("execute "+shape(argument)) || recorded.take("execute "+plain.ReplaceAllString(argument, "?"))
 	default:
-		return
+		return false
 	}
 	r.logged++
 	if !found {
 		r.missing = append(r.missing, command+": "+argument)
 	}
+	return sent
 }
 
 // routine matches SQL that has statements in it, each of which the server logs when it runs.
 var routine = regexp.MustCompile(`(?is)^\s*create\b.*?\b(?:procedure|function|trigger|event|package)\b|^\s*begin\s+not\s+atomic\b|^\s*(?:if|loop|while|for|repeat|case)\b`)
 
 // variable is how the log writes a variable of a routine.
-var variable = regexp.MustCompile("(?is)\\bname_const\\('((?:[^']|'')*)',(?:_\\w+ ?)?(?:'(?:[^'\\\\]|\\\\.|'')*'(?: collate '?\\w+'?)?|[^()']*)\\)")
+var variable = regexp.MustCompile(`(?is)\bname_const\('((?:[^']|'')*)',(?:[^()']|'(?:[^'\\]|\\.|'')*')*\)`)
 
 // inner tells whether a logged statement is one of a recorded routine's.
 func (s *mariaStore) inner(argument string) bool {
-	argument = spaced(shape(variable.ReplaceAllString(argument, "$1")))
+	argument = strings.ReplaceAll(argument, "\x00", "") // of values in UCS-2
+	argument = unspaced(shape(variable.ReplaceAllString(argument, "$1")))
 	return slices.ContainsFunc(s.routines, func(text string) bool { return strings.Contains(text, argument) })
 }
 
-// spaced is a text whose words are apart by one space.
-func spaced(text string) string { return strings.Join(strings.Fields(text), " ") }
+// unspaced is a text without what stands between its words, in small letters.
+func unspaced(text string) string { return strings.ToLower(strings.Join(strings.Fields(text), "")) }
 
-// executes matches SQL that executes what was prepared in SQL.
-var executes = regexp.MustCompile(`(?i)^\s*execute\s`)
+// executes matches SQL that runs what was prepared in SQL, or routines, which may.
+var executes = regexp.MustCompile(`(?i)^\s*(?:execute|call|begin\s+not\s+atomic|for|if|while|repeat|loop|case)\b`)
 
 // trimmed is a text without what the server leaves out at its ends.
 func trimmed(text string) string { return strings.Trim(text, " ;\t\r\n") }

@@ -163,13 +163,16 @@ func runMTR(ctx context.Context, j *job, args ...string) (map[string]result, err
 	return results, nil
 }
 
+// mtrSetup makes what every test of MariaDB's expects besides the database "test".
+var mtrSetup = []string{"CREATE DATABASE mtr", "CREATE PROCEDURE mtr.add_suppression(pattern TEXT) BEGIN END"}
+
 // renewDatabase empties the database "test". The server does not drop one in whose directory a test has left files.
 func renewDatabase(ctx context.Context, j *job) error {
 	dropped := j.store.makeDatabase(ctx, "", []string{"DROP DATABASE IF EXISTS test"})
 	if err := os.RemoveAll(filepath.Join(j.dir, "store", "data", "test")); err != nil {
 		return errors.Join(dropped, fmt.Errorf("remove what tests left: %w", err))
 	}
-	return j.store.makeDatabase(ctx, "", []string{"CREATE DATABASE test"})
+	return j.store.makeDatabase(ctx, "", append([]string{"CREATE DATABASE test", "DROP DATABASE IF EXISTS mtr"}, mtrSetup...))
 }
 
 // mtrRun runs mariadb-test once.

@@ -79,7 +79,7 @@ func mariaSuites() []*suite {
 func mtrSuite(name, form string, args ...string) *suite {
 	return &suite{
 		name: name, title: "MariaDB 10.11's own tests (mariadb-test, main), " + form, store: "mariadb", database: "test", settings: mtrSettings,
-		setup: []string{"CREATE DATABASE mtr", "CREATE PROCEDURE mtr.add_suppression(pattern TEXT) BEGIN END"},
+		setup: mtrSetup,
 		run:   func(ctx context.Context, j *job) (map[string]result, error) { return runMTR(ctx, j, args...) },
 	}
 }

@@ -12,7 +12,7 @@ import (
 // pattern is a pattern of StatementRules. At stores it is compared part by part in lower case: schema, name; or schema, table,
 // column. At servers it is compared as a whole.
 type pattern struct {
-	text, lower string
+	text, place string
 	parts       []string
 }
 
@@ -39,7 +39,7 @@ func readPatterns(r *StatementRules) (*patternRules, error) {
 	} {
 		for _, text := range l.from {
 			lower := strings.ToLower(text)
-			p := pattern{text, lower, splitName(lower)}
+			p := pattern{text, sshPlace(text), splitName(lower)}
 			if len(p.parts) > l.parts || slices.Contains(p.parts, "") {
 				if !l.whole || !strings.ContainsAny(text, "/:") {
 					return nil, fmt.Errorf("%q is no pattern; write %s, with * for any characters", text, l.form)
@@ -89,12 +89,13 @@ func (p *pattern) surely(table []string) bool {
 // statement leaves out may be anything.
 func (p *pattern) maybe(table []string) bool { return endsAlike(p.parts, table) }
 
-// whole says that the pattern covers the file or HOST:PORT. Files are compared to the letter; the names of hosts know no case.
+// whole says that the pattern covers the file or HOST:PORT, as sshPlace writes it. Files are compared to the letter; the names of
+// hosts know no case.
 func (p *pattern) whole(name string) bool {
 	if strings.HasPrefix(name, "/") {
 		return glob(p.text, name)
 	}
-	return glob(p.lower, name)
+	return glob(p.place, name)
 }
 
 func endsAlike(pattern, name []string) bool {
@@ -142,8 +143,8 @@ func glob(pattern, s string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// touched are a statement's tables and columns, part by part in lower case. At a server each table is one part, and files are
-// written as they are.
+// touched are a statement's tables and columns, part by part in lower case. At a server each table is one part, as sshPlace writes
+// it.
 type touched struct {
 	tables, columns [][]string
 	whole           bool
@@ -166,10 +167,7 @@ func touchedBy(s *Statement, r *Resource) touched {
 func touchedAt(s *Statement) touched {
 	t := touched{tables: make([][]string, len(s.Tables)), whole: true}
 	for i, name := range s.Tables {
-		if !strings.HasPrefix(name, "/") {
-			name = strings.ToLower(name)
-		}
-		t.tables[i] = []string{name}
+		t.tables[i] = []string{sshPlace(name)}
 	}
 	return t
 }

@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -168,6 +169,63 @@ func TestFilesAndAddresses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A server reaches one place by many names: a rule holds whichever of them is asked for, and whichever it is written with.
+func TestPlacesByOtherNames(t *testing.T) {
+	places := map[string][]string{
+		"db.prod.internal:22": {"db.prod.internal.:22", "DB.Prod.Internal..:22"},
+		"10.0.0.1:5432": {"10.0.0.1.:5432", "[::ffff:10.0.0.1]:5432", "[::FFFF:a00:1]:5432", "[0:0:0:0:0:ffff:0a00:0001]:5432", "167772161:5432", "0xA000001:5432",
+			"10.1:5432", "10.0.1:5432", "012.0.0.01:5432", "0x0a.0.0.0x1:5432"},
+		"[2001:db8::1]:22":  {"[2001:DB8:0:0::1]:22", "[2001:0db8:0000:0000:0000:0000:0000:0001]:22", "[2001:db8::1%eth0]:22"},
+		"[::1]:80":          {"[0:0:0:0:0:0:0:1]:80", "[::0001]:80"},
+		"/run/docker.sock":  {"//run/docker.sock", "/run/./docker.sock", "/tmp/../run//docker.sock", "/run/docker.sock/"},
+		"0.0.0.5:80":        {"5:80", "0.0.0.5.:80"},
+		"10.0.0.1x:5432":    {"10.0.0.1X:5432"},
+		"1.2.3.4.5:80":      {"1.2.3.4.5.:80"},
+		"300.1.1.1:80":      {"300.1.1.1.:80"},
+		"4294967296.a:80":   {"4294967296.A:80"},
+		"db.prod.internal:": {"DB.prod.internal.:"},
+	}
+	forward := func(table string) *access.Statement {
+		return &access.Statement{Class: "forward", Tables: []string{table}, Understood: true}
+	}
+	rule := func(allow, deny []string) access.Permit {
+		return atServer(t, server(analyst(access.StatementRules{Classes: []string{"forward"}, Tables: allow, DenyTables: deny})), nil)
+	}
+	for place, others := range places {
+		for _, other := range append(others, place) {
+			for _, written := range []string{place, other} {
+				if strings.HasPrefix(written, "/") && written != place {
+					continue // patterns of files are to the letter
+				}
+				asked := place
+				if written == place {
+					asked = other
+				}
+				denies, lets := rule(nil, []string{written}), rule([]string{written}, nil)
+				if _, denied := denies.Judge(forward(asked)); denied == nil {
+					t.Errorf("deny_tables %s let %s through", written, asked)
+				}
+				if _, denied := lets.Judge(forward(asked)); denied != nil {
+					t.Errorf("tables %s kept %s out: %s", written, asked, sentence(denied))
+				}
+			}
+		}
+		elsewhere := rule([]string{"127.0.0.1:1"}, nil)
+		if _, denied := elsewhere.Judge(forward(place)); denied == nil {
+			t.Errorf("%s passed for 127.0.0.1:1", place)
+		}
+	}
+	all := rule(nil, []string{"10.0.0.1:*"})
+	if _, denied := all.Judge(forward("167772161:22")); denied == nil {
+		t.Error("a denied address was reached by its number")
+	}
+	p := atServer(t, withPolicy(server(analyst(access.StatementRules{Classes: []string{"forward"}})),
+		`forbid (principal, action == Action::"run", resource) when { context.tables.contains("10.0.0.1:22") };`), nil)
+	if _, denied := p.Judge(forward("[::ffff:10.0.0.1]:22")); denied == nil {
+		t.Error("a policy's address was reached by another name")
 	}
 }
 

@@ -1,10 +1,13 @@
 package ssh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"strings"
 	"sync"
 
 	"golang.org/x/crypto/ssh"
@@ -18,8 +21,12 @@ import (
 func (r *relay) forward(ctx context.Context, n ssh.NewChannel) {
 	to, err := targetOf(n)
 	if err != nil {
-		unknown := &proxy.Statement{Command: "channel", Class: classOther, Text: []byte(n.ChannelType())}
-		r.turnAway(n, r.refuse(ctx, unknown, &proxy.Refusal{Sentence: "this gateway does not serve channels of this kind", Err: err}))
+		unknown := &proxy.Statement{Command: "channel", Class: classOther, Text: []byte(cmp.Or(to, n.ChannelType()))}
+		sentence := "this gateway does not serve channels of this kind"
+		if to != "" {
+			sentence = "this is no place to forward to: name a host and a port, or a socket by its whole path"
+		}
+		r.turnAway(n, r.refuse(ctx, unknown, &proxy.Refusal{Sentence: sentence, Err: err}))
 		return
 	}
 	op := r.wanted(ctx, n, &proxy.Statement{Command: access.ClassForward, Class: access.ClassForward, Text: []byte(to), Tables: []string{to}, Understood: true})
@@ -39,13 +46,13 @@ func targetOf(n ssh.NewChannel) (string, error) {
 		if err := read(n.ExtraData(), &to); err != nil {
 			return "", err
 		}
-		return place(to.Host, to.Port), checkAddress(to.Host)
+		return place(to.Host, to.Port), errors.Join(checkAddress(to.Host), checkPort(to.Host, to.Port))
 	case channelDirectLocal:
 		var to localChannel
 		if err := read(n.ExtraData(), &to); err != nil {
 			return "", err
 		}
-		return to.Path, checkAddress(to.Path)
+		return to.Path, checkSocket(to.Path)
 	}
 	return "", fmt.Errorf("channel %q", n.ChannelType())
 }
@@ -53,6 +60,26 @@ func targetOf(n ssh.NewChannel) (string, error) {
 func checkAddress(name string) error {
 	if name == "" || len(name) > maxAddress {
 		return fmt.Errorf("an address of %d bytes", len(name))
+	}
+	return nil
+}
+
+// checkPort refuses what a server may take for another place than the one that rules are asked about: what C reads no further of, and
+// numbers of which it may keep 16 bits.
+func checkPort(host string, port uint32) error {
+	if port > math.MaxUint16 || strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return fmt.Errorf("no host and port: %q, %d", host, port)
+	}
+	return nil
+}
+
+// checkSocket takes whole paths alone: of others the server knows where they begin.
+func checkSocket(path string) error {
+	if err := checkAddress(path); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(path, "/") || strings.Contains(path, "\x00") {
+		return fmt.Errorf("no whole path: %q", path)
 	}
 	return nil
 }

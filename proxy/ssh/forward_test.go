@@ -115,6 +115,42 @@ func TestForwardDenied(t *testing.T) {
 	}
 }
 
+// What a server could take for another place than the rules were asked about reaches none.
+func TestForwardToNoPlace(t *testing.T) {
+	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
+	g.Govern(t, everything())
+	c := g.connect(t)
+	tcp := func(host string, port uint32) []byte { return ssh.Marshal(tcpChannel{host, port, "127.0.0.1", 1}) }
+	socket := func(path string) []byte { return ssh.Marshal(struct{ Path, Reserved string }{path, ""}) }
+	for _, to := range []struct {
+		kind, text string
+		data       []byte
+	}{
+		{channelDirectTCP, "127.0.0.1:65558", tcp("127.0.0.1", 65536+22)},
+		{channelDirectTCP, "127.0.0.1\x00.acme.com:22", tcp("127.0.0.1\x00.acme.com", 22)},
+		{channelDirectTCP, "127.0.0.1 acme.com:22", tcp("127.0.0.1 acme.com", 22)},
+		{channelDirectTCP, ":22", tcp("", 22)},
+		{channelDirectLocal, "run/docker.sock", socket("run/docker.sock")},
+		{channelDirectLocal, "db.internal:5432", socket("db.internal:5432")},
+		{channelDirectLocal, "/run/docker.sock\x00/x", socket("/run/docker.sock\x00/x")},
+	} {
+		if _, _, err := c.OpenChannel(to.kind, to.data); err == nil || !strings.Contains(err.Error(), "no place to forward to") {
+			t.Errorf("%q: %v", to.text, err)
+		}
+		if e := g.statement(t, to.text); e.Verdict != audit.Deny {
+			t.Errorf("%q is recorded as %+v", to.text, e)
+		}
+	}
+	for _, path := range []string{"run/x.sock", "/run/x\x00"} {
+		if ok, _, err := c.SendRequest(requestListenLocal, true, ssh.Marshal(textRequest{path})); ok || err != nil {
+			t.Errorf("%q is listened at: %v", path, err)
+		}
+	}
+	if ok, _, err := c.SendRequest(requestListenTCP, true, ssh.Marshal(tcpListen{"127.0.0.1", 1 << 16})); ok || err != nil {
+		t.Errorf("a port beyond the last is listened at: %v", err)
+	}
+}
+
 func TestListen(t *testing.T) {
 	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
 	g.Govern(t, everything())

@@ -76,7 +76,7 @@ func listenAt(q *ssh.Request) (at listenPlace, what string, err error) {
 		if err := read(q.Payload, &socket); err != nil {
 			return at, "", err
 		}
-		return listenPlace{path: socket.Text}, socket.Text, checkAddress(socket.Text)
+		return listenPlace{path: socket.Text}, socket.Text, checkSocket(socket.Text)
 	}
 	var port tcpListen
 	if err := read(q.Payload, &port); err != nil {
@@ -85,7 +85,7 @@ func listenAt(q *ssh.Request) (at listenPlace, what string, err error) {
 	if len(port.Host) > maxAddress {
 		return at, "", fmt.Errorf("an address of %d bytes", len(port.Host))
 	}
-	return listenPlace{port: port.Port}, place(port.Host, port.Port), nil
+	return listenPlace{port: port.Port}, place(port.Host, port.Port), checkPort(port.Host, port.Port)
 }
 
 // listen lets the server listen for the client, where it may.

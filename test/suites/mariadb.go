@@ -146,6 +146,9 @@ var variable = regexp.MustCompile(`(?is)\bname_const\('((?:[^']|'')*)',(?:[^()']
 func (s *mariaStore) inner(argument string) bool {
 	argument = strings.ReplaceAll(argument, "\x00", "") // of values in UCS-2
 	argument = unspaced(shape(variable.ReplaceAllString(argument, "$1")))
+	if call, _, found := strings.Cut(argument, "(row("); found { // a variable that is a row is written as its values
+		argument = call
+	}
 	return slices.ContainsFunc(s.routines, func(text string) bool { return strings.Contains(text, argument) })
 }
 

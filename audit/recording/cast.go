@@ -76,14 +76,25 @@ type castOrigin struct {
 	Input     bool      `json:"input,omitempty"`
 }
 
-// AppendHeader appends the first line of an asciicast of version 3.
+// maxWord bounds a word of the header, in bytes: with all its escapes the header must fit into a frame. The whole command line is in the record.
+const maxWord = 16 << 10
+
+// word is s as a header has it.
+func word(s string) string {
+	if len(s) <= maxWord {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxWord], "") + "…"
+}
+
+// AppendHeader appends the first line of an asciicast of version 3. Words that are longer than 16 KiB are cut.
 func AppendHeader(b []byte, h *Header) ([]byte, error) {
-	c := castHeader{Version: 3, Timestamp: h.Started.Unix(), Command: h.Command, Title: h.User + " at " + h.Resource}
-	c.Term.Cols, c.Term.Rows, c.Term.Type = h.Cols, h.Rows, h.Term
+	c := castHeader{Version: 3, Timestamp: h.Started.Unix(), Command: word(h.Command), Title: word(h.User + " at " + h.Resource)}
+	c.Term.Cols, c.Term.Rows, c.Term.Type = h.Cols, h.Rows, word(h.Term)
 	if h.Cols <= 0 || h.Rows <= 0 {
 		c.Term.Cols, c.Term.Rows = defaultCols, defaultRows
 	}
-	c.Sallyport = &castOrigin{Statement: h.Statement, Session: h.Session, User: h.User, Resource: h.Resource, Account: h.Account,
+	c.Sallyport = &castOrigin{Statement: h.Statement, Session: h.Session, User: word(h.User), Resource: word(h.Resource), Account: word(h.Account),
 		Started: h.Started.UTC(), Input: h.Input}
 	line, err := json.Marshal(&c)
 	if err != nil {
@@ -240,7 +251,7 @@ func (p *Parser) Header(line []byte) (Header, error) {
 	return h, nil
 }
 
-// maxInterval bounds what a line may say of time, in seconds: ten years.
+// maxInterval bounds what lines may say of time, in seconds: ten years.
 const maxInterval = 10 * 365 * 24 * 3600
 
 // Event reads a further line: ErrNoEvent when it holds none.
@@ -266,6 +277,9 @@ func (p *Parser) Event(line []byte) (Event, error) {
 	at := time.Duration(seconds*1e6+0.5) * time.Microsecond
 	if p.version == 3 {
 		at += p.last
+	}
+	if at > maxInterval*time.Second {
+		return Event{}, fmt.Errorf("read event: it is %s after the beginning", at)
 	}
 	p.last = at
 	e := Event{At: at, Kind: kind, Data: unescape(parts[2][1 : len(parts[2])-1])}

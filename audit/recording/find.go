@@ -18,6 +18,8 @@ const (
 	maxLine = 4096
 	// tabWidth is how far apart tabulator stops are.
 	tabWidth = 8
+	// cancel and substitute break a sequence off.
+	cancel, substitute = 0x18, 0x1a
 )
 
 // Finder looks for a text in what a terminal showed, line by line, without colours and other sequences. Upper and lower case are the same.
@@ -75,20 +77,30 @@ func (f *Finder) step(r rune, at time.Duration) {
 	case inEscape:
 		f.escape(r, at)
 	case inControl:
-		if r >= 0x40 && r <= 0x7e {
+		switch {
+		case r == 0x1b:
+			f.state = inEscape
+		case r == cancel || r == substitute:
+			f.state = inText
+		case r >= 0x40 && r <= 0x7e:
 			f.state = inText
 			f.control(r, at)
-		} else if len(f.args) < 32 {
+		case len(f.args) < 32:
 			f.args = append(f.args, byte(r))
 		}
 	case inString:
 		switch r {
-		case 0x07:
+		case 0x07, cancel, substitute:
 			f.state = inText
 		case 0x1b:
 			f.state = inStringEscape
 		}
-	case inStringEscape, inCharset:
+	case inStringEscape:
+		f.state = inText
+		if r != '\\' { // terminals begin another sequence, and show what comes after it
+			f.escape(r, at)
+		}
+	case inCharset:
 		f.state = inText
 	}
 }
@@ -102,6 +114,8 @@ func (f *Finder) escape(r rune, at time.Duration) {
 		f.state = inString
 	case '(', ')', '*', '+', '#', '%':
 		f.state = inCharset
+	case 0x1b:
+		f.state = inEscape
 	case 'c', 'D', 'E', 'M':
 		f.end(at)
 	}

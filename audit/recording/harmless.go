@@ -37,6 +37,9 @@ func (h *Harmless) Append(dst, b []byte) []byte {
 			case c == 0x1b:
 				h.state, h.args = inEscape, append(h.args[:0], c)
 				continue
+			case c == cancel || c == substitute:
+				h.state = inText
+				continue
 			case c < ' ': // stands in no sequence that a program sends
 				continue
 			}
@@ -52,15 +55,16 @@ func (h *Harmless) Append(dst, b []byte) []byte {
 			}
 		case inString:
 			switch c {
-			case 0x07, 0x18, 0x1a:
+			case 0x07, cancel, substitute:
 				h.state = inText
 			case 0x1b:
 				h.state = inStringEscape
 			}
 		case inStringEscape:
-			h.state = inString
-			if c == '\\' {
-				h.state = inText
+			h.state = inText
+			if c != '\\' { // terminals begin another sequence, and show what comes after it
+				h.args = append(h.args[:0], 0x1b, c)
+				dst = h.escape(dst, c)
 			}
 		case inCharset:
 			h.state = inText

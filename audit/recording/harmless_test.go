@@ -19,6 +19,7 @@ func TestHarmless(t *testing.T) {
 		"begun anew":           {"a\x1b[1\x1b[6nb", "ab"},
 		"in eight bits":        {"a\u009b6nb\u009d0;t\u0007c\u009b1mdé\u00a0", "abc\x1b[1mdé\u00a0"},
 		"controls within":      {"a\x1b\x05b\x1b[6\x05nc\x1b(\x05d", "abcd"},
+		"a string broken off":  {"a\x1b]0;t\x1b[6nb\x1b]0;t\x1b[1mc\x1bPx\x18d\x1b]0;\x1b]52;c;x\x07e\x1b[\x18f", "ab\x1b[1mcdef"},
 		"escape after escape":  {"a\x1b\x1b[6nb", "ab"},
 	} {
 		for size := 1; size <= len(c.in); size++ {

@@ -40,7 +40,7 @@ func (s *Store) Open(statement string, identity age.Identity) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{store: s, file: f, writer: s.writer(statement), input: bufio.NewReaderSize(nil, 64<<10)}
-	if err := r.begin(identity); err != nil {
+	if err := r.begin(statement, identity); err != nil {
 		return nil, errors.Join(fmt.Errorf("open recording %s: %w", statement, err), f.Close())
 	}
 	return r, nil
@@ -62,10 +62,13 @@ func (s *Store) File(statement string) (*os.File, error) {
 	return f, nil
 }
 
-func (r *Reader) begin(identity age.Identity) error {
+func (r *Reader) begin(statement string, identity age.Identity) error {
 	l, begin, err := readLabel(r.file)
 	if err != nil {
 		return err
+	}
+	if l.Statement != statement {
+		return fmt.Errorf("its label says that it is of %.40q", l.Statement)
 	}
 	key, err := l.unwrap(identity)
 	if err != nil {
@@ -82,8 +85,13 @@ func (r *Reader) begin(identity age.Identity) error {
 	if err != nil {
 		return fmt.Errorf("read its header: %w", err)
 	}
-	r.header, err = r.parser.Header(line)
-	return err
+	if r.header, err = r.parser.Header(line); err != nil {
+		return err
+	}
+	if r.header.Statement != l.Statement || r.header.Session != l.Session {
+		return fmt.Errorf("its header says that it is of %.40q in the session %.40q, and its label otherwise", r.header.Statement, r.header.Session)
+	}
+	return nil
 }
 
 // Header says what the recording is of.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -114,7 +115,7 @@ func TestRecordAndRead(t *testing.T) {
 		all[i] = byte(i)
 	}
 	must(t, w.Output([]byte("$ "), true))
-	must(t, w.Input([]byte("ls\r")))
+	must(t, w.Input([]byte("ls\r"), false))
 	must(t, w.Output([]byte("gr\xc3"), false)) // half an ü
 	must(t, w.Output([]byte("\xbcn \U0001f600\ufffd\r\n\x1b[0m\"\\"), false))
 	must(t, w.Resize(80, 24))
@@ -431,6 +432,35 @@ func TestBrokenDisk(t *testing.T) {
 	}
 	if _, err := w.Close(); err == nil {
 		t.Error("the end of a failed recording is no error")
+	}
+}
+
+// TestLongWords: no command line, however long, makes a recording that cannot be read.
+func TestLongWords(t *testing.T) {
+	k := newStore(t)
+	h := header(t)
+	for _, word := range []*string{&h.Command, &h.Term, &h.User, &h.Resource, &h.Account} {
+		*word = strings.Repeat("<\x00\xff", 300_000)
+	}
+	w := k.record(t, h)
+	must(t, w.Output([]byte("shown"), false))
+	got, events, _, err := k.read(t, h.Statement)
+	if must(t, err); len(events) != 1 || !strings.HasPrefix(got.Command, "<\x00") || len(got.Command) > 4*maxWord {
+		t.Errorf("a command of %d bytes, %q", len(got.Command), events)
+	}
+}
+
+// TestInAnothersPlace: a file under another statement's name is not shown as that statement's.
+func TestInAnothersPlace(t *testing.T) {
+	k := newStore(t)
+	h, other := header(t), header(t)
+	_, err := k.record(t, h).Close()
+	must(t, err)
+	path, err := k.path(other.Statement)
+	must(t, err)
+	must(t, os.WriteFile(path, k.bytes(t, h.Statement), 0o600))
+	if _, err := k.Open(other.Statement, k.key); err == nil || !strings.Contains(err.Error(), h.Statement) {
+		t.Errorf("%v", err)
 	}
 }
 

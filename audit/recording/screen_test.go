@@ -34,6 +34,7 @@ func TestFinder(t *testing.T) {
 		"all over the screen":       {[]string{"\x1b[2J\x1b[1;1Hfirst\x1b[5;10Hsecond\x1b[H"}, "second", []string{"second"}},
 		"a tab":                     {[]string{"a\tb\n"}, "a       b", []string{"a       b"}},
 		"each line":                 {[]string{"x1\nx2\ny\nx3\n"}, "x", []string{"x1", "x2", "x3"}},
+		"hidden by no string":       {[]string{"\x1b]0;t\x18one\n\x1b]0;t\x1b[1mone\n\x1bP\x1b[\x1b[1mone\n"}, "one", []string{"one", "one", "one"}},
 		"another charset":           {[]string{"\x1b(Bword\n"}, "bword", nil},
 	} {
 		var got []string

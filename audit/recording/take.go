@@ -28,6 +28,9 @@ func (s *Store) Take(statement string, want *audit.Recording, r io.Reader) error
 	if err != nil {
 		return fmt.Errorf("take recording: %w", err)
 	}
+	if want != nil {
+		r = io.LimitReader(r, want.Size+1) // more than that is not it
+	}
 	m, err := receive(temp, r)
 	if err == nil && m.label.Statement != statement {
 		err = fmt.Errorf("%w: it says that it is of %.40q", ErrForeign, m.label.Statement)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/audit/journal"
@@ -25,8 +26,15 @@ type Fault struct {
 	Reason    string `json:"reason"`
 }
 
+// told is what a journal says last of a recording.
+type told struct {
+	audit.Recording
+	over bool // its statement has a result: nothing is added to it any more
+	kept bool // its statement stands in the journal still: retention has not removed it
+}
+
 // Verify holds the recordings below dir against what the journal says of them last. It needs no key, writes nothing, and both may be those
-// of a running server.
+// of a running server. That a recording is missing is no fault when retention has removed the beginning of its statement.
 func Verify(ctx context.Context, dir, journalDir string) (Verified, error) {
 	told, order, err := toldBy(ctx, journalDir)
 	if err != nil {
@@ -38,15 +46,27 @@ func Verify(ctx context.Context, dir, journalDir string) (Verified, error) {
 		if err := ctx.Err(); err != nil {
 			return v, err
 		}
-		if err := s.Check(statement, told[statement]); err != nil {
+		if err := s.holds(statement, told[statement]); err != nil {
 			v.Faults = append(v.Faults, Fault{Statement: statement, Reason: err.Error()})
 		}
 	}
 	return v, nil
 }
 
+// holds compares a recording with what the journal says of it.
+func (s *Store) holds(statement string, t told) error {
+	e, err := s.Entry(statement)
+	switch {
+	case errors.Is(err, ErrNotFound) && !t.kept:
+		return nil
+	case err == nil && t.over && e.Size > t.Size:
+		return fmt.Errorf("its file has %d bytes where the record says %d", e.Size, t.Size)
+	}
+	return s.Check(statement, t.Recording)
+}
+
 // toldBy is what a journal says last of each recording, and the order in which it says so first.
-func toldBy(ctx context.Context, dir string) (map[string]audit.Recording, []string, error) {
+func toldBy(ctx context.Context, dir string) (map[string]told, []string, error) {
 	segments, err := journal.ListSegments(dir)
 	if err != nil || len(segments) == 0 {
 		return nil, nil, err
@@ -56,12 +76,12 @@ func toldBy(ctx context.Context, dir string) (map[string]audit.Recording, []stri
 		return nil, nil, err
 	}
 	defer r.Close()
-	told := map[string]audit.Recording{}
+	all, from := map[string]told{}, segments[0]
 	var order []string
 	for ctx.Err() == nil {
 		rec, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return told, order, nil
+			return all, order, nil
 		}
 		if err != nil {
 			return nil, nil, err
@@ -73,13 +93,17 @@ func toldBy(ctx context.Context, dir string) (map[string]audit.Recording, []stri
 		if err := json.Unmarshal(rec.JSON, &e); err != nil || e.Recording == nil || e.Of == "" {
 			continue // a text that looks like one
 		}
-		before, known := told[e.Of]
+		t, known := all[e.Of]
 		if !known {
 			order = append(order, e.Of)
+			began, err := timeOf(e.Of)
+			t.kept = err != nil || from.First == 0 || !began.Before(from.FirstTime.Truncate(time.Millisecond))
 		}
-		if !known || e.Recording.Size >= before.Size {
-			told[e.Of] = *e.Recording
+		if e.Recording.Size >= t.Size {
+			t.Recording = *e.Recording
 		}
+		t.over = t.over || e.Type == audit.StatementResult
+		all[e.Of] = t
 	}
 	return nil, nil, ctx.Err()
 }

@@ -37,9 +37,10 @@ type Writer struct {
 	ended   bool
 	changed chan struct{} // closed with the next frame; nil: nobody waits
 
-	syncing sync.Mutex // held while the file is brought to the disk: who waits for it mostly finds it done
-	listed  bool       // the file's name is on disk; guarded by syncing
+	syncing sync.Mutex // held while the file is brought to the disk: who waits for it mostly finds it done; guards what follows
+	listed  bool       // the file's name is on disk
 	synced  audit.Recording
+	lost    error // why nothing more can be brought to the disk
 }
 
 // scratch is what a frame is made in. Writers share them, so that a terminal where nothing happens holds none.
@@ -75,9 +76,13 @@ func (w *Writer) Output(b []byte, durable bool) error {
 	return nil
 }
 
-// Input records what was typed.
-func (w *Writer) Input(b []byte) error {
-	if _, err := w.add(Input, b); err != nil {
+// Input records what was typed. Where durable, it is on disk when Input returns, as with Output.
+func (w *Writer) Input(b []byte, durable bool) error {
+	size, err := w.add(Input, b)
+	if err == nil && durable {
+		err = w.sync(size)
+	}
+	if err != nil {
 		return fmt.Errorf("record input: %w", err)
 	}
 	return nil
@@ -115,7 +120,8 @@ func (w *Writer) State() audit.Recording {
 	return w.synced
 }
 
-// Close ends the recording and tells what it is; it is on disk by then. A second Close tells the same.
+// Close ends the recording and tells what it is; it is on disk by then. After an error it tells how far the file goes all the same. A second
+// Close tells the same.
 func (w *Writer) Close() (audit.Recording, error) {
 	w.mu.Lock()
 	ended, err := w.ended, w.err
@@ -128,9 +134,7 @@ func (w *Writer) Close() (audit.Recording, error) {
 	if ended {
 		return w.State(), nil
 	}
-	if err == nil {
-		err = w.sync(size)
-	}
+	err = errors.Join(err, w.sync(size)) // what stands in the file counts, also when no more could be written
 	w.syncing.Lock()
 	defer w.syncing.Unlock()
 	w.store.closed(w)
@@ -206,11 +210,10 @@ func (w *Writer) sync(size int64) error {
 	if w.synced.Size >= size {
 		return nil
 	}
-	w.mu.Lock()
-	if w.err != nil {
-		defer w.mu.Unlock()
-		return w.err
+	if w.lost != nil {
+		return w.lost
 	}
+	w.mu.Lock()
 	now := audit.Recording{SHA256: hex.EncodeToString(w.hash.Sum(nil)), Size: w.size, Duration: audit.Micros(w.last)}
 	w.mu.Unlock()
 	err := journal.SyncData(w.file)
@@ -221,7 +224,7 @@ func (w *Writer) sync(size int64) error {
 	if err != nil {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.err = err // what a failed sync left in memory may be lost, and a further one would not say so
+		w.lost, w.err = err, err // what a failed sync left in memory may be lost, and a further one would not say so
 		return err
 	}
 	w.synced = now

@@ -131,7 +131,7 @@ func (s *session) authorize(ctx context.Context, login Login) error {
 	}
 	s.scope.User, s.scope.Groups = identity.User, identity.Groups
 	if s.scope.Resource == "" {
-		return &access.Denial{Cause: access.UnknownResource, Sentence: "name the resource: connect as USER#RESOURCE, or to the database RESOURCE/DATABASE"}
+		return &access.Denial{Cause: access.UnknownResource, Sentence: "name the resource: connect as USER#RESOURCE, or, where clients name a database, to RESOURCE/DATABASE"}
 	}
 	permit, err := s.server.directory.Authorize(ctx, s.ask(identity, login.Account))
 	if err != nil {

@@ -24,6 +24,9 @@ const (
 // maxAgentMessage bounds a message of an agent's, in bytes, as OpenSSH does.
 const maxAgentMessage = 256 << 10
 
+// maxExtension bounds an extension's name in the record, in bytes.
+const maxExtension = 128
+
 // agentDeed names what a server may ask besides signatures.
 func agentDeed(kind byte) string {
 	switch kind {
@@ -108,8 +111,10 @@ func (r *relay) askAgent(ctx context.Context, agent io.ReadWriter, question []by
 // agentText is how the record tells of a question; empty: it need not.
 func agentText(message []byte) string {
 	switch kind := message[0]; kind {
-	case agentList, agentExtend:
+	case agentList:
 		return ""
+	case agentExtend:
+		return extensionText(message[1:])
 	case agentSign:
 		var sign struct {
 			Key  []byte
@@ -124,6 +129,22 @@ func agentText(message []byte) string {
 	default:
 		return agentDeed(kind)
 	}
+}
+
+// extensionText is how the record tells of an extension, which may do anything; empty: of those that only tell something.
+func extensionText(message []byte) string {
+	var asked struct {
+		Name string
+		Rest []byte `ssh:"rest"`
+	}
+	if ssh.Unmarshal(message, &asked) != nil {
+		return "extension"
+	}
+	switch asked.Name {
+	case "query", "session-bind@openssh.com":
+		return ""
+	}
+	return "extension " + asked.Name[:min(len(asked.Name), maxExtension)]
 }
 
 // readMessage reads one message with the length before it.

@@ -40,28 +40,29 @@ func (c *client) Deny(err error) {
 	if c.server == nil || c.served {
 		return
 	}
-	var discarding sync.WaitGroup
-	discarding.Go(func() { ssh.DiscardRequests(c.requests) })
+	var work sync.WaitGroup
+	work.Go(func() { ssh.DiscardRequests(c.requests) })
+	sessions := 0
 	for n := range c.channels {
-		if n.ChannelType() != channelSession {
+		if sessions++; n.ChannelType() != channelSession || sessions > maxDenied {
 			reject(n, err)
-		} else if tell(n, err) {
-			break
+			continue
 		}
+		work.Go(func() {
+			if tell(n, err) {
+				_ = c.server.Close()
+			}
+		})
 	}
-	c.hangUp()
-	discarding.Wait()
-}
-
-// hangUp ends the connection with the client, and what x/crypto runs for it.
-func (c *client) hangUp() {
-	_ = c.server.Close()
-	for range c.channels { //nolint:revive // whatever it opens while it goes
-	}
+	work.Wait()
 	_ = c.server.Wait()
 }
 
-// tell opens the session, says on stderr why it ends, and ends it as a command would. false: it was gone before.
+// maxDenied bounds how many channels a client may open to hear that it may not.
+const maxDenied = 16
+
+// tell opens the session, says on stderr why it ends, and ends it as a command would. false: it was gone before. What the client asks
+// for is always read, since else nobody would see that it has left, or that its time is over.
 func tell(n ssh.NewChannel, why error) bool {
 	channel, requests, err := n.Accept()
 	if err != nil {
@@ -73,8 +74,10 @@ func tell(n ssh.NewChannel, why error) bool {
 		case requestPTY, requestEnv, requestAgent, requestX11, requestWindow: // what comes before a command
 			continue
 		}
+		var discarding sync.WaitGroup
+		discarding.Go(func() { ssh.DiscardRequests(requests) })
 		lastWord(channel, why)
-		ssh.DiscardRequests(requests) // until it has heard
+		discarding.Wait() // until it has heard
 		return true
 	}
 	return false

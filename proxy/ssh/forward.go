@@ -108,11 +108,14 @@ func (r *relay) join(op *proxy.Op, n ssh.NewChannel, other ssh.Conn, hold func()
 	r.end(op, &proxy.Result{BytesIn: sent, BytesOut: received})
 }
 
+// maxReason bounds what the record tells of the other side's reason, in bytes.
+const maxReason = 1024
+
 // notOpened is the result of a channel that the other side has not opened.
 func notOpened(err error) *proxy.Result {
 	var refused *ssh.OpenChannelError
 	if errors.As(err, &refused) {
-		return &proxy.Result{ErrorCode: refused.Reason.String(), ErrorMessage: refused.Message}
+		return &proxy.Result{ErrorCode: refused.Reason.String(), ErrorMessage: refused.Message[:min(len(refused.Message), maxReason)]}
 	}
 	return failed(errGone)
 }

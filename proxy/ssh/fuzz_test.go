@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,8 +21,13 @@ import (
 // listener is a server that lets everybody in, does nothing, agrees to everything, and tells what it was asked.
 type listener struct {
 	net.Listener
+	talks bool         // it asks for much before anybody serves it, and its host key is not known
+	flood bool         // it writes for ever on each session, once something is asked for
+	wrote atomic.Int64 // bytes, with flood
+
 	mu    sync.Mutex
 	heard []string
+	conns []ssh.Conn
 }
 
 func startListener(t testing.TB) *listener {
@@ -52,31 +58,56 @@ func startListener(t testing.TB) *listener {
 
 func (l *listener) serve(conn net.Conn, config *ssh.ServerConfig) {
 	defer conn.Close()
-	_, channels, requests, err := ssh.NewServerConn(conn, config)
+	server, channels, requests, err := ssh.NewServerConn(conn, config)
 	if err != nil {
 		return
 	}
+	l.mu.Lock()
+	l.conns = append(l.conns, server)
+	l.mu.Unlock()
+	for range 64 {
+		if l.talks {
+			_, _, _ = server.SendRequest("hello@example.com", false, nil)
+		}
+	}
 	var serving sync.WaitGroup
 	defer serving.Wait()
-	serving.Go(func() { l.answer(requests) })
+	serving.Go(func() { l.answer(requests, nil) })
 	for n := range channels {
 		l.hear(n.ChannelType())
 		channel, requests, err := n.Accept()
 		if err != nil {
 			return
 		}
-		serving.Go(func() { l.answer(requests) })
+		asked := make(chan struct{}, 1)
+		serving.Go(func() {
+			defer close(asked)
+			l.answer(requests, asked)
+		})
+		if l.flood {
+			serving.Go(func() {
+				<-asked
+				for zeros := make([]byte, 32<<10); ; {
+					n, err := channel.Write(zeros)
+					if l.wrote.Add(int64(n)); err != nil {
+						return
+					}
+				}
+			})
+		}
 		serving.Go(func() {
 			data, _ := io.ReadAll(channel)
 			if len(data) > 0 && string(data) != "\x00\x00\x00\x05\x01\x00\x00\x00\x03" { // SFTP's first message, which asks for nothing
 				l.hear("data")
 			}
+			l.hear("closed")
 			_ = channel.Close()
 		})
 	}
 }
 
-func (l *listener) answer(requests <-chan *ssh.Request) {
+// answer agrees to all requests. asked, unless nil, gets a value when a command was asked for.
+func (l *listener) answer(requests <-chan *ssh.Request, asked chan<- struct{}) {
 	for q := range requests {
 		what := q.Type
 		var env envRequest
@@ -89,6 +120,9 @@ func (l *listener) answer(requests <-chan *ssh.Request) {
 		}
 		l.hear(what)
 		_ = q.Reply(true, nil)
+		if asked != nil && (q.Type == requestExec || q.Type == requestShell) {
+			asked <- struct{}{}
+		}
 	}
 }
 
@@ -113,21 +147,30 @@ func unjudged(what string) bool {
 	if isEnv {
 		return name == "LANG" || strings.HasPrefix(name, "LC_")
 	}
-	return slices.Contains([]string{channelSession, requestPTY, requestWindow, requestSignal, requestBreak, requestNoMoreData,
-		requestSubsystem + " " + subsystemSFTP}, what)
+	return slices.Contains([]string{channelSession, requestPTY, requestWindow, requestSubsystem + " " + subsystemSFTP, "closed"}, what) ||
+		slices.Contains([]string{requestSignal, requestBreak, requestNoMoreData}, what) // once SFTP has begun
 }
 
 // startDenying runs a gateway before a server that tells what it heard, for a client that may do nothing.
 func startDenying(t testing.TB) (*listener, *ssh.Client) {
 	t.Helper()
 	server := startListener(t)
-	p, _, _ := newProtocol(t, &people{})
-	g := &gateway{Gateway: proxytest.Start(t, proxytest.Options{Protocol: p,
-		Store: access.Resource{Name: "web-1", Protocol: "ssh", Address: server.Addr().String(),
-			SSH: &access.SSH{HostKeys: []string{strings.TrimSpace(string(ssh.MarshalAuthorizedKey(keyOf("the server").PublicKey())))}}},
-		Secret: creds.Secret{Username: "anybody"}})}
-	g.Govern(t, access.Role{Statements: &access.StatementRules{Classes: []string{"ddl"}}})
-	return server, g.connect(t)
+	return server, startBefore(t, server, "ddl").connect(t)
+}
+
+// startBefore runs a gateway before the server, for people who may do what is of the classes.
+func startBefore(t testing.TB, server *listener, classes ...string) *gateway {
+	t.Helper()
+	g := &gateway{people: &people{}}
+	var p *Protocol
+	p, g.tapes, g.reader = newProtocol(t, g.people)
+	store := access.Resource{Name: "web-1", Protocol: "ssh", Address: server.Addr().String(), SSH: &access.SSH{}}
+	if !server.talks {
+		store.SSH.HostKeys = []string{strings.TrimSpace(string(ssh.MarshalAuthorizedKey(keyOf("the server").PublicKey())))}
+	}
+	g.Gateway = proxytest.Start(t, proxytest.Options{Protocol: p, Store: store, Secret: creds.Secret{Username: "anybody"}})
+	g.Govern(t, access.Role{Statements: &access.StatementRules{Classes: classes}})
+	return g
 }
 
 // FuzzChannelRequest sends what its input says, of requests and data on a session, requests on the connection and channels, and wants

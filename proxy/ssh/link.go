@@ -22,9 +22,6 @@ func (l *link) Relay(ctx context.Context, gate *proxy.Gate) error {
 
 // Close implements proxy.Link. A relay that has run has closed the connection already.
 func (l *link) Close() error {
-	_ = l.store.Close()
-	for range l.store.channels { //nolint:revive // none is served
-	}
-	_ = l.store.Wait()
+	l.store.hangUp()
 	return nil
 }

@@ -38,6 +38,9 @@ func (l *listeners) begin(at listenPlace, op *proxy.Op, ask func() (listenPlace,
 		return &proxy.Refusal{Sentence: "the server listens at too many places for one connection, or there already"}
 	}
 	at, err := ask()
+	if err == nil && l.open[at] != nil {
+		return &proxy.Refusal{Sentence: "the server says that it listens where it does already"}
+	}
 	if err == nil {
 		l.open[at] = op
 	}

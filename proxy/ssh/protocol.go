@@ -30,7 +30,7 @@ type Directory interface {
 	PinHostKey(ctx context.Context, resource, session, key string) error
 }
 
-// Recorder keeps what terminals show; *recording.Store is one.
+// Recorder keeps what terminals and shells show; *recording.Store is one.
 type Recorder interface {
 	Record(h recording.Header) (*recording.Writer, error)
 }
@@ -41,7 +41,7 @@ type Options struct {
 	Directory    Directory
 	// HostKeys are the gateway's own, for clients: the certified key first, then the plain one. It is asked for each connection.
 	HostKeys func(ctx context.Context) ([]ssh.Signer, error)
-	Recorder Recorder // nil: nothing is recorded but the statements
+	Recorder Recorder // nil: terminals and shells are refused, since nothing could record them
 }
 
 // Protocol is SSH as the gateway serves it.

@@ -31,6 +31,7 @@ type relay struct {
 	displays  atomic.Int32 // sessions that were let show windows
 	closed    atomic.Bool  // the client wants no more sessions
 	channels  atomic.Int32 // that are open, of the client's
+	arrivals  atomic.Int32 // and of the server's
 	told      atomic.Bool  // a session was told why it ends
 	notices   notices
 
@@ -208,17 +209,34 @@ func (r *relay) storeRequests() {
 // client's agent or display where that was let.
 func (r *relay) fromStore(ctx context.Context) {
 	for n := range r.store.channels {
-		switch {
-		case n.ChannelType() == channelForwardedTCP || n.ChannelType() == channelForwardedLocal:
-			r.serve(func() { r.forwarded(ctx, n) })
-		case n.ChannelType() == channelAgent && r.agents.Load() > 0:
-			r.serve(func() { r.agent(ctx, n) })
-		case n.ChannelType() == channelX11 && r.displays.Load() > 0:
-			r.serve(func() { r.window(ctx, n) })
-		default:
+		serve := r.servedTo(n)
+		if serve == nil {
 			_ = n.Reject(ssh.Prohibited, "nobody asked for this")
+			continue
 		}
+		if r.arrivals.Add(1) > maxChannels {
+			r.arrivals.Add(-1)
+			_ = n.Reject(ssh.ResourceShortage, "too many channels are open in this connection")
+			continue
+		}
+		r.serve(func() {
+			defer r.arrivals.Add(-1)
+			serve(ctx, n)
+		})
 	}
+}
+
+// servedTo is what serves a channel that the server opens; nil: nobody asked for it.
+func (r *relay) servedTo(n ssh.NewChannel) func(context.Context, ssh.NewChannel) {
+	switch kind := n.ChannelType(); {
+	case kind == channelForwardedTCP || kind == channelForwardedLocal:
+		return r.forwarded
+	case kind == channelAgent && r.agents.Load() > 0:
+		return r.agent
+	case kind == channelX11 && r.displays.Load() > 0:
+		return r.window
+	}
+	return nil
 }
 
 // wanted begins a statement on behalf of a client's channel, which is refused with the reason where it may not be.

@@ -16,6 +16,11 @@ type screen struct {
 	mu   sync.Mutex // one at a time writes to stderr
 	shut bool       // nothing more may be written there by anybody but the session's end; guarded by mu
 
+	noting sync.Mutex
+	words  []string       // that are to be said, the first one now; guarded by noting
+	silent bool           // no more are taken; guarded by noting
+	spoken sync.WaitGroup // all words are
+
 	busy   atomic.Int32 // how many outputs have something on its way to the client
 	passed atomic.Int64 // bytes that went to it
 }
@@ -45,11 +50,43 @@ func (s *screen) awaitQuiet(over <-chan struct{}) bool {
 	return true
 }
 
-// say writes words of the gateway's to stderr.
-func (s *screen) say(words string) { _, _ = s.stderr().Write([]byte(words)) }
+// maxWords bounds how many sentences wait for a client that does not read.
+const maxWords = 32
 
-// close leaves stderr to the session's end.
+// note has serve write words of the gateway's to stderr. It does not wait for that: a client that does not read holds up nobody else.
+func (s *screen) note(serve func(func()), words string) {
+	s.noting.Lock()
+	defer s.noting.Unlock()
+	if s.silent || len(s.words) >= maxWords {
+		return
+	}
+	if s.words = append(s.words, words); len(s.words) == 1 {
+		s.spoken.Add(1)
+		serve(s.sayAll)
+	}
+}
+
+// sayAll writes the words that are to be said, until there are none.
+func (s *screen) sayAll() {
+	defer s.spoken.Done()
+	for more := true; more; {
+		s.noting.Lock()
+		words := s.words[0]
+		s.noting.Unlock()
+		_, _ = s.stderr().Write([]byte(words))
+		s.noting.Lock()
+		s.words = s.words[1:]
+		more = len(s.words) > 0
+		s.noting.Unlock()
+	}
+}
+
+// close leaves stderr to the session's end, once all words were said.
 func (s *screen) close() {
+	s.noting.Lock()
+	s.silent = true
+	s.noting.Unlock()
+	s.spoken.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.shut = true

@@ -256,5 +256,5 @@ func (s *session) keep(into **proxy.Op, op *proxy.Op) bool {
 	return true
 }
 
-// note shows words of the gateway's to the person, besides whatever the session is.
-func (s *session) note(words string) { s.relay.serve(func() { s.screen.say(words) }) }
+// note shows words of the gateway's to the person, besides whatever the session is. It does not wait until they are shown; finish does.
+func (s *session) note(words string) { s.screen.note(s.relay.serve, words) }

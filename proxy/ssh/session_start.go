@@ -3,6 +3,7 @@ package ssh
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
@@ -23,7 +24,7 @@ func (s *session) fromClient(ctx context.Context, q *ssh.Request) {
 	case requestEnv:
 		s.setEnv(q)
 	case requestSignal, requestBreak, requestNoMoreData:
-		s.pass(q)
+		s.passToCommand(q)
 	case requestAgent:
 		s.lend(ctx, q, access.ClassAgent, &s.agent, &s.relay.agents)
 	case requestX11:
@@ -31,6 +32,15 @@ func (s *session) fromClient(ctx context.Context, q *ssh.Request) {
 	default:
 		_ = q.Reply(false, nil)
 	}
+}
+
+// passToCommand hands on a request that is about the session's command; without one it is answered by no.
+func (s *session) passToCommand(q *ssh.Request) {
+	if !s.hasBegun() {
+		_ = q.Reply(false, nil)
+		return
+	}
+	s.pass(q)
 }
 
 // pass hands a request on, and its answer back.
@@ -46,7 +56,7 @@ func (s *session) start(ctx context.Context, q *ssh.Request) {
 		return
 	}
 	s.started = true
-	statement, err := s.relay.statementOf(q)
+	statement, err := s.relay.statementOf(ctx, q)
 	if err == nil {
 		s.transfer = s.transferOf(ctx, statement)
 		err = s.begin(ctx, statement)
@@ -66,8 +76,9 @@ func (s *session) start(ctx context.Context, q *ssh.Request) {
 	}
 }
 
-// statementOf is what a request asks for. What no command line could be is refused.
-func (r *relay) statementOf(q *ssh.Request) (*proxy.Statement, error) {
+// statementOf is what a request asks for. What no command line could be is refused; a text with NUL on the record, since where it ends
+// servers do not agree.
+func (r *relay) statementOf(ctx context.Context, q *ssh.Request) (*proxy.Statement, error) {
 	if q.Type == requestShell {
 		return &proxy.Statement{Command: requestShell, Class: access.ClassShell, Text: []byte(requestShell)}, nil
 	}
@@ -78,7 +89,11 @@ func (r *relay) statementOf(q *ssh.Request) (*proxy.Statement, error) {
 	if limit := r.client.protocol.limit; len(asked.Text) > limit {
 		return nil, fmt.Errorf("%w of %d bytes", proxy.ErrMessageTooLarge, limit)
 	}
-	return &proxy.Statement{Command: q.Type, Class: access.ClassExec, Text: []byte(asked.Text)}, nil
+	statement := &proxy.Statement{Command: q.Type, Class: access.ClassExec, Text: []byte(asked.Text)}
+	if strings.IndexByte(asked.Text, 0) >= 0 {
+		return nil, r.refuse(ctx, statement, &proxy.Refusal{Sentence: "a command with a NUL character in it is not passed on"})
+	}
+	return statement, nil
 }
 
 // begin puts the command on the record, and begins the recording of what it shows where there is one. SFTP by itself is none: what is
@@ -107,7 +122,7 @@ func (s *session) deny(q *ssh.Request, why error) {
 		why = held
 	}
 	_ = q.Reply(true, nil)
-	s.screen.say(sentence(why))
+	s.note(sentence(why))
 	s.setExit(ending{request: requestExit, payload: exitPayload(exitOf(why))})
 	_ = s.store.Close()
 }
@@ -124,7 +139,7 @@ func (s *session) lend(ctx context.Context, q *ssh.Request, what string, into **
 		err = held
 	}
 	if err != nil {
-		s.screen.say(sentence(err))
+		s.note(sentence(err))
 		_ = q.Reply(false, nil)
 		return
 	}

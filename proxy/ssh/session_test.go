@@ -190,6 +190,10 @@ func TestDenied(t *testing.T) {
 	if !strings.Contains(errs, "sallyport: there is no resource nowhere") || status != exitDenied {
 		t.Errorf("no resource: stderr %q, status %d", errs, status)
 	}
+	_, errs, status = g.ssh(t, nil, append([]string{"-o", "User=alice@acme.com"}, g.openssh(t, "127.0.0.1", "true")...)...)
+	if !strings.Contains(errs, "name the resource: connect as USER#RESOURCE,") || status != exitDenied {
+		t.Errorf("no name of a resource: stderr %q, status %d", errs, status)
+	}
 	_, errs, _ = g.ssh(t, nil, append([]string{"-o", "User=alice@acme.com#nowhere"}, g.openssh(t, "-W", "127.0.0.1:1", "127.0.0.1")...)...)
 	if !strings.Contains(errs, "there is no resource nowhere") {
 		t.Errorf("no resource for a jump: stderr %q", errs)

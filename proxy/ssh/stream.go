@@ -100,17 +100,20 @@ func (s *session) feed() {
 			return s.transfer.fromClient(b)
 		}
 		s.bytesIn.Add(int64(len(b)))
-		s.recorded.typed(b)
+		if err := s.recorded.typed(b); err != nil {
+			s.breakOff(err)
+			return err
+		}
 		_, err := s.store.Write(b)
 		return err
 	})
 	_ = s.store.CloseWrite()
 }
 
-// breakOff ends a session that cannot go on, and says why: what is not kept is not shown.
+// breakOff ends a session that cannot go on, and says why: what is not kept is not shown, and does not go on unseen.
 func (s *session) breakOff(err error) {
 	if s.setExit(ending{request: requestExit, payload: exitPayload(exitTrouble), tag: "broken off"}) {
-		s.screen.say(sentence(err))
+		s.note(sentence(err))
 	}
 	_ = s.store.Close()
 }

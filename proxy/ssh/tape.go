@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -19,13 +20,16 @@ type taping struct {
 	op      *proxy.Op
 	writer  *recording.Writer
 	durable bool    // what is shown must be on disk first
-	echo    *echoes // nil: what is typed is not recorded
+	script  bool    // what the client sends is recorded as it is, since it is the statements themselves
+	strict  bool    // it must be on disk before it goes to the server
+	echo    *echoes // nil: what is typed in a terminal is not recorded
 
 	telling sync.WaitGroup
 	stop    chan struct{}
 }
 
-// tape begins the recording of a command: of all that run in a terminal, and of the others where the resource says so.
+// tape begins the recording of a command: of all that run in a terminal and of shells, and of the others where the resource says so. A
+// shell without a terminal gets its statements on stdin, which no echo shows, so that is always recorded as well.
 func (s *session) tape(op *proxy.Op, statement *proxy.Statement) (*taping, error) {
 	r := s.relay
 	recorder := r.client.protocol.recorder
@@ -33,12 +37,16 @@ func (s *session) tape(op *proxy.Op, statement *proxy.Statement) (*taping, error
 	if r.link.resource.SSH != nil {
 		settings = *r.link.resource.SSH
 	}
-	if recorder == nil || s.terminal == nil && (!settings.RecordExec || s.transfer != nil) {
+	script := s.terminal == nil && statement.Command == requestShell
+	if s.terminal == nil && !script && (!settings.RecordExec || s.transfer != nil) {
 		return nil, nil
+	}
+	if recorder == nil {
+		return nil, notKept(errors.New("there is no recorder"))
 	}
 	scope := r.gate.Scope()
 	h := recording.Header{Statement: op.ID(), Session: scope.Session, User: scope.User, Resource: scope.Resource, Account: scope.Account,
-		Command: string(statement.Text), Started: time.Now(), Input: settings.RecordInput && s.terminal != nil}
+		Command: string(statement.Text), Started: time.Now(), Input: script || settings.RecordInput && s.terminal != nil}
 	if s.terminal != nil {
 		h.Term, h.Cols, h.Rows = s.terminal.Term[:min(len(s.terminal.Term), maxTerm)], dimension(s.terminal.Columns), dimension(s.terminal.Rows)
 	}
@@ -46,8 +54,10 @@ func (s *session) tape(op *proxy.Op, statement *proxy.Statement) (*taping, error
 	if err != nil {
 		return nil, notKept(err)
 	}
-	t := &taping{relay: r, op: op, writer: w, durable: r.gate.Durability() != access.Interval, stop: make(chan struct{})}
-	if h.Input {
+	durability := r.gate.Durability()
+	t := &taping{relay: r, op: op, writer: w, durable: durability != access.Interval, script: script, strict: durability == access.Strict,
+		stop: make(chan struct{})}
+	if h.Input && !script {
 		t.echo = &echoes{}
 	}
 	t.telling.Go(t.tell)
@@ -56,7 +66,7 @@ func (s *session) tape(op *proxy.Op, statement *proxy.Statement) (*taping, error
 
 // notKept is why a command ends that is to be recorded and cannot be.
 func notKept(err error) error {
-	return &proxy.Refusal{Sentence: "what this terminal shows cannot be recorded, so nothing may run in it; try again, and tell an operator of Sallyport if it lasts",
+	return &proxy.Refusal{Sentence: "what is done here cannot be recorded, so nothing may be done; try again, and tell an operator of Sallyport if it lasts",
 		Err: err}
 }
 
@@ -72,7 +82,7 @@ func (t *taping) output(b []byte) error {
 	}
 	if t.echo != nil {
 		if typed := t.echo.shown(b); len(typed) > 0 {
-			if err := t.writer.Input(typed); err != nil {
+			if err := t.writer.Input(typed, false); err != nil {
 				return notKept(err)
 			}
 		}
@@ -80,11 +90,18 @@ func (t *taping) output(b []byte) error {
 	return nil
 }
 
-// typed notes what the client sends, which is kept once the terminal has shown it.
-func (t *taping) typed(b []byte) {
-	if t != nil && t.echo != nil {
+// typed takes what the client sends, before the server gets it. What is typed in a terminal is kept once that has shown it.
+func (t *taping) typed(b []byte) error {
+	switch {
+	case t == nil:
+	case t.script:
+		if err := t.writer.Input(b, t.strict); err != nil {
+			return notKept(err)
+		}
+	case t.echo != nil:
 		t.echo.typed(b)
 	}
+	return nil
 }
 
 // resize keeps the terminal's new size. What fails here fails with the next output.

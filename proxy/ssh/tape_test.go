@@ -1,9 +1,11 @@
 package ssh
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/creds"
+	"github.com/sallyport/sallyport/proxy/proxytest"
 	"github.com/sallyport/sallyport/test/servers"
 )
 
@@ -97,6 +100,55 @@ func TestExecIsRecordedWhereAsked(t *testing.T) {
 	shown, typed, _ := g.replay(t, result.Of)
 	if !strings.Contains(shown, "out\n") || !strings.Contains(shown, "err\n") || typed != "" {
 		t.Errorf("%q, %q", shown, typed)
+	}
+}
+
+// A shell without a terminal gets its statements on stdin, and nothing of them is shown.
+func TestShellWithoutTerminalIsRecorded(t *testing.T) {
+	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
+	script := "echo out\necho err >&2\nexit 3\n"
+	out, errs, status := g.ssh(t, strings.NewReader(script), g.openssh(t, "-T", "127.0.0.1")...)
+	if !strings.Contains(out, "out\n") || !strings.Contains(errs, "err\n") || status != 3 {
+		t.Errorf("stdout %q, stderr %q, status %d", out, errs, status)
+	}
+	result := g.result(t, "shell", func(e audit.Event) bool { return e.Recording != nil && e.BytesIn == int64(len(script)) })
+	shown, typed, _ := g.replay(t, result.Of)
+	if !strings.Contains(shown, "out\n") || !strings.Contains(shown, "err\n") || typed != script {
+		t.Errorf("shown %q, typed %q", shown, typed)
+	}
+}
+
+// What such a shell gets is in the recording before it is at the server: a client that does not even read changes nothing of it.
+func TestShellWhoseRecordingBreaks(t *testing.T) {
+	server := startListener(t)
+	server.flood = true
+	g := startBefore(t, server, access.ClassShell)
+	channel, _ := flooded(t, server, g.connect(t), requestShell, nil)
+	if err := g.tapes.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := channel.Write([]byte("rm -r /\n")); err != nil {
+		t.Fatal(err)
+	}
+	heard := server.await(t, "closed")
+	if slices.Contains(heard, "data") {
+		t.Errorf("it ran unrecorded: %q", heard)
+	}
+}
+
+func TestNoRecorder(t *testing.T) {
+	sshd := servers.StartSSHD(t, servers.SSHDOptions{})
+	resource, secret := resourceOf(t, sshd)
+	p := New(Options{Directory: &people{}, HostKeys: func(context.Context) ([]ssh.Signer, error) { return []ssh.Signer{hostKey}, nil }})
+	g := &gateway{Gateway: proxytest.Start(t, proxytest.Options{Protocol: p, Store: resource, Secret: secret})}
+	for name, args := range map[string][]string{"a shell": {"-T", "127.0.0.1"}, "a terminal": {"-tt", "127.0.0.1"}, "a command in one": {"-tt", "127.0.0.1", "id"}} {
+		out, errs, status := g.ssh(t, strings.NewReader("id\n"), g.openssh(t, args...)...)
+		if out != "" || !strings.Contains(errs, "cannot be recorded") || status != exitTrouble {
+			t.Errorf("%s: stdout %q, stderr %q, status %d", name, out, errs, status)
+		}
+	}
+	if out, errs, status := g.ssh(t, nil, g.openssh(t, "127.0.0.1", "echo done")...); out != "done\n" || status != 0 {
+		t.Errorf("a command: stdout %q, stderr %q, status %d", out, errs, status)
 	}
 }
 

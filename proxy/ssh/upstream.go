@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 
 	"golang.org/x/crypto/ssh"
 
@@ -20,6 +21,17 @@ type server struct {
 	ssh.Conn
 	channels <-chan ssh.NewChannel
 	requests <-chan *ssh.Request
+}
+
+// hangUp ends a connection that nobody serves, and what x/crypto runs for it.
+func (s *server) hangUp() {
+	_ = s.Close()
+	var discarding sync.WaitGroup
+	discarding.Go(func() { ssh.DiscardRequests(s.requests) })
+	for range s.channels { //nolint:revive // none is served
+	}
+	discarding.Wait()
+	_ = s.Wait()
 }
 
 // dial connects to the server and authenticates there. A server that is not known yet is pinned once it has let the gateway in. What
@@ -48,12 +60,13 @@ func (c *client) dial(ctx context.Context, store access.Resource, secret creds.S
 		s.Conn, s.channels, s.requests, err = ssh.NewClientConn(conn, store.Address, config)
 		return err
 	})
-	if err == nil {
-		err = hostKey.pin(func(key string) error { return c.protocol.directory.PinHostKey(ctx, store.Name, c.conn.Session(), key) })
-	}
 	if err != nil {
 		_ = conn.Close()
 		return nil, hostKey.explain(err)
+	}
+	if err := hostKey.pin(func(key string) error { return c.protocol.directory.PinHostKey(ctx, store.Name, c.conn.Session(), key) }); err != nil {
+		s.hangUp()
+		return nil, err
 	}
 	return s, nil
 }

@@ -108,9 +108,9 @@ func (s *Service) PinHostKey(ctx context.Context, resource, session, key string)
 // pinHostKey keeps the host key that a gateway has seen of a resource which it serves and of which none is known: the first that
 // is pinned is the only one from then on.
 func (s *Service) pinHostKey(ctx context.Context, gateway string, in link.PinHostKey) error {
-	public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(in.Key))
-	if err != nil {
-		return invalid("key", "this is no public key")
+	public, problem := readHostKey(in.Key)
+	if problem != "" {
+		return invalid("key", "%s", problem)
 	}
 	line := ca.SSHLine(public)
 	return again(ctx, func() error {
@@ -129,7 +129,7 @@ func (s *Service) pinHostKey(ctx context.Context, gateway string, in link.PinHos
 			settings = *before.SSH
 		}
 		switch {
-		case slices.Equal(settings.HostKeys, []string{line}):
+		case slices.Contains(settings.HostKeys, line):
 			return nil
 		case len(settings.HostKeys)+len(settings.HostCAs) > 0:
 			return conflict("another host key of %s is known meanwhile, so this one (%s) is not kept", in.Resource, ssh.FingerprintSHA256(public))

@@ -42,11 +42,12 @@ func (p *plane) identifySSH(user string, key ssh.PublicKey) (access.Identity, er
 type sshSession struct {
 	sessions
 	identity access.Identity
+	from     netip.Addr
 	ended    string
 }
 
 func (s *sshSession) Review(judge func(access.Permit, netip.Addr) (access.Permit, error)) []access.Cut {
-	_, err := judge(access.Permit{Identity: s.identity, Resource: access.Resource{Name: "orders-db"}, Account: "app"}, netip.Addr{})
+	_, err := judge(access.Permit{Identity: s.identity, Resource: access.Resource{Name: "orders-db"}, Account: "app"}, s.from)
 	var denial *access.Denial
 	if errors.As(err, &denial) {
 		s.ended = denial.Sentence
@@ -525,8 +526,164 @@ func TestFirstHostKeyIsPinned(t *testing.T) {
 			t.Errorf("pinned at %s", resource)
 		}
 	}
-	if err := p.directory.PinHostKey(t.Context(), "web-1", "s", "hello"); err == nil {
-		t.Error("what is no key was pinned")
+	p.must(root, "POST", "/resources", object{"name": "web-2", "protocol": "ssh", "address": "10.0.0.10:22", "accounts": object{}}, 201)
+	for _, text := range []string{"hello", first + "\n" + second, "no-pty " + first, certificateLine(t)} { // which would keep everybody out
+		if err := p.directory.PinHostKey(t.Context(), "web-2", "s", text); err == nil {
+			t.Errorf("pinned: %s", text)
+		}
+	}
+	if r, _ := p.directory.Resource(t.Context(), "web-2"); r.SSH != nil {
+		t.Errorf("web-2 says %+v", r.SSH)
+	}
+
+	// One of several that an admin has given meanwhile is no other.
+	p.must(root, "PUT", "/resources/web-1", object{"name": "web-1", "protocol": "ssh", "address": "10.0.0.9:22", "ssh": object{"host_keys": []string{first, second}},
+		"accounts": object{}}, 200)
+	if err := p.directory.PinHostKey(t.Context(), "web-1", "session-3", second); err != nil {
+		t.Errorf("a key that is known: %v", err)
+	}
+}
+
+// certificateLine is the certificate of a host.
+func certificateLine(t *testing.T) string {
+	t.Helper()
+	_, own, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := ssh.NewSignerFromKey(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, _ := publicSSHKey(t)
+	c := &ssh.Certificate{Key: key, CertType: ssh.HostCert, ValidBefore: ssh.CertTimeInfinity}
+	if err := c.SignCert(rand.Reader, authority); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(c)))
+}
+
+// Every session that came by a key, a certificate or a link ends with what let it in, whichever of the three it was.
+func TestWhatEndsSSHSessions(t *testing.T) {
+	type scene struct {
+		*plane
+		root, alice who
+		key         ssh.PublicKey
+		line        string
+	}
+	proofs := map[string]func(p scene) access.Identity{
+		"key": func(p scene) access.Identity {
+			p.must(p.alice, "POST", "/me/ssh-keys", object{"public": p.line}, 201)
+			return p.identified(p.key)
+		},
+		"certificate": func(p scene) access.Identity {
+			return p.identified(p.certified(p.alice, p.line))
+		},
+		"link": func(p scene) access.Identity {
+			shown, ended, id := byLink(p.t.Context(), p.directory, "alice@acme.com")
+			_, secret, _ := strings.Cut(shown.url, "#")
+			p.must(p.alice, "POST", "/sign-in/ssh/approve", object{"secret": secret}, 200)
+			if err := <-ended; err != nil {
+				p.t.Fatal(err)
+			}
+			return *id
+		},
+	}
+	ends := map[string]func(p scene){
+		"suspended": func(p scene) { p.must(p.root, "POST", "/users/alice@acme.com/suspend", nil, 200) },
+		"removed":   func(p scene) { p.must(p.root, "DELETE", "/users/alice@acme.com", nil, 204) },
+		"out of groups": func(p scene) {
+			p.must(p.root, "PUT", "/users/alice@acme.com", object{"name": "alice@acme.com", "groups": []string{}}, 200)
+		},
+		"role changed": func(p scene) {
+			p.must(p.root, "PUT", "/roles/developers", object{"name": "developers", "resources": []string{"other"}, "accounts": []string{"app"}, "groups": []string{"eng"}}, 200)
+		},
+	}
+	for by, prove := range proofs {
+		for why, end := range ends {
+			t.Run(by+", "+why, func(t *testing.T) {
+				p := newPlaneWith(t, func(c *admin.Config) { c.URL = "https://sally.acme.com" })
+				root := p.start()
+				p.addOrders(root)
+				p.directory.SetControl(p.service)
+				key, line := publicSSHKey(t)
+				all := scene{p, root, p.browser("alice@acme.com"), key, line}
+				open := &sshSession{identity: prove(all)}
+				p.directory.SetSessions(open)
+				p.must(root, "PUT", "/roles/another", object{"name": "another", "accounts": []string{}}, 201)
+				if open.ended != "" {
+					t.Fatalf("ended before: %s", open.ended)
+				}
+				end(all)
+				if open.ended == "" { // before the answer has come
+					t.Error("it goes on")
+				}
+			})
+		}
+	}
+}
+
+// identified is alice by her key or certificate.
+func (p *plane) identified(key ssh.PublicKey) access.Identity {
+	p.t.Helper()
+	id, err := p.identifySSH("alice@acme.com", key)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return id
+}
+
+// certified is the certificate that the caller gets for the key.
+func (p *plane) certified(w who, line string) *ssh.Certificate {
+	p.t.Helper()
+	var out struct{ Certificate string }
+	p.must(w, "POST", "/certificates/ssh", object{"public_key": line}, 201).decode(p.t, &out)
+	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(out.Certificate))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return key.(*ssh.Certificate)
+}
+
+// A certificate that was had by a token opens from the token's networks alone and for its classes, and cannot be made a wider one.
+func TestSSHCertificatesKeepNetworksAndClasses(t *testing.T) {
+	p := newPlane(t)
+	root := p.start()
+	p.addOrders(root)
+	_, line := publicSSHKey(t)
+	_, value := p.issueScoped(root, "alice@acme.com", object{"from": []string{"10.1.0.0/16", "127.0.0.0/8"}, "statements": []string{"read"}})
+	c := p.certified(who{token: value}, line)
+	id := p.identified(c)
+	ask := func(from string) (access.Permit, error) {
+		return p.directory.Authorize(t.Context(), access.Ask{Identity: id, Resource: "orders-db", Addr: netip.MustParseAddr(from)})
+	}
+	permit, err := ask("10.1.2.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ask("10.2.2.3"); causeOf(err) != access.WrongPlace {
+		t.Errorf("from elsewhere: %v", err)
+	}
+	if _, denied := permit.Judge(&access.Statement{Class: "write", Understood: true}); denied == nil {
+		t.Error("it runs what its token does not")
+	}
+	wider := *c
+	wider.Extensions = nil
+	if _, err := p.identifySSH("alice@acme.com", &wider); err == nil {
+		t.Error("a certificate without its token counts")
+	}
+
+	// What it has opened lives longer than it does, as with other certificates; it opens nothing more.
+	open := &sshSession{identity: id}
+	open.from = netip.MustParseAddr("10.1.2.3")
+	p.directory.SetSessions(open)
+	p.pass(13 * time.Hour)
+	p.must(root, "PUT", "/roles/another", object{"name": "another", "accounts": []string{}}, 201)
+	if open.ended != "" {
+		t.Errorf("it ended with its certificate: %s", open.ended)
+	}
+	if _, err := p.identifySSH("alice@acme.com", c); err == nil {
+		t.Error("a certificate that expired opens")
 	}
 }
 

@@ -86,9 +86,25 @@ func readPublicKeys(given string) ([]string, error) {
 	return keys, nil
 }
 
-// plainSSH brings keys into the server's form; nil: it says nothing.
+// keepHostKeys takes over the host keys that are known, such as one that was pinned at the first connection, where the file says
+// nothing of how the server is known. An empty list forgets them.
+func keepHostKeys(wanted, old *access.Resource) {
+	if wanted.Protocol != "ssh" || old.SSH == nil || len(old.SSH.HostKeys) == 0 {
+		return
+	}
+	s := access.SSH{}
+	if wanted.SSH != nil {
+		s = *wanted.SSH
+	}
+	if s.HostKeys == nil && len(s.HostCAs) == 0 {
+		s.HostKeys = old.SSH.HostKeys
+		wanted.SSH = &s
+	}
+}
+
+// plainSSH brings keys into the server's form; nil: it says nothing. An empty list of host keys says that there are none.
 func plainSSH(s *access.SSH) *access.SSH {
-	if s == nil || len(s.HostKeys)+len(s.HostCAs)+len(s.Env) == 0 && !s.RecordInput && !s.RecordExec {
+	if s == nil || s.HostKeys == nil && len(s.HostCAs)+len(s.Env) == 0 && !s.RecordInput && !s.RecordExec {
 		return nil
 	}
 	out := *s

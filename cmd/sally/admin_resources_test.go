@@ -163,3 +163,52 @@ resources:
 		t.Error(diff)
 	}
 }
+
+// A host key that was pinned at the first connection stays where a file does not speak of it: otherwise each apply would have the next
+// connection trust whoever answers.
+func TestFilesKeepPinnedHostKeys(t *testing.T) {
+	m := newMachine(t)
+	const same = "everything is as the files say\n"
+	file := func(settings string) string {
+		return applyFile(t, "resources:\n  - {name: web-1, protocol: ssh, address: 'web-1.internal:22', accounts: {}"+settings+"}\n")
+	}
+	bare := file("")
+	m.sally("", "apply", "-f", bare)
+	m.sally("", "admin", "resources", "set", "web-1", "--host-key", hostKey) // as a gateway does that has learned it
+	if out := m.sally("", "apply", "-f", bare); out != same {
+		t.Errorf("a file without host keys: %s", out)
+	}
+	if out := m.sally("", "apply", "-f", file(", ssh: {record_exec: true}")); !strings.Contains(out, "~ resources web-1") {
+		t.Errorf("another setting: %s", out)
+	}
+	kept := m.sally("", "export")
+	if !strings.Contains(kept, hostKey) || !strings.Contains(kept, "record_exec: true") {
+		t.Fatalf("left: %s", kept)
+	}
+	if out := m.sally("", "apply", "-f", applyFile(t, kept)); out != same {
+		t.Errorf("what was exported: %s", out)
+	}
+	m.sally("", "apply", "-f", file(", ssh: {host_cas: ['"+otherCA+"']}"))
+	if left := m.sally("", "export"); strings.Contains(left, hostKey) || !strings.Contains(left, otherCA) {
+		t.Errorf("an authority instead leaves: %s", left)
+	}
+	m.sally("", "admin", "resources", "set", "web-1", "--host-key", hostKey, "--host-ca", "")
+	m.sally("", "apply", "-f", file(", ssh: {host_keys: []}"))
+	if left := m.sally("", "export"); strings.Contains(left, "ssh-ed25519") {
+		t.Errorf("an empty list leaves: %s", left)
+	}
+}
+
+// A private key that is named by mistake is not sent anywhere.
+func TestPrivateKeysStayHere(t *testing.T) {
+	private := "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaA==\n-----END OPENSSH PRIVATE KEY-----\n"
+	path := filepath.Join(t.TempDir(), "id_ed25519")
+	if err := os.WriteFile(path, []byte(private), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{path, "-"} {
+		if text, err := readPublicKeyAt(strings.NewReader(private), file); err == nil || !strings.Contains(err.Error(), "this is a private key") {
+			t.Errorf("%s: %q, %v", file, text, err)
+		}
+	}
+}

@@ -35,6 +35,7 @@ func appliedKinds() []appliedKind {
 		&kindOf[access.Resource]{
 			many: "resources", name: func(r *access.Resource) *string { return &r.Name },
 			plain: func(r *access.Resource) { r.SSH = plainSSH(r.SSH) },
+			keep:  keepHostKeys,
 		},
 		&kindOf[access.Role]{
 			many: "roles", name: func(r *access.Role) *string { return &r.Name },
@@ -80,6 +81,8 @@ type kindOf[T any] struct {
 	// plain takes away what only the server sets, and brings the rest into the form in which the server keeps it; nil:
 	// nothing is to be done.
 	plain func(*T)
+	// keep takes over from old, which is there, what a file leaves to the server where it does not say it; nil: nothing is.
+	keep func(wanted, old *T)
 	// needs names others of the kind that must be there before the object; nil: none is needed.
 	needs func(*T) []string
 }
@@ -103,7 +106,7 @@ func (k *kindOf[T]) plan(ctx context.Context, c *apiClient, wanted []json.RawMes
 		object, name := &objects[i], *k.name(&objects[i])
 		old := kept[name]
 		delete(kept, name)
-		one := change{verb: verbCreate, kind: k.many, name: name, after: encodePlain(object)}
+		one := change{verb: verbCreate, kind: k.many, name: name}
 		one.make = func(ctx context.Context, c *apiClient) error {
 			return c.do(ctx, http.MethodPut, k.path(name), object, nil)
 		}
@@ -112,9 +115,12 @@ func (k *kindOf[T]) plan(ctx context.Context, c *apiClient, wanted []json.RawMes
 				return nil, nil, fmt.Errorf("%s %s comes from a directory, which says what it is; take it out of the file", k.many, name)
 			}
 			k.makePlain(old)
+			if k.keep != nil {
+				k.keep(object, old)
+			}
 			one.verb, one.before = verbUpdate, encodePlain(old)
 		}
-		if !bytes.Equal(one.before, one.after) {
+		if one.after = encodePlain(object); !bytes.Equal(one.before, one.after) {
 			write = append(write, one)
 		}
 	}

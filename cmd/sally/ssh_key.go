@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -62,7 +63,7 @@ sally login --mfa.`,
 	return cmd
 }
 
-// readPublicKey reads the file that is named, or the first of those that ssh itself uses.
+// readPublicKey reads the file that is named, or the first of those that ssh itself uses. A private key goes no further.
 func readPublicKey(stdin io.Reader, args []string) ([]byte, error) {
 	if len(args) == 1 {
 		return readPublicKeyAt(stdin, args[0])
@@ -82,15 +83,22 @@ func readPublicKey(stdin io.Reader, args []string) ([]byte, error) {
 
 func readPublicKeyAt(stdin io.Reader, file string) ([]byte, error) {
 	const most = 16 << 10
-	if file == "-" {
-		return io.ReadAll(io.LimitReader(stdin, most))
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, fmt.Errorf("read public key: %w", err)
+		}
+		defer func() { _ = f.Close() }()
+		stdin = f
 	}
-	f, err := os.Open(file)
+	text, err := io.ReadAll(io.LimitReader(stdin, most))
 	if err != nil {
 		return nil, fmt.Errorf("read public key: %w", err)
 	}
-	defer func() { _ = f.Close() }()
-	return io.ReadAll(io.LimitReader(f, most))
+	if bytes.Contains(text, []byte("PRIVATE KEY")) {
+		return nil, errors.New("this is a private key, which must stay where it is; the public one is in the file that ends in .pub")
+	}
+	return text, nil
 }
 
 func newSSHKeyList(f *accessFlags) *cobra.Command {

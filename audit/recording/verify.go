@@ -15,7 +15,7 @@ import (
 
 // Verified is what Verify found.
 type Verified struct {
-	Recordings int `json:"recordings"` // that the journal tells of
+	Recordings int `json:"recorded"` // that the journal tells of
 	// Faults say of each that is missing or changed what is wrong, oldest first.
 	Faults []Fault `json:"faults,omitempty"`
 }

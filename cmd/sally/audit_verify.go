@@ -69,42 +69,66 @@ func (v *auditVerify) run(ctx context.Context, args []string, out io.Writer) err
 		}
 		o.Since = lastNote(string(b))
 	}
-	r, err := auditproof.Verify(ctx, v.place(args), o)
+	place := v.place(args)
+	if err := v.checkRecordings(place); err != nil {
+		return err
+	}
+	r, err := auditproof.Verify(ctx, place, o)
 	if err != nil {
 		return err
 	}
-	if v.output == "json" {
-		err = printJSON(out, r)
-	} else {
-		err = printReport(out, r)
+	var found *recording.Verified
+	if v.recordings != "" && r.Fault == nil { // a record that was changed proves nothing of recordings
+		of, err := recording.Verify(ctx, v.recordings, place)
+		if err != nil {
+			return err
+		}
+		found = &of
 	}
-	if err == nil && r.Fault != nil {
-		err = fmt.Errorf("the record is not what was signed: %w", r.Fault)
-	}
-	if err != nil || v.recordings == "" {
+	if err := v.print(out, r, found); err != nil {
 		return err
 	}
-	return v.verifyRecordings(ctx, v.place(args), out)
+	switch {
+	case r.Fault != nil:
+		return fmt.Errorf("the record is not what was signed: %w", r.Fault)
+	case found != nil && len(found.Faults) > 0:
+		return fmt.Errorf("%d of %d recordings are not what the record says", len(found.Faults), found.Recordings)
+	}
+	return nil
 }
 
-// verifyRecordings names the recordings that are not what the record says.
-func (v *auditVerify) verifyRecordings(ctx context.Context, journal string, out io.Writer) error {
-	found, err := recording.Verify(ctx, v.recordings, journal)
-	if err != nil {
+// checkRecordings says what is wrong with where the recordings are said to be, or with the record that tells of them.
+func (v *auditVerify) checkRecordings(place string) error {
+	if v.recordings == "" {
+		return nil
+	}
+	if info, err := os.Stat(v.recordings); err != nil {
+		return fmt.Errorf("read recordings: %w", err)
+	} else if !info.IsDir() {
+		return fmt.Errorf("--recordings is a directory, which %s is not", v.recordings)
+	}
+	if info, err := os.Stat(place); err == nil && !info.IsDir() {
+		return fmt.Errorf("--recordings needs the record as a directory; unpack %s with: sally audit restore", place)
+	}
+	return nil
+}
+
+// print writes what was found; recordings are nil when they were not looked at.
+func (v *auditVerify) print(out io.Writer, r auditproof.Report, recordings *recording.Verified) error {
+	if v.output == "json" {
+		return printJSON(out, struct {
+			auditproof.Report
+			Recordings *recording.Verified `json:"recordings,omitempty"`
+		}{r, recordings})
+	}
+	if err := printReport(out, r); err != nil || recordings == nil {
 		return err
 	}
-	if v.output == "json" {
-		err = printJSON(out, found)
-	} else {
-		fmt.Fprintf(out, "recordings   %d, of which %d are missing or changed\n", found.Recordings, len(found.Faults))
-		for _, f := range found.Faults {
-			fmt.Fprintf(out, "  %s: %s\n", f.Statement, f.Reason)
-		}
+	fmt.Fprintf(out, "recordings   %d, of which %d are missing or changed\n", recordings.Recordings, len(recordings.Faults))
+	for _, f := range recordings.Faults {
+		fmt.Fprintf(out, "  %s: %s\n", f.Statement, f.Reason)
 	}
-	if err == nil && len(found.Faults) > 0 {
-		err = fmt.Errorf("%d recordings are not what the record says", len(found.Faults))
-	}
-	return err
+	return nil
 }
 
 func (v *auditVerify) place(args []string) string {

@@ -86,7 +86,7 @@ func (s *recordingShipper) ship(ctx context.Context, server string) error {
 		case !errors.As(err, &said):
 			return err
 		case said.status == http.StatusPreconditionFailed: // what the record says of it is still under way
-		case said.status == http.StatusUnprocessableEntity:
+		case said.status == http.StatusUnprocessableEntity, said.status == http.StatusRequestEntityTooLarge:
 			s.link.log.Error("a recording is not taken; it stays here", "statement", statement, "error", err)
 			s.refused[statement] = true
 		default:

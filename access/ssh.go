@@ -44,7 +44,8 @@ type SSH struct {
 	HostCAs  []string `json:"host_cas,omitempty" maxItems:"20" doc:"Public keys of authorities whose host certificates are taken"`
 	// Env names the environment variables that clients may set, with * for any characters; nil: LANG and LC_*.
 	Env []string `json:"env,omitempty" maxItems:"100" doc:"Environment variables that clients may set; * stands for any characters; default: LANG and LC_*"`
-	// RecordInput records what is typed as well, but never while the terminal shows nothing of it.
+	// RecordInput records what is typed in terminals as well, but never while the terminal shows nothing of it. What a shell without a
+	// terminal is sent is recorded always: it is the statements themselves.
 	RecordInput bool `json:"record_input,omitempty" doc:"Record what is typed in terminals, but never while echo is off"`
 	// RecordExec records the output of commands that run without a terminal as well.
 	RecordExec bool `json:"record_exec,omitempty" doc:"Record the output of commands without a terminal, too"`

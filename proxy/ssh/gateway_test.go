@@ -37,6 +37,7 @@ type people struct {
 	mu      sync.Mutex
 	pinned  string
 	pinning error
+	pins    func() // called before it; nil: nothing is
 	signIn  func(ctx context.Context, user string, show func(url, code string) error) (access.Identity, error)
 }
 
@@ -68,6 +69,9 @@ func (p *people) SignInByLink(ctx context.Context, user string, _ netip.Addr, sh
 }
 
 func (p *people) PinHostKey(_ context.Context, _, session, key string) error {
+	if p.pins != nil {
+		p.pins()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if session == "" {

@@ -197,6 +197,10 @@ func TestServerThatTalks(t *testing.T) {
 	server.talks = true
 	g := startBefore(t, server, access.ClassExec)
 	g.people.pinning = errors.New("another one was pinned")
+	g.people.pins = func() {
+		server.await(t, "nothing")
+		time.Sleep(100 * time.Millisecond) // until the gateway's end is full, which nothing tells
+	}
 	if have := whoami(t, g); !strings.Contains(have, "could not be kept") {
 		t.Errorf("%q", have)
 	}

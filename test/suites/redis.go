@@ -113,7 +113,7 @@ func (w *witness) wait() error {
 }
 
 // ownCommand is what the gateway says when it logs in, or where it asks for the protocol that a client wants.
-var ownCommand = regexp.MustCompile(`(?i)^(?:"AUTH"(?: "\(redacted\)")+|"HELLO" "[23]")\s*$`)
+var ownCommand = regexp.MustCompile(`(?i)^(?:"AUTH"(?: "\(redacted\)")+|"HELLO" "[23]"(?: "SETNAME" "[^"]*")?)\s*$`)
 
 // textsOf are the commands of a recorded statement, of which a transaction has several, a line each. What is queued for
 // one does not run by that.

@@ -12,16 +12,17 @@ var tclUnits = []string{"unit/auth", "unit/protocol", "unit/keyspace", "unit/sca
 // tclRaces are tests that write on one connection, and on another without waiting for an answer of the first, and count on
 // the order that a server on the same machine then happens to see. One of them waits for ever when it sees another, directly too.
 var tclRaces = []string{"BRPOPLPUSH with multiple blocked clients", "PUBLISH/SUBSCRIBE after UNSUBSCRIBE without arguments",
-	"Blocking XREADGROUP: key deleted", "Blocking XREADGROUP: flushed DB"}
+	"Blocking XREADGROUP: key deleted", "Blocking XREADGROUP: flushed DB", "BRPOPLPUSH does not affect WATCH while still blocked"}
 
 // Why tests differ behind the gateway.
 const (
-	replyOff   = "CLIENT REPLY OFF and SKIP are refused: the gateway records what became of each command"
-	oneAccount = "it logs in as another user; a session stays its account's"
-	logsIn     = "MONITOR tells of the gateway's login at the store, too"
-	noReplicas = "it reads the stream of replication, which is refused"
-	noLogin    = "at the native entrance everybody logs in; it opens a connection of its own and does not"
-	ownWords   = "what breaks the protocol is refused in other words than the store's"
+	replyOff    = "CLIENT REPLY OFF and SKIP are refused: the gateway records what became of each command"
+	oneAccount  = "it logs in as another user; a session stays its account's"
+	logsIn      = "MONITOR tells of the gateway's login at the store, too"
+	noReplicas  = "it reads the stream of replication, which is refused"
+	noLogin     = "at the native entrance everybody logs in; it opens a connection of its own and does not"
+	noPasswords = "in the tunnel passwords mean nothing: the person has signed in"
+	ownWords    = "what breaks the protocol is refused in other words than the store's"
 )
 
 func redisSuites() []*suite {
@@ -61,6 +62,11 @@ func redisSuites() []*suite {
 				env := append(j.store.env(j.door), "REDIS_TEST_PORT="+j.door.port, "REDIS_VERSION=7.0", "RE_CLUSTER=true")
 				return runGinkgo(ctx, j, "goredis", "TestGinkgoSuite", env, "-ginkgo.label-filter=!NonRedisEnterprise",
 					"-ginkgo.skip=Cluster|Ring|Sentinel|JSON|RediSearch|TimeSeries|Probabilistic")
+			},
+			explained: map[string]string{
+				"tunnel: go-redis.[It] Commands server should Auth":                      noPasswords,
+				"native: go-redis.[It] Commands server should Auth":                      "a wrong token is refused in other words than the store's",
+				"native: go-redis.[It] UniversalClient should connect to simple servers": noLogin,
 			},
 		},
 		{

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,7 +33,12 @@ type HostKeys struct {
 	log     *slog.Logger
 
 	certified atomic.Pointer[certifiedKey] // nil: no certificate has come yet
+	came      func()                       // closes first
+	first     chan struct{}                // closed once a certificate has come
 }
+
+// firstPatience is how long a client waits for the gateway's first certificate, before it is shown the key alone.
+const firstPatience = 5 * time.Second
 
 // certifiedKey is the key with a certificate.
 type certifiedKey struct {
@@ -55,7 +61,8 @@ func OpenHostKeys(o HostKeyOptions) (*HostKeys, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	h := &HostKeys{dir: o.Dir, certify: o.Certify, now: o.Now, log: o.Log}
+	h := &HostKeys{dir: o.Dir, certify: o.Certify, now: o.Now, log: o.Log, first: make(chan struct{})}
+	h.came = sync.OnceFunc(func() { close(h.first) })
 	text, err := os.ReadFile(filepath.Join(o.Dir, hostKeyFile))
 	if errors.Is(err, os.ErrNotExist) {
 		text, err = h.makeKey()
@@ -103,11 +110,19 @@ func (h *HostKeys) take(line string) error {
 		return fmt.Errorf("it is of another key: %w", err)
 	}
 	h.certified.Store(&certifiedKey{signer, certificate})
+	h.came()
 	return nil
 }
 
-// Signers are the key with its certificate, while there is one that counts, and then the key alone.
-func (h *HostKeys) Signers(context.Context) ([]ssh.Signer, error) {
+// Signers are the key with its certificate, while there is one that counts, and then the key alone. A gateway that has just been set
+// up waits a moment for its first one, which a client that verifies it cannot do without.
+func (h *HostKeys) Signers(ctx context.Context) ([]ssh.Signer, error) {
+	wait, cancel := context.WithTimeout(ctx, firstPatience)
+	defer cancel()
+	select {
+	case <-h.first:
+	case <-wait.Done():
+	}
 	if c := h.certified.Load(); c != nil && h.now().Before(until(c.certificate)) {
 		return []ssh.Signer{c.signer, h.key}, nil
 	}

@@ -66,11 +66,29 @@ func (a *hostAuthority) open(dir string) *HostKeys {
 
 func signersOf(t *testing.T, h *HostKeys) []ssh.Signer {
 	t.Helper()
-	signers, err := h.Signers(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond) // for a certificate that may not come
+	defer cancel()
+	signers, err := h.Signers(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return signers
+}
+
+func TestFirstClientWaitsForTheCertificate(t *testing.T) {
+	h := newHostAuthority(t, time.Now).open(t.TempDir())
+	got := make(chan int)
+	go func() {
+		signers, _ := h.Signers(t.Context())
+		got <- len(signers)
+	}()
+	time.Sleep(10 * time.Millisecond) // so that it does wait, most of the time
+	if err := h.Renew(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-got; n != 2 {
+		t.Errorf("%d keys are shown; want the certificate and the key", n)
+	}
 }
 
 func TestHostKeyIsKept(t *testing.T) {

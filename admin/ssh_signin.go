@@ -87,7 +87,7 @@ func (s *Service) BeginSSHSignIn(ctx context.Context, user string, from netip.Ad
 }
 
 func (s *Service) beginSSHSignIn(ctx context.Context, gateway, user string, from netip.Addr) (link.SSHSignIn, error) {
-	now := s.now()
+	now, from := s.now(), from.Unmap().WithZone("") // a zone could say anything to who reads the address
 	address := s.publicURL()
 	if address == "" {
 		return link.SSHSignIn{}, &access.Denial{Cause: access.BadCredentials,

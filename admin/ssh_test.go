@@ -444,6 +444,17 @@ func TestSSHSignInsThatComeToNothing(t *testing.T) {
 		t.Errorf("after six minutes: %v", err)
 	}
 
+	// A gateway's word on where it comes from is an address and nothing else.
+	zoned, err := p.service.BeginSSHSignIn(t.Context(), "alice@acme.com", netip.MustParseAddr("fe80::1%your own laptop"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var look struct{ From string }
+	p.must(alice, "POST", "/sign-in/ssh/look", object{"secret": zoned.Secret}, 200).decode(t, &look)
+	if look.From != "fe80::1" {
+		t.Errorf("from %q", look.From)
+	}
+
 	// Who is suspended between confirming and coming in does not.
 	begun, err := p.service.BeginSSHSignIn(t.Context(), "alice@acme.com", netip.Addr{})
 	if err != nil {

@@ -27,7 +27,7 @@ func (s *Service) recordingLinkRoutes() []linkRoute {
 // isRecordingPath says that a request brings a recording.
 func isRecordingPath(path string) bool { return strings.HasPrefix(path, link.RecordingsPath+"/") }
 
-// takeRecording takes a recording that is over, whole: of a statement of the gateway's own, whose result has come before.
+// takeRecording takes a recording that is over, whole: of a statement of the gateway's own, whose result has come before and tells of it.
 func (s *Service) takeRecording(w http.ResponseWriter, r *http.Request, g store.Gateway) error {
 	statement := r.PathValue("statement")
 	e, err := s.searcher.Get(r.Context(), statement)
@@ -39,6 +39,9 @@ func (s *Service) takeRecording(w http.ResponseWriter, r *http.Request, g store.
 	}
 	if e.Gateway != g.Name {
 		return &refusal{status: http.StatusUnprocessableEntity, sentence: "this statement is another gateway's"}
+	}
+	if e.Recording == nil {
+		return &refusal{status: http.StatusUnprocessableEntity, sentence: "the record of this statement tells of no recording"}
 	}
 	control := http.NewResponseController(w)
 	err = s.recordings.Shipped.Take(statement, e.Recording, &patientReader{r: r.Body, control: control})

@@ -306,6 +306,14 @@ func TestGatewaysSendRecordings(t *testing.T) {
 	}
 	x.end(e, w)
 	raw := x.file(from, e.ID)
+	untold := x.shell("gw-1")
+	if _, err := x.record(from, untold).Close(); err != nil {
+		t.Fatal(err)
+	}
+	result := &audit.Event{Type: audit.StatementResult, Of: untold.ID, Done: true, Scope: audit.Scope{Gateway: "gw-1", Session: untold.Session}}
+	if err := x.journal.Append(result); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		by     *tls.Certificate
 		of     string
@@ -316,6 +324,8 @@ func TestGatewaysSendRecordings(t *testing.T) {
 		"by another gateway":    {&other.Certificate, e.ID, raw, http.StatusUnprocessableEntity},
 		"not as recorded":       {&mine.Certificate, e.ID, raw[:len(raw)-40], http.StatusUnprocessableEntity},
 		"of no statement":       {&mine.Certificate, shellSession, raw, http.StatusPreconditionFailed},
+		"longer than recorded":  {&mine.Certificate, e.ID, append(bytes.Clone(raw), raw...), http.StatusUnprocessableEntity},
+		"of no recording":       {&mine.Certificate, untold.ID, x.file(from, untold.ID), http.StatusUnprocessableEntity},
 		"a path":                {&mine.Certificate, "..%2f..%2fstate.db", raw, http.StatusPreconditionFailed},
 	} {
 		if status := put(c.by, c.of, c.raw); status != c.status {

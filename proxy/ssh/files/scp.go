@@ -137,8 +137,8 @@ func (s *SCP) fromReceiver(b []byte) (down, up []byte, err error) {
 	s.begin(held)
 	s.answers = append(s.answers, b...)
 	sent, err := s.exchange(held)
-	if sent > 0 {
-		s.held = append([]byte(nil), held[sent:]...) // what passed is still a part of held
+	if s.held = held[sent:]; len(s.held) == 0 { // what passed is still a part of held, in front of what is
+		s.held = nil
 	}
 	if err == nil && len(s.answers) > maxAnswers {
 		err = s.receiverError("sent an answer that is too long, or that nobody had asked for")

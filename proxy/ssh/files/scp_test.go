@@ -3,6 +3,7 @@ package files
 import (
 	"bytes"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -374,6 +375,32 @@ S> C0644 0 b\n`, true},
 }
 
 // TestSCPEveryPiece cuts a conversation at every byte: the same passes, and the same is recorded.
+// TestSCPHeldIsNotCopied has a client that sends all that it may before it is asked, for a server that answers one by one.
+func TestSCPHeldIsNotCopied(t *testing.T) {
+	s := NewSCP(&ledger{}, SCPCommand{Sink: true, Directory: true, Path: "/srv"})
+	const files = 20_000
+	if _, _, err := s.FromClient(bytes.Repeat([]byte("C0644 0 a-file-of-a-client-that-does-not-wait\n\x00"), files)); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var passed int
+	for range 1 + 2*files {
+		toServer, _, err := s.FromServer([]byte{scpOK})
+		if err != nil {
+			t.Fatal(err)
+		}
+		passed += len(toServer)
+	}
+	runtime.ReadMemStats(&after)
+	if want := files * len("C0644 0 a-file-of-a-client-that-does-not-wait\n\x00"); passed != want {
+		t.Errorf("%d bytes passed, want %d", passed, want)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 256<<20 {
+		t.Errorf("%d MB were allocated for 1 MB of records", took>>20)
+	}
+}
+
 func TestSCPEveryPiece(t *testing.T) {
 	files := []byte("T1 0 2 0\nC0644 4 x\ndata\x00C0644 4 secret\nD0755 0 d\nC0644 0 y\n\x00E\n")
 	run := func(cuts ...int) (server []byte, lines []string) {

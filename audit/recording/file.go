@@ -68,18 +68,18 @@ func readLabel(r io.Reader) (l label, begin []byte, err error) {
 		return label{}, nil, fmt.Errorf("read its beginning: %w", errTorn)
 	}
 	if string(begin[:len(magic)]) != magic {
-		return label{}, nil, errors.New("it is no recording of this kind")
+		return label{}, nil, errDamaged
 	}
 	length := binary.BigEndian.Uint32(begin[len(magic):])
 	if length > maxLabel {
-		return label{}, nil, fmt.Errorf("its label has %d bytes, more than %d", length, maxLabel)
+		return label{}, nil, fmt.Errorf("%w: its label has %d bytes, more than %d", errDamaged, length, maxLabel)
 	}
 	text := make([]byte, length)
 	if _, err := io.ReadFull(r, text); err != nil {
 		return label{}, nil, fmt.Errorf("read its label: %w", errTorn)
 	}
 	if err := json.Unmarshal(text, &l); err != nil {
-		return label{}, nil, fmt.Errorf("read its label: %w", err)
+		return label{}, nil, fmt.Errorf("%w: read its label: %w", errDamaged, err)
 	}
 	return l, append(begin, text...), nil
 }
@@ -151,6 +151,9 @@ type frame struct {
 	moment [8]byte
 	sealed []byte
 }
+
+// errDamaged says that a file does not begin as a recording does.
+var errDamaged = errors.New("it is no recording of this kind")
 
 // errTorn says that a file ends, or is damaged, before the end of a frame.
 var errTorn = errors.New("it breaks off")

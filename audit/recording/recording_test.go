@@ -315,6 +315,29 @@ func TestRecover(t *testing.T) {
 	}
 }
 
+// TestRecoverDamaged finds a file of zeros, as a power failure can leave it: that is on the record, and others are recovered all the same.
+func TestRecoverDamaged(t *testing.T) {
+	k := newStore(t)
+	h := header(t)
+	path, err := k.path(h.Statement)
+	must(t, err)
+	must(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	must(t, os.WriteFile(path, make([]byte, 500), 0o600))
+	must(t, os.WriteFile(filepath.Join(k.dir, openDir, h.Statement), nil, 0o600))
+	var record appender
+	n, err := k.Recover(&record, "gw-1")
+	must(t, err)
+	if n != 1 || len(record.events) != 1 || record.events[0].Of != h.Statement || record.events[0].ErrorMessage != damaged || record.events[0].Recording != nil {
+		t.Errorf("%d recovered, events %+v", n, record.events)
+	}
+	if n, err := k.Recover(&record, "gw-1"); n != 0 || err != nil {
+		t.Errorf("recovered again: %d, %v", n, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() != 500 {
+		t.Errorf("its file: %v, %v", info, err)
+	}
+}
+
 // appender keeps what it is given.
 type appender struct {
 	audit.Appender

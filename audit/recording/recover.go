@@ -55,6 +55,13 @@ func (s *Store) recover(record audit.Appender, gateway, statement string) (found
 	if errors.Is(err, errTorn) { // nothing was shown before its label was whole
 		return false, errors.Join(os.Remove(path), os.Remove(sign))
 	}
+	if errors.Is(err, errDamaged) { // it stays for who wants to look into it, and keeps nothing from starting
+		e := audit.Event{Type: audit.StatementResult, Scope: audit.Scope{Gateway: gateway}, Of: statement, Done: true, ErrorMessage: damaged}
+		if err := record.Append(&e); err != nil {
+			return false, err
+		}
+		return true, os.Remove(sign)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -71,6 +78,9 @@ func (s *Store) recover(record audit.Appender, gateway, statement string) (found
 
 // cutOff is what the record says of a statement that a crash ended.
 const cutOff = "cut off: the gateway ended before this did"
+
+// damaged is what it says of one whose recording cannot be read.
+const damaged = cutOff + "; the beginning of its recording is damaged"
 
 // measured is what a file holds, as far as its frames are whole.
 type measured struct {

@@ -82,6 +82,9 @@ func (r *relay) agent(ctx context.Context, n ssh.NewChannel) {
 
 // askAgent gives the agent's answer, or that it does not do what may not be.
 func (r *relay) askAgent(ctx context.Context, agent io.ReadWriter, question []byte) ([]byte, error) {
+	if r.agents.Load() == 0 { // the sessions that lent it have ended, though this channel has not
+		return []byte{0, 0, 0, 1, agentFailure}, nil
+	}
 	var op *proxy.Op
 	if text := agentText(question[4:]); text != "" {
 		var err error

@@ -206,11 +206,13 @@ func TestServerThatTalks(t *testing.T) {
 	}
 }
 
-// TestAgentExtensions has a server ask the agent for what is not known here: it is on the record.
+// TestAgentExtensions has a server ask the agent for what is not known here: it is on the record. What is asked once the session has ended
+// that lent the agent does not reach it.
 func TestAgentExtensions(t *testing.T) {
 	server := startListener(t)
 	g := startBefore(t, server, "exec", "agent")
 	c := g.connect(t)
+	const success = 6
 	agents := c.HandleChannelOpen(channelAgent)
 	go func() {
 		for n := range agents {
@@ -223,7 +225,7 @@ func TestAgentExtensions(t *testing.T) {
 				if _, err := readMessage(channel); err != nil {
 					break
 				}
-				_, _ = channel.Write([]byte{0, 0, 0, 1, agentFailure})
+				_, _ = channel.Write([]byte{0, 0, 0, 1, success})
 			}
 			_ = channel.Close()
 		}
@@ -243,14 +245,26 @@ func TestAgentExtensions(t *testing.T) {
 	}
 	defer asks.Close()
 	go ssh.DiscardRequests(askRequests)
-	for _, name := range []string{"query", "decrypt@example.com"} {
+	ask := func(name string) byte {
 		message := append([]byte{agentExtend}, ssh.Marshal(textRequest{name})...)
 		if _, err := asks.Write(append([]byte{0, 0, 0, byte(len(message))}, message...)); err != nil {
 			t.Fatal(err)
 		}
-		if answer, err := readMessage(asks); err != nil || answer[4] != agentFailure {
-			t.Fatalf("%q, %v", answer, err)
+		answer, err := readMessage(asks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer[4]
+	}
+	for _, name := range []string{"query", "decrypt@example.com"} {
+		if answer := ask(name); answer != success {
+			t.Errorf("%s is answered by %d", name, answer)
 		}
 	}
 	g.statement(t, "extension decrypt@example.com")
+	_ = channel.Close()
+	g.result(t, "agent", func(e audit.Event) bool { return e.ErrorMessage == "" })
+	if answer := ask("query"); answer != agentFailure {
+		t.Errorf("the agent answers by %d, though the session that lent it has ended", answer)
+	}
 }

@@ -42,9 +42,9 @@ func (c *client) Deny(err error) {
 	}
 	var work sync.WaitGroup
 	work.Go(func() { ssh.DiscardRequests(c.requests) })
-	sessions := 0
+	opened := 0
 	for n := range c.channels {
-		if sessions++; n.ChannelType() != channelSession || sessions > maxDenied {
+		if opened++; n.ChannelType() != channelSession || opened > maxDenied {
 			reject(n, err)
 			continue
 		}

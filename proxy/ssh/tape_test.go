@@ -105,7 +105,7 @@ func TestExecIsRecordedWhereAsked(t *testing.T) {
 
 // A shell without a terminal gets its statements on stdin, and nothing of them is shown.
 func TestShellWithoutTerminalIsRecorded(t *testing.T) {
-	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
+	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), func(r *access.Resource, _ *creds.Secret) { r.Durability = access.Strict })
 	script := "echo out\necho err >&2\nexit 3\n"
 	out, errs, status := g.ssh(t, strings.NewReader(script), g.openssh(t, "-T", "127.0.0.1")...)
 	if !strings.Contains(out, "out\n") || !strings.Contains(errs, "err\n") || status != 3 {

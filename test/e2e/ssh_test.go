@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,7 +86,22 @@ func sshShell(t *testing.T, bin string) {
 	s := w.openShell(server)
 	s.types("PS1=; stty -echo; tty; echo shown-on-the-$((40+2))\n")
 	s.until("shown-on-the-42")
+
+	// An auditor sees what stands on the screen, and what comes then, to the end.
+	open := w.find("resource:"+server+" class:shell", 1)[0]
+	watched := make(chan string, 1)
+	go func() {
+		out, err := w.sally.Run(w.ctx, nil, "admin", "sessions", "watch", open.Session)
+		watched <- fmt.Sprint(out, err)
+	}()
+	w.find("action:recordings.watch target:"+open.ID, 1)
+	s.types("echo watched-$((40+3))\n")
+	s.until("watched-43")
 	s.types("exit 7\n")
+	out := <-watched
+	if !strings.Contains(out, "shown-on-the-42") || !strings.Contains(out, "watched-43") || !strings.HasSuffix(out, "<nil>") {
+		t.Errorf("watched: %q", out)
+	}
 	if status := s.ends(); status != 7 || !strings.Contains(s.all.String(), "/dev/pts/") {
 		t.Errorf("ended with %d:\n%s", status, s.all.String())
 	}

@@ -139,16 +139,15 @@ func (s *mariaStore) check(r *record, command, argument string, recorded *texts)
 // routine matches SQL that has statements in it, each of which the server logs when it runs.
 var routine = regexp.MustCompile(`(?is)^\s*create\b.*?\b(?:procedure|function|trigger|event|package)\b|^\s*begin\s+not\s+atomic\b|^\s*(?:if|loop|while|for|repeat|case)\b`)
 
-// variable is how the log writes a variable of a routine.
-var variable = regexp.MustCompile(`(?is)\bname_const\('((?:[^']|'')*)',(?:[^()']|'(?:[^'\\]|\\.|'')*')*\)`)
+// ofRoutine matches what only a routine sends: a variable of its own, and the settings of the store's own schema "sys".
+var ofRoutine = regexp.MustCompile(`(?i) name_const\('|^set @sys\.|\(row\(`)
 
 // inner tells whether a logged statement is one of a recorded routine's.
 func (s *mariaStore) inner(argument string) bool {
-	argument = strings.ReplaceAll(argument, "\x00", "") // of values in UCS-2
-	argument = unspaced(shape(variable.ReplaceAllString(argument, "$1")))
-	if call, _, found := strings.Cut(argument, "(row("); found { // a variable that is a row is written as its values
-		argument = call
+	if ofRoutine.MatchString(argument) {
+		return true
 	}
+	argument = unspaced(shape(argument))
 	return slices.ContainsFunc(s.routines, func(text string) bool { return strings.Contains(text, argument) })
 }
 
@@ -156,7 +155,7 @@ func (s *mariaStore) inner(argument string) bool {
 func unspaced(text string) string { return strings.ToLower(strings.Join(strings.Fields(text), "")) }
 
 // executes matches SQL that runs what was prepared in SQL, or routines, which may.
-var executes = regexp.MustCompile(`(?i)^\s*(?:execute|call|begin\s+not\s+atomic|for|if|while|repeat|loop|case)\b`)
+var executes = regexp.MustCompile(`(?is)^\s*(?:set\s+statement\b.*?\bfor\s+)?(?:execute|call|begin\s+not\s+atomic|for|if|while|repeat|loop|case)\b`)
 
 // trimmed is a text without what the server leaves out at its ends.
 func trimmed(text string) string { return strings.Trim(text, " ;\t\r\n") }

@@ -23,6 +23,10 @@ var mtrForeign = regexp.MustCompile(`(?im)^\s*(?:--)?\s*(?:connect\b|change_user
 	`source include/(?:restart|kill|crash|have_debug|have_log_bin|master-slave|big_test|count_sessions|testdb_only|have_profiling))|` +
 	`binlog|_error_log|\bmysqld_datadir\b|@@datadir|\$MYSQLD_DATADIR|general_log|slow_log|processlist|performance_schema\.|general_log`)
 
+// mtrRefused is a test that the gateway refuses a statement of: random bytes as strings whose ends hang on sql_mode, and that look
+// like secrets. What it leaves behind fails eight others, so it does not run.
+const mtrRefused = "ctype_sjis_innodb"
+
 // mtrSource matches a test's inclusion of another file.
 var mtrSource = regexp.MustCompile(`(?im)^\s*(?:--)?\s*source\s+([^\s;]+)`)
 
@@ -39,7 +43,7 @@ func mtrTests(suite, dir string) ([]string, error) {
 	var tests []string
 	for _, file := range files {
 		base := strings.TrimSuffix(file, ".test")
-		own := false
+		own := filepath.Base(base) == mtrRefused
 		for _, suffix := range []string{".opt", "-master.opt", "-slave.opt", ".cnf", ".sh", "-master.sh"} {
 			_, err := os.Stat(base + suffix)
 			own = own || err == nil

@@ -176,6 +176,11 @@ func (f *replayFlags) export(ctx context.Context, what string, out io.Writer) er
 // play shows a cast on the terminal, or writes what it showed where there is none.
 func (f *replayFlags) play(ctx context.Context, cast io.Reader, from time.Duration, out, notes io.Writer) error {
 	p := &player{out: out, speed: f.speed, idleLimit: f.idleLimit}
+	screen, isFile := out.(*os.File)
+	isTerminal := isFile && term.IsTerminal(int(screen.Fd()))
+	if !isTerminal && f.find == "" { // however long it is
+		return p.read(cast, p.showEvent)
+	}
 	if err := p.load(cast, f.find); err != nil {
 		return err
 	}
@@ -185,8 +190,7 @@ func (f *replayFlags) play(ctx context.Context, cast io.Reader, from time.Durati
 		}
 		from = p.hits[0]
 	}
-	screen, isFile := out.(*os.File)
-	if !isFile || !term.IsTerminal(int(screen.Fd())) {
+	if !isTerminal {
 		return p.dump()
 	}
 	if cols, rows, err := term.GetSize(int(screen.Fd())); err == nil && (cols < p.header.Cols || rows < p.header.Rows) {
@@ -203,6 +207,23 @@ func (f *replayFlags) play(ctx context.Context, cast io.Reader, from time.Durati
 
 // load reads a whole cast, and where it shows the text.
 func (p *player) load(cast io.Reader, text string) error {
+	finder := recording.NewFinder(text, func(h recording.Hit) { p.hits = append(p.hits, h.At) })
+	err := p.read(cast, func(e *recording.Event) error {
+		p.events = append(p.events, *e)
+		if text != "" {
+			finder.Take(e)
+		}
+		return nil
+	})
+	if err == nil && text != "" {
+		finder.End()
+		slices.Sort(p.hits)
+	}
+	return err
+}
+
+// read takes a cast event by event.
+func (p *player) read(cast io.Reader, take func(*recording.Event) error) error {
 	in := bufio.NewReaderSize(cast, 1<<20)
 	var parser recording.Parser
 	line, err := in.ReadBytes('\n')
@@ -212,7 +233,6 @@ func (p *player) load(cast io.Reader, text string) error {
 	if p.header, err = parser.Header(line); err != nil {
 		return fmt.Errorf("this is no asciicast: %w", err)
 	}
-	finder := recording.NewFinder(text, func(h recording.Hit) { p.hits = append(p.hits, h.At) })
 	for {
 		line, err := in.ReadBytes('\n')
 		if len(line) > 0 {
@@ -222,17 +242,12 @@ func (p *player) load(cast io.Reader, text string) error {
 			case bad != nil:
 				return fmt.Errorf("read recording: %w", bad)
 			default:
-				p.events = append(p.events, e)
-				if text != "" {
-					finder.Take(&e)
+				if err := take(&e); err != nil {
+					return err
 				}
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			if text != "" {
-				finder.End()
-				slices.Sort(p.hits)
-			}
 			return nil
 		}
 		if err != nil {

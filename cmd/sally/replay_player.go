@@ -99,6 +99,10 @@ func (p *player) show() error {
 	e := &p.events[p.next]
 	p.next++
 	p.at = e.At
+	return p.showEvent(e)
+}
+
+func (p *player) showEvent(e *recording.Event) error {
 	if e.Kind != recording.Output {
 		return nil
 	}

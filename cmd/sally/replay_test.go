@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,6 +53,17 @@ func TestReplayIsWrittenAtOnceWithoutTerminal(t *testing.T) {
 	f.find = "three"
 	if err := f.play(t.Context(), strings.NewReader(cast(t, 1.0, "one")), 0, &out, &notes); err == nil || !strings.Contains(err.Error(), "not shown") {
 		t.Errorf("what was not shown: %v", err)
+	}
+}
+
+// TestReplayHoldsNoMoreThanItMust writes what was shown as it comes, so that a recording may be longer than memory is.
+func TestReplayHoldsNoMoreThanItMust(t *testing.T) {
+	var out, notes bytes.Buffer
+	broken := errors.New("the line broke")
+	f := replayFlags{speed: 1}
+	err := f.play(t.Context(), io.MultiReader(strings.NewReader(cast(t, 1.0, "one")), iotest.ErrReader(broken)), 0, &out, &notes)
+	if !errors.Is(err, broken) || out.String() != "one" {
+		t.Errorf("%v after %q", err, out.String())
 	}
 }
 

@@ -140,7 +140,7 @@ func (h *HostKeys) Run(ctx context.Context) error {
 		err := h.Renew(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // whatever went wrong, it is over
 		case err != nil:
 			h.log.Warn("SSH host key not certified", "error", err)
 			pause, retry = retry, min(2*retry, last)

@@ -90,7 +90,7 @@ func (r *relay) askAgent(ctx context.Context, agent io.ReadWriter, question []by
 		var err error
 		op, err = r.begin(ctx, &proxy.Statement{Command: access.ClassAgent, Class: access.ClassAgent, Text: []byte(text), Understood: true})
 		if err != nil {
-			return []byte{0, 0, 0, 1, agentFailure}, nil
+			return []byte{0, 0, 0, 1, agentFailure}, nil //nolint:nilerr // this is how agents say no
 		}
 	}
 	if err := r.hold(); err != nil {

@@ -199,7 +199,8 @@ func FuzzChannelRequest(f *testing.F) {
 		}
 		go ssh.DiscardRequests(requests)
 		for len(input) >= 3 {
-			action, kind, payload := input[0]%4, int(input[1]), []byte(nil)
+			var payload []byte
+			action, kind := input[0]%4, int(input[1])
 			if int(input[2]) < len(payloads) {
 				payload = payloads[input[2]]
 				input = input[3:]

@@ -87,7 +87,6 @@ type gateway struct {
 	people *people
 	tapes  *recording.Store
 	reader *age.X25519Identity
-	host   ssh.Signer
 }
 
 var hostKey = keyOf("the gateway's host key")

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,7 +66,7 @@ func (g login) ssh(ctx context.Context, command string) *exec.Cmd {
 	options := []string{"-F", "none", "-i", g.key, "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR",
 		"-o", "KexAlgorithms=curve25519-sha256",
 		"-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "GlobalKnownHostsFile=/dev/null"}
-	args := append(options[:len(options):len(options)], "-p", g.port, "-l", g.user)
+	args := slices.Concat(options, []string{"-p", g.port, "-l", g.user})
 	if g.jump != 0 {
 		through := append(append([]string{"ssh"}, options...), "-p", strconv.Itoa(g.jump), "-W", "%h:%p", g.user+"@127.0.0.1")
 		args = append(args, "-o", "ProxyCommand="+strings.Join(through, " "))

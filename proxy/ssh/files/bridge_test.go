@@ -50,7 +50,7 @@ func bridge(d Decoder, client, server io.ReadWriteCloser) error {
 				}
 			}
 			if err != nil {
-				return nil
+				return nil //nolint:nilerr // however it ended, it has ended
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package files
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -409,7 +410,7 @@ func converse(t *testing.T, s *SCP, gate *judged, stream []byte, seed uint64, si
 		if len(answers) > 0 && (len(stream) == 0 || r.IntN(2) == 0) {
 			n := 1 + r.IntN(len(answers))
 			down, _, broken = s.fromReceiver(bytes.Clone(answers[:n]))
-			if p, _ := broken.(*ProtocolError); p != nil && p.Server == s.command.Sink {
+			if p := (*ProtocolError)(nil); errors.As(broken, &p) && p.Server == s.command.Sink {
 				t.Fatalf("an answer was not taken: %v", broken)
 			}
 			answers = answers[n:]

@@ -48,9 +48,9 @@ func (p *packets) send(content []byte) { p.add(appendString(nil, content)) }
 // end keeps what is no whole packet yet, and gives what passed. That is the caller's until the next end.
 func (p *packets) end() []byte {
 	out := p.bytes()
-	kept := append(p.spare[:0], p.in[p.next:]...)
-	p.spare, p.carry = p.carry[:0], kept
-	if len(kept) == 0 {
+	p.spare = append(p.spare[:0], p.in[p.next:]...)
+	p.spare, p.carry = p.carry[:0], p.spare
+	if len(p.carry) == 0 {
 		if cap(p.carry) > maxKept {
 			p.carry = nil
 		}

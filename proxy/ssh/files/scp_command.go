@@ -21,7 +21,7 @@ func ParseSCP(line string) (c SCPCommand, ok bool) {
 		}
 		words = append(words, word)
 	}
-	if len(words) == 0 || words[0] != "scp" && !(strings.HasPrefix(words[0], "/") && strings.HasSuffix(words[0], "/scp")) {
+	if len(words) == 0 || words[0] != "scp" && (!strings.HasPrefix(words[0], "/") || !strings.HasSuffix(words[0], "/scp")) {
 		return SCPCommand{}, false
 	}
 	words = words[1:]

@@ -12,6 +12,7 @@ sqlalchemy=2.1.9
 psycopg=3.3.9
 gomysql=v1.9.3
 pymysql=1.1.1
+cryptography=50.0.2 # with which PyMySQL logs in at the native entrance
 goredis=v9.17.3
 redispy=5.2.1
 mysqljs=2.18.1 # of Debian's node-mysql
@@ -137,7 +138,7 @@ get_venv() {
     python3 -m venv "$cache/venv.part"
     bin/python -m pip install --quiet --disable-pip-version-check setuptools==65.5.0 wheel==0.48.0 pytest==9.2.0 pytest-mock==3.17.0 \
         pytest-benchmark==5.3.1 pytest-xdist==3.8.0 \
-        distro pytz "psycopg2-binary==$psycopg2" "psycopg[binary]==$psycopg" "asyncpg==$asyncpg" "pg8000==$pg8000" "sqlalchemy==$sqlalchemy" "PyMySQL==$pymysql"
+        distro pytz "psycopg2-binary==$psycopg2" "psycopg[binary]==$psycopg" "asyncpg==$asyncpg" "pg8000==$pg8000" "sqlalchemy==$sqlalchemy" "PyMySQL==$pymysql" "cryptography==$cryptography"
 }
 
 # redis-py's tests want an older pytest than the others.
@@ -170,7 +171,7 @@ get_installed_regress() { get_regress "$1" "$installed"; }
 once regress "$installed" get_installed_regress
 once pgx "$pgx" get_pgx
 once pq "$pq" get_pq
-once venv "py-$psycopg2-$asyncpg-$pg8000-$sqlalchemy-$psycopg-$pymysql" get_venv
+once venv "py-$psycopg2-$asyncpg-$pg8000-$sqlalchemy-$psycopg-$pymysql-$cryptography" get_venv
 once venv-redis "py-$redispy" get_venv_redis
 once psycopg2 "$psycopg2" get_psycopg2
 once asyncpg "$asyncpg" get_asyncpg

@@ -21,7 +21,7 @@ const mtrDir = "/usr/share/mysql/mysql-test"
 // the binary log, programs that mariadb-test finds beside a server of its own, and the server's files.
 var mtrForeign = regexp.MustCompile(`(?im)^\s*(?:--)?\s*(?:connect\b|change_user\b|exec\b|system\b|shutdown|write_file|` +
 	`source include/(?:restart|kill|crash|have_debug|have_log_bin|master-slave|big_test|count_sessions|testdb_only|have_profiling))|` +
-	`binlog|_error_log|\bmysqld_datadir\b|@@datadir|\$MYSQLD_DATADIR|general_log|slow_log|processlist|performance_schema\.|general_log`)
+	`binlog|_error_log|\bmysqld_datadir\b|@@datadir|\$MYSQLD_DATADIR|general_log|slow_log|processlist|performance_schema\.`)
 
 // mtrRefused is a test that the gateway refuses a statement of: random bytes as strings whose ends hang on sql_mode, and that look
 // like secrets. What it leaves behind fails eight others, so it does not run.
@@ -30,25 +30,25 @@ const mtrRefused = "ctype_sjis_innodb"
 // mtrSource matches a test's inclusion of another file.
 var mtrSource = regexp.MustCompile(`(?im)^\s*(?:--)?\s*source\s+([^\s;]+)`)
 
-// mtrTests names the tests of a suite of MariaDB's that an external server can run: those without settings of their own
+// mtrTests names the tests of MariaDB's suite main that an external server can run: those without settings of their own
 // whose text, with all that it includes, asks for nothing foreign.
-func mtrTests(suite, dir string) ([]string, error) {
-	files, err := filepath.Glob(filepath.Join(mtrDir, dir, "*.test"))
+func mtrTests() ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(mtrDir, "main", "*.test"))
 	if err != nil {
 		return nil, fmt.Errorf("list tests: %w", err)
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("%s has no tests; scripts/setup.sh suites installs them", filepath.Join(mtrDir, dir))
+		return nil, fmt.Errorf("%s has no tests; scripts/setup.sh suites installs them", filepath.Join(mtrDir, "main"))
 	}
 	var tests []string
 	for _, file := range files {
 		base := strings.TrimSuffix(file, ".test")
-		own := filepath.Base(base) == mtrRefused
+		skip := filepath.Base(base) == mtrRefused
 		for _, suffix := range []string{".opt", "-master.opt", "-slave.opt", ".cnf", ".sh", "-master.sh"} {
 			_, err := os.Stat(base + suffix)
-			own = own || err == nil
+			skip = skip || err == nil
 		}
-		if own {
+		if skip {
 			continue
 		}
 		foreign, err := mtrNeedsMore(file, make(map[string]bool))
@@ -56,7 +56,7 @@ func mtrTests(suite, dir string) ([]string, error) {
 			return nil, err
 		}
 		if !foreign {
-			tests = append(tests, suite+"."+filepath.Base(base))
+			tests = append(tests, "main."+filepath.Base(base))
 		}
 	}
 	return tests, nil
@@ -132,7 +132,7 @@ var mtrLine = regexp.MustCompile(`(?m)^([a-z_0-9]+\.[\w.,'-]+)(?: '[^']*')?(?: w
 // runMTR runs mariadb-test against a server that it did not start; args are further ones, which choose its protocol.
 // A test that fails leaves tables behind on which others fail, so those run once more, each in a fresh database.
 func runMTR(ctx context.Context, j *job, args ...string) (map[string]result, error) {
-	tests, err := mtrTests("main", "main")
+	tests, err := mtrTests()
 	if err != nil {
 		return nil, err
 	}

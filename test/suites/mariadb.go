@@ -117,7 +117,7 @@ func (s *mariaStore) compare(r *record, recorded *texts) error {
 
 // check takes one entry of the general log into account, and tells whether a client has sent it.
 func (s *mariaStore) check(r *record, command, argument string, recorded *texts) (sent bool) {
-	found := false
+	var found bool
 	switch command {
 	case "Query":
 		// The server leaves passwords out of its log, and the gateway out of its record.

@@ -85,7 +85,8 @@ func allowed(from, to string) bool {
 		case within(to, protocolHelpers...):
 			return to != "proxy/proxytest"
 		}
-		return to == "proxy" || within(to, from) || within(from, to) && to != "proxy" || within(to, "access", "creds") || to == "audit"
+		return to == "proxy" || within(to, from) || within(from, to) && to != "proxy" || within(to, "access", "creds") || to == "audit" ||
+			from == "proxy/ssh" && to == "audit/recording"
 	case "admin":
 		return within(to, "admin", "access", "audit", "creds", "link", "web")
 	case "gateway":

@@ -44,8 +44,15 @@ func TestFullDisk(t *testing.T) {
 	if after := w.count("SELECT count(*) FROM orders"); after != before {
 		t.Error("a refused statement has run")
 	}
-	if _, err := w.connect(); err == nil {
-		t.Error("a session began while nothing can be recorded")
+	for range 50 { // the record of a session is smaller: it may find a place yet
+		var other *pgx.Conn
+		if other, err = w.connect(); err != nil {
+			break
+		}
+		_ = other.Close(w.ctx)
+	}
+	if err == nil {
+		t.Error("sessions begin while nothing can be recorded")
 	}
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)

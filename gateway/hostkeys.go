@@ -51,8 +51,16 @@ type HostKeyOptions struct {
 	Dir string // where the key and its certificate are kept; closed to others
 	// Certify gives a certificate for the public key, both as in authorized_keys.
 	Certify func(ctx context.Context, public string) (string, error)
-	Log     *slog.Logger
-	Now     func() time.Time // nil: time.Now
+	// Sealer, unless nil, keeps the key from who only has the directory, such as in a backup.
+	Sealer Sealer
+	Log    *slog.Logger
+	Now    func() time.Time // nil: time.Now
+}
+
+// Sealer encrypts what is kept; ca.Sealer is one.
+type Sealer interface {
+	Seal(plain []byte) ([]byte, error)
+	Open(sealed []byte) ([]byte, error)
 }
 
 // OpenHostKeys takes the key that is kept in the directory, or makes one, and takes up the certificate of the last run. Run gets
@@ -64,8 +72,11 @@ func OpenHostKeys(o HostKeyOptions) (*HostKeys, error) {
 	h := &HostKeys{dir: o.Dir, certify: o.Certify, now: o.Now, log: o.Log, first: make(chan struct{})}
 	h.came = sync.OnceFunc(func() { close(h.first) })
 	text, err := os.ReadFile(filepath.Join(o.Dir, hostKeyFile))
-	if errors.Is(err, os.ErrNotExist) {
-		text, err = h.makeKey()
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		text, err = h.makeKey(o.Sealer)
+	case err == nil && o.Sealer != nil:
+		text, err = o.Sealer.Open(text)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open SSH host key: %w", err)
@@ -82,7 +93,7 @@ func OpenHostKeys(o HostKeyOptions) (*HostKeys, error) {
 }
 
 // makeKey makes the key and keeps it, durably.
-func (h *HostKeys) makeKey() ([]byte, error) {
+func (h *HostKeys) makeKey(sealer Sealer) ([]byte, error) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make key: %w", err)
@@ -92,7 +103,13 @@ func (h *HostKeys) makeKey() ([]byte, error) {
 		return nil, fmt.Errorf("encode key: %w", err)
 	}
 	text := pem.EncodeToMemory(block)
-	return text, replaceFile(filepath.Join(h.dir, hostKeyFile), text, true)
+	kept := text
+	if sealer != nil {
+		if kept, err = sealer.Seal(text); err != nil {
+			return nil, fmt.Errorf("seal key: %w", err)
+		}
+	}
+	return text, replaceFile(filepath.Join(h.dir, hostKeyFile), kept, true)
 }
 
 // take lets the certificate count, if it is the key's.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"slices"
 	"testing"
 	"time"
 
@@ -214,5 +216,34 @@ func TestClientKnowsTheGatewayByItsCertificate(t *testing.T) {
 	_ = client.Close()
 	if err := <-served; err != nil && !errors.Is(err, net.ErrClosed) {
 		t.Error(err)
+	}
+}
+
+// turned is a Sealer for tests: it turns the bytes around.
+type turned struct{}
+
+func (turned) Seal(plain []byte) ([]byte, error) {
+	sealed := bytes.Clone(plain)
+	slices.Reverse(sealed)
+	return sealed, nil
+}
+
+func (turned) Open(sealed []byte) ([]byte, error) { return turned{}.Seal(sealed) }
+
+func TestHostKeyIsKeptSealed(t *testing.T) {
+	dir := t.TempDir()
+	var keys []string
+	for range 2 {
+		h, err := OpenHostKeys(HostKeyOptions{Dir: dir, Log: slog.New(slog.DiscardHandler), Sealer: turned{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, authorizedKey(h.key.PublicKey()))
+	}
+	if keys[0] != keys[1] {
+		t.Error("the key was not opened again, but made anew")
+	}
+	if kept, err := os.ReadFile(filepath.Join(dir, hostKeyFile)); err != nil || bytes.Contains(kept, []byte("PRIVATE KEY")) {
+		t.Errorf("the key is kept in the clear: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 
+	"github.com/sallyport/sallyport/admin/ca"
 	"github.com/sallyport/sallyport/client"
 	"github.com/sallyport/sallyport/gateway"
 	"github.com/sallyport/sallyport/proxy"
@@ -52,7 +53,11 @@ func (s *server) openHostKeys(certify func(ctx context.Context, public string) (
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make directory of SSH host keys: %w", err)
 	}
-	s.hostKeys, err = gateway.OpenHostKeys(gateway.HostKeyOptions{Dir: dir, Certify: certify, Log: s.log})
+	o := gateway.HostKeyOptions{Dir: dir, Certify: certify, Log: s.log}
+	if s.sealed != nil { // a gateway elsewhere has no key to seal with
+		o.Sealer = ca.NewAgeSealer(s.sealed.Identity())
+	}
+	s.hostKeys, err = gateway.OpenHostKeys(o)
 	return err
 }
 

@@ -9,10 +9,10 @@ let server: SSHServer;
 // A service account with a key may open a shell at a real server.
 async function furnish(world: World): Promise<void> {
   const call = (method: string, path: string, body: unknown) => api(world.socket, method, path, body);
-  await call('POST', '/credentials', { name: 'web-login', source: 'sealed' });
-  await call('PUT', '/credentials/web-login/secret', { key: server.key });
-  await call('POST', '/resources', { name: 'web-1', protocol: 'ssh', address: server.address, accounts: { [server.account]: 'web-login' } });
-  await call('POST', '/roles', { name: 'operator', resources: ['web-1'], accounts: [server.account] });
+  await call('POST', '/credentials', { name: 'shell-login', source: 'sealed' });
+  await call('PUT', '/credentials/shell-login/secret', { key: server.key });
+  await call('POST', '/resources', { name: 'shell-1', protocol: 'ssh', address: server.address, accounts: { [server.account]: 'shell-login' } });
+  await call('POST', '/roles', { name: 'operator', resources: ['shell-1'], accounts: [server.account] });
   await call('POST', '/users', { name: 'deployer', kind: 'service_account', roles: ['operator'] });
   await call('POST', '/ssh-keys', { user: 'deployer', name: 'e2e', public: server.public });
 }
@@ -21,7 +21,7 @@ async function furnish(world: World): Promise<void> {
 function shell(world: World) {
   const [host, port] = world.ssh.split(':');
   const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'IdentitiesOnly=yes'].flatMap((o) => ['-o', o]);
-  const child = spawn('ssh', ['-F', 'none', '-tt', '-i', server.keyFile, '-p', `${port}`, ...options, `deployer#web-1@${host}`]);
+  const child = spawn('ssh', ['-F', 'none', '-tt', '-i', server.keyFile, '-p', `${port}`, ...options, `deployer#shell-1@${host}`]);
   let shown = '';
   child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (shown += chunk.toString()));

@@ -91,6 +91,7 @@ want openssh-server /usr/sbin/sshd sshd
 want openssh-sftp-server /usr/lib/openssh/sftp-server
 want ca-certificates /etc/ssl/certs/ca-certificates.crt
 if [ "$group" != run ]; then
+    want xauth xauth
     want postgresql-contrib '/usr/lib/postgresql/*/bin/pgbench' pgbench
     want pgbouncer /usr/sbin/pgbouncer pgbouncer
     want haproxy /usr/sbin/haproxy haproxy

@@ -57,7 +57,10 @@ func TestSSHArgumentsAreTakenApartAsSSHDoes(t *testing.T) {
 func TestSSHReadsTheBlock(t *testing.T) {
 	ssh, err := exec.LookPath("ssh")
 	if err != nil {
-		t.Skip("ssh is not installed")
+		if os.Getenv("CI") == "true" {
+			t.Fatal("*** ssh is not installed on this machine; get it with: scripts/setup.sh test")
+		}
+		t.Skip("*** ssh is not installed on this machine; get it with: scripts/setup.sh test")
 	}
 	config := filepath.Join(t.TempDir(), "config")
 	if err := os.WriteFile(config, []byte(way.Host("web-1", "web-1.sally")), 0o600); err != nil {

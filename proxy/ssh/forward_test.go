@@ -283,7 +283,7 @@ func TestX11(t *testing.T) {
 	}
 	s, ok := asks(everything())
 	if !ok {
-		t.Skip("this sshd serves no X11: xauth is missing")
+		servers.Missing(t, "xauth, without which sshd serves no X11,", "scripts/setup.sh test")
 	}
 	go func() {
 		for n := range windows {

@@ -106,14 +106,17 @@ func (s *session) begin(ctx context.Context, statement *proxy.Statement) error {
 	if err != nil {
 		return err
 	}
-	if s.recorded, err = s.tape(op, statement); err == nil && !s.keep(&s.op, op) {
-		_ = s.recorded.close("")
-		err = errGone
-	}
-	if err != nil {
+	if s.recorded, err = s.tape(op, statement); err != nil {
 		s.relay.end(op, failed(err))
+		return err
 	}
-	return err
+	if s.keep(&s.op, op) {
+		return nil
+	}
+	left := failed(errGone)
+	left.Recording = s.recorded.close("")
+	s.relay.end(op, left)
+	return errGone
 }
 
 // deny ends the session with the reason on stderr, as a command of its own would.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/audit/recording"
 	"github.com/sallyport/sallyport/creds"
 	"github.com/sallyport/sallyport/proxy/proxytest"
 	"github.com/sallyport/sallyport/test/servers"
@@ -133,6 +134,43 @@ func TestShellWhoseRecordingBreaks(t *testing.T) {
 	heard := server.await(t, "closed")
 	if slices.Contains(heard, "data") {
 		t.Errorf("it ran unrecorded: %q", heard)
+	}
+}
+
+// slowRecorder is one whose client leaves while it begins a recording.
+type slowRecorder struct {
+	Recorder
+	leave func()
+}
+
+func (r *slowRecorder) Record(h recording.Header) (*recording.Writer, error) {
+	r.leave()
+	time.Sleep(2 * afterStore) // longer than the session waits; were it less, settle would end the statement, in the same words
+	return r.Recorder.Record(h)
+}
+
+// TestClientThatLeavesWhileItBegins: the statement's result tells of the recording, empty as it is.
+func TestClientThatLeavesWhileItBegins(t *testing.T) {
+	sshd := servers.StartSSHD(t, servers.SSHDOptions{})
+	resource, secret := resourceOf(t, sshd)
+	g := &gateway{people: &people{}}
+	var p *Protocol
+	p, g.tapes, g.reader = newProtocol(t, g.people)
+	slow := &slowRecorder{Recorder: g.tapes}
+	p.recorder = slow
+	g.Gateway = proxytest.Start(t, proxytest.Options{Protocol: p, Store: resource, Secret: secret})
+	client := g.connect(t)
+	slow.leave = func() { _ = client.Close() }
+	s, _, _ := shell(t, client)
+	if err := s.Shell(); err == nil {
+		t.Error("the shell began")
+	}
+	result := g.result(t, "shell", func(e audit.Event) bool { return e.Done })
+	if result.Recording == nil || result.Recording.Size == 0 || result.ErrorMessage != errGone.Sentence {
+		t.Errorf("its result tells of the recording %+v, and %q", result.Recording, result.ErrorMessage)
+	}
+	if shown, _, _ := g.replay(t, result.Of); shown != "" {
+		t.Errorf("it shows %q", shown)
 	}
 }
 

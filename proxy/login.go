@@ -21,3 +21,20 @@ func TunnelAccount(id *access.Identity, name string) string {
 	}
 	return name
 }
+
+// maxName bounds the names by which a client asks for something, in bytes. Nobody and nothing has a longer one.
+const maxName = 512
+
+// bound cuts what is too long, since whoever is refused is on the record with it: a flood of them must not fill that. The error, an
+// *access.Denial, says that a name was cut, which may then be another's.
+func (l *Login) bound() error {
+	var err error
+	for _, name := range []*string{&l.User, &l.Resource, &l.Account, &l.Database} {
+		if len(*name) > maxName {
+			*name = strings.ToValidUTF8((*name)[:maxName], "")
+			err = &access.Denial{Cause: access.UnknownResource, Sentence: "nobody and nothing here has a name as long as that"}
+		}
+	}
+	l.Application = strings.ToValidUTF8(l.Application[:min(len(l.Application), maxName)], "")
+	return err
+}

@@ -121,9 +121,14 @@ func (s *session) signIn(ctx context.Context) func() (context.Context, context.C
 
 // authorize finds out who the client is and whether they may open what they ask for.
 func (s *session) authorize(ctx context.Context, login Login) error {
+	tooLong := login.bound()
 	s.describe(login)
-	if s.refusal != nil {
+	switch {
+	case s.refusal != nil:
 		return s.refusal
+	case tooLong != nil:
+		s.server.failures.note(s.conn.RemoteAddr())
+		return tooLong
 	}
 	identity, err := s.identify(ctx, login)
 	if err != nil {

@@ -113,7 +113,7 @@ func (s *signIn) byLink(meta ssh.ConnMetadata, challenge ssh.KeyboardInteractive
 	defer context.AfterFunc(s.here, cancel)()
 	person, _, _ := proxy.NativeUser(meta.User())
 	id, err := s.protocol.directory.SignInByLink(ctx, person, addrOf(s.conn.RemoteAddr()), func(url, code string) error {
-		_, err := challenge("", fmt.Sprintf("sallyport: to sign in as %s, open\r\n\r\n    %s\r\n\r\nand compare the code: %s\r\n", person, url, code), nil, nil)
+		_, err := challenge("", fmt.Sprintf("sallyport: to sign in as %s, open\r\n\r\n    %s\r\n\r\nand compare the code: %s\r\n", plain(person), url, code), nil, nil)
 		return err
 	})
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -3,6 +3,7 @@ package ssh
 import (
 	"errors"
 	"strings"
+	"unicode"
 
 	"golang.org/x/crypto/ssh"
 
@@ -16,9 +17,18 @@ const (
 	exitTrouble = 254
 )
 
-// sentence is what a person reads of err at their terminal, which may be in raw mode.
-func sentence(err error) string {
-	return "sallyport: " + strings.NewReplacer("\r", " ", "\n", " ").Replace(proxy.Explain(err)) + "\r\n"
+// sentence is what a person reads of err at their terminal, which may be in raw mode. It may hold names that others have chosen, and
+// nothing of these moves the cursor.
+func sentence(err error) string { return "sallyport: " + plain(proxy.Explain(err)) + "\r\n" }
+
+// plain is the text in one line, with spaces in the place of what a terminal shows as anything but itself.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, " "))
 }
 
 // exitOf is the exit status with which a session ends because of err.

@@ -115,7 +115,7 @@ const maxReason = 1024
 func notOpened(err error) *proxy.Result {
 	var refused *ssh.OpenChannelError
 	if errors.As(err, &refused) {
-		return &proxy.Result{ErrorCode: refused.Reason.String(), ErrorMessage: refused.Message[:min(len(refused.Message), maxReason)]}
+		return &proxy.Result{ErrorCode: refused.Reason.String(), ErrorMessage: plain(refused.Message[:min(len(refused.Message), maxReason)])}
 	}
 	return failed(errGone)
 }

@@ -24,6 +24,9 @@ type Header struct {
 	Input      bool // what was typed is recorded, too
 }
 
+// Plain says that there was no terminal: what stands in the recording went through pipes, where a new line is \n alone.
+func (h *Header) Plain() bool { return h.Statement != "" && h.Term == "" }
+
 // Kind is what an event of a recording is, by asciicast's own letter.
 type Kind string
 
@@ -259,22 +262,14 @@ func (p *Parser) Event(line []byte) (Event, error) {
 	if text := strings.TrimSpace(string(line[:min(len(line), 8)])); text == "" || text[0] == '#' {
 		return Event{}, ErrNoEvent
 	}
-	var parts [3]json.RawMessage
-	if err := json.Unmarshal(line, &parts); err != nil {
-		return Event{}, fmt.Errorf("read event: %w", err)
+	interval, kind, data, ok := ownEvent(line)
+	if !ok {
+		var err error
+		if interval, kind, data, err = anyEvent(line); err != nil {
+			return Event{}, err
+		}
 	}
-	seconds, err := strconv.ParseFloat(string(parts[0]), 64)
-	if err != nil || seconds < 0 || seconds > maxInterval {
-		return Event{}, fmt.Errorf("read event: %.20q is no time", parts[0])
-	}
-	var kind Kind
-	if err := json.Unmarshal(parts[1], &kind); err != nil {
-		return Event{}, fmt.Errorf("read event: %w", err)
-	}
-	if len(parts[2]) == 0 || parts[2][0] != '"' {
-		return Event{}, fmt.Errorf("read event: its data is no string: %.20q", parts[2])
-	}
-	at := time.Duration(seconds*1e6+0.5) * time.Microsecond
+	at := interval
 	if p.version == 3 {
 		at += p.last
 	}
@@ -282,14 +277,34 @@ func (p *Parser) Event(line []byte) (Event, error) {
 		return Event{}, fmt.Errorf("read event: it is %s after the beginning", at)
 	}
 	p.last = at
-	e := Event{At: at, Kind: kind, Data: unescape(parts[2][1 : len(parts[2])-1])}
+	e := Event{At: at, Kind: kind, Data: data}
 	if kind == outputBase64 {
+		var err error
 		e.Kind = Output
 		if e.Data, err = base64.StdEncoding.AppendDecode(nil, e.Data); err != nil {
 			return Event{}, fmt.Errorf("read event: %w", err)
 		}
 	}
 	return e, nil
+}
+
+// anyEvent reads a line in any form that JSON allows.
+func anyEvent(line []byte) (interval time.Duration, kind Kind, data []byte, err error) {
+	var parts [3]json.RawMessage
+	if err := json.Unmarshal(line, &parts); err != nil {
+		return 0, "", nil, fmt.Errorf("read event: %w", err)
+	}
+	seconds, err := strconv.ParseFloat(string(parts[0]), 64)
+	if err != nil || seconds < 0 || seconds > maxInterval {
+		return 0, "", nil, fmt.Errorf("read event: %.20q is no time", parts[0])
+	}
+	if err := json.Unmarshal(parts[1], &kind); err != nil {
+		return 0, "", nil, fmt.Errorf("read event: %w", err)
+	}
+	if len(parts[2]) == 0 || parts[2][0] != '"' {
+		return 0, "", nil, fmt.Errorf("read event: its data is no string: %.20q", parts[2])
+	}
+	return time.Duration(seconds*1e6+0.5) * time.Microsecond, kind, unescape(parts[2][1 : len(parts[2])-1]), nil
 }
 
 // unescape is the inside of a JSON string that is known to be valid, as bytes; it turns lone surrogates back as appendEvent makes them.

@@ -201,3 +201,31 @@ func (s *seal) open(number uint64, f *frame) ([]byte, error) {
 	}
 	return packed, nil
 }
+
+// heads reads what frames say in the clear, without the rest of them.
+type heads struct {
+	file   io.ReaderAt
+	offset int64
+	size   int64
+}
+
+func newHeads(file io.ReaderAt, offset, size int64) *heads { return &heads{file, offset, size} }
+
+// next is the next frame that stands whole; ok is false when there is none.
+func (h *heads) next() (at time.Duration, length int64, final, ok bool, err error) {
+	var head [headBytes]byte
+	if h.offset+headBytes > h.size {
+		return 0, 0, false, false, nil
+	}
+	if _, err := h.file.ReadAt(head[:], h.offset); err != nil {
+		return 0, 0, false, false, err
+	}
+	sealed := binary.BigEndian.Uint32(head[:])
+	length = headBytes + int64(sealed)
+	if sealed > maxSealed || h.offset+length > h.size {
+		return 0, 0, false, false, nil
+	}
+	h.offset += length
+	moment := binary.BigEndian.Uint64(head[8:])
+	return time.Duration(moment&^finalFrame) * time.Microsecond, length, moment&finalFrame != 0, true, nil
+}

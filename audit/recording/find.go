@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"bytes"
 	"strings"
 	"time"
 	"unicode"
@@ -25,9 +26,10 @@ const (
 // Finder looks for a text in what a terminal showed, line by line, without colours and other sequences. Upper and lower case are the same.
 // What programs write all over the screen, such as editors, is looked at in the pieces in which it is written.
 type Finder struct {
-	text  string
+	text  []byte // in small letters
 	hit   func(Hit)
 	line  []rune
+	low   []byte // the line in small letters, while it is looked at
 	col   int
 	state scanState
 	args  []byte // of the sequence that is being read
@@ -50,7 +52,7 @@ const (
 
 // NewFinder calls hit for each line that holds the text, in order.
 func NewFinder(text string, hit func(Hit)) *Finder {
-	return &Finder{text: strings.ToLower(text), hit: hit, found: -1}
+	return &Finder{text: []byte(strings.Map(unicode.ToLower, text)), hit: hit, found: -1}
 }
 
 // Take looks at the next event.
@@ -60,11 +62,29 @@ func (f *Finder) Take(e *Event) {
 	}
 	b := f.rest.Join(e.Data)
 	for len(b) > 0 {
+		if n := f.run(b); n > 0 {
+			b = b[n:]
+			continue
+		}
 		r, size := utf8.DecodeRune(b)
 		f.step(r, e.At)
 		b = b[size:]
 	}
 	f.look(e.At)
+}
+
+// run writes the plain characters that b begins with, as far as they come behind all that is in the line, and counts them.
+func (f *Finder) run(b []byte) (n int) {
+	if f.state != inText || f.col != len(f.line) {
+		return 0
+	}
+	for n < len(b) && len(f.line) < maxLine && b[n] >= ' ' && b[n] < 0x7f {
+		f.line = append(f.line, rune(b[n]))
+		n++
+	}
+	f.col += n
+	f.fresh = f.fresh || n > 0
+	return n
 }
 
 // End looks at the line that is not ended.
@@ -192,10 +212,25 @@ func (f *Finder) end(at time.Duration) {
 
 // look notes when the line holds the text first.
 func (f *Finder) look(at time.Duration) {
-	if f.found < 0 && f.fresh && strings.Contains(strings.ToLower(string(f.line)), f.text) {
+	if f.found < 0 && f.fresh && f.holds() {
 		f.found = at
 	}
 	f.fresh = false
+}
+
+// holds says whether the line holds the text.
+func (f *Finder) holds() bool {
+	f.low = f.low[:0]
+	for _, r := range f.line {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			r += 'a' - 'A'
+		case r >= utf8.RuneSelf:
+			r = unicode.ToLower(r)
+		}
+		f.low = utf8.AppendRune(f.low, r)
+	}
+	return bytes.Contains(f.low, f.text)
 }
 
 func (f *Finder) leave() {

@@ -25,6 +25,8 @@ type Reader struct {
 
 	offset  int64  // of the next frame
 	frames  uint64 // read so far
+	pending *Event // that Seek has read already
+	began   place  // before the first event
 	buf     []byte
 	lines   []byte // of the current frame, that are not read yet
 	plain   []byte // what lines lies in
@@ -40,6 +42,7 @@ func (s *Store) Open(statement string, identity age.Identity) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{store: s, file: f, writer: s.writer(statement), input: bufio.NewReaderSize(nil, 64<<10)}
+	r.reposition()
 	if err := r.begin(statement, identity); err != nil {
 		return nil, errors.Join(fmt.Errorf("open recording %s: %w", statement, err), f.Close())
 	}
@@ -78,6 +81,7 @@ func (r *Reader) begin(statement string, identity age.Identity) error {
 		return err
 	}
 	r.offset = int64(len(begin))
+	r.reposition()
 	if err := r.readFrame(); err != nil {
 		return fmt.Errorf("read its header: %w", err)
 	}
@@ -91,6 +95,7 @@ func (r *Reader) begin(statement string, identity age.Identity) error {
 	if r.header.Statement != l.Statement || r.header.Session != l.Session {
 		return fmt.Errorf("its header says that it is of %.40q in the session %.40q, and its label otherwise", r.header.Statement, r.header.Session)
 	}
+	r.began = place{offset: r.offset, frames: r.frames, screen: *NewScreen(r.header)}
 	return nil
 }
 
@@ -108,6 +113,10 @@ func (r *Reader) Close() error { return r.file.Close() }
 func (r *Reader) Next() (Event, error) {
 	if r.stopped != nil {
 		return Event{}, r.stopped
+	}
+	if e := r.pending; e != nil {
+		r.pending = nil
+		return *e, nil
 	}
 	e, err := r.next()
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -167,16 +176,12 @@ func (r *Reader) readFrame() error {
 	if r.final {
 		return io.EOF
 	}
-	size, err := r.size()
-	if err != nil {
-		return err
-	}
-	r.input.Reset(io.NewSectionReader(r.file, r.offset, size-r.offset))
 	f, err := readFrame(r.input, r.buf)
-	if errors.Is(err, errTorn) {
-		return io.EOF
-	}
 	if err != nil {
+		r.reposition() // what was read of half a frame is read again
+		if errors.Is(err, errTorn) {
+			err = io.EOF
+		}
 		return err
 	}
 	r.buf = f.sealed[:0]
@@ -191,6 +196,28 @@ func (r *Reader) readFrame() error {
 	r.frames++
 	r.offset += f.size
 	return nil
+}
+
+// reposition has the input go on at the next frame.
+func (r *Reader) reposition() { r.input.Reset(&readable{r, r.offset}) }
+
+// readable are a recording's bytes as far as they can be read now.
+type readable struct {
+	reader *Reader
+	offset int64
+}
+
+func (f *readable) Read(b []byte) (int, error) {
+	size, err := f.reader.size()
+	if err != nil {
+		return 0, err
+	}
+	if size <= f.offset {
+		return 0, io.EOF
+	}
+	n, err := f.reader.file.ReadAt(b[:min(int64(len(b)), size-f.offset)], f.offset)
+	f.offset += int64(n)
+	return n, err
 }
 
 // size is how far the file can be read now.

@@ -15,19 +15,23 @@ const maxScreen = 256 << 10
 type Screen struct {
 	Cols, Rows int
 
-	alternate bool // a program has the second screen, as editors do
+	alternate bool   // a program has the second screen, as editors do
+	main      []byte // what the first screen held when it took it
+	mainFull  bool
 	full      bool // held is not all since the last clearing
 	held      []byte
-	looked    int // bytes of held in which clearings were looked for
+	looked    int // bytes of held in which signs were looked for
 }
 
-// The sequences after which nothing of what stood before is shown.
-var clearings = []string{"\x1b[2J", "\x1bc", enterAlternate, leaveAlternate}
-
+// The sequences after which nothing of what stood before is shown, for now or for good.
 const (
+	clearScreen    = "\x1b[2J"
+	resetTerminal  = "\x1bc"
 	enterAlternate = "\x1b[?1049h"
 	leaveAlternate = "\x1b[?1049l"
 )
+
+var signs = []string{clearScreen, resetTerminal, enterAlternate, leaveAlternate}
 
 // NewScreen begins with a terminal of the header's size.
 func NewScreen(h Header) *Screen {
@@ -53,23 +57,40 @@ func (s *Screen) Take(e *Event) {
 
 // forget drops what is not shown any more.
 func (s *Screen) forget() {
-	from := max(0, s.looked-len(enterAlternate)+1)
-	last, sign := -1, ""
-	for _, c := range clearings {
-		if i := bytes.LastIndex(s.held[from:], []byte(c)); i > last {
-			last, sign = i, c
+	begin := 0 // of what is kept
+	for at := max(0, s.looked-len(enterAlternate)+1); ; {
+		i := bytes.IndexByte(s.held[at:], 0x1b)
+		if i < 0 {
+			break
 		}
-	}
-	if last >= 0 {
-		s.held = append(s.held[:0], s.held[from+last+len(sign):]...)
-		s.full = false
+		at += i
+		sign := signAt(s.held[at:])
+		if sign == "" {
+			at++
+			continue
+		}
+		before, after := s.held[begin:at], at+len(sign)
+		at = after
 		switch sign {
 		case enterAlternate:
+			if !s.alternate {
+				s.main, s.mainFull = bytes.Clone(before[max(0, len(before)-maxScreen/2):]), s.full || len(before) > maxScreen/2
+			}
 			s.alternate = true
-		case leaveAlternate, "\x1bc":
-			s.alternate = false
+		case leaveAlternate:
+			if !s.alternate {
+				continue
+			}
+			begin, at = 0, len(s.main)
+			s.held = append(s.main, s.held[after:]...)
+			s.full, s.alternate, s.main = s.mainFull, false, nil
+			continue
+		case resetTerminal:
+			s.alternate, s.main = false, nil
 		}
+		begin, s.full = after, false
 	}
+	s.held = append(s.held[:0], s.held[begin:]...)
 	if len(s.held) > maxScreen {
 		s.held = append(s.held[:0], s.held[len(s.held)-maxScreen/2:]...)
 		s.full = true
@@ -77,19 +98,38 @@ func (s *Screen) forget() {
 	s.looked = len(s.held)
 }
 
-// Bytes are what to write to a terminal of that size to make it show the screen.
-func (s *Screen) Bytes() []byte {
-	b := []byte("\x1bc")
-	if s.alternate {
-		b = append(b, enterAlternate...)
-	}
-	held := s.held
-	if s.full { // begin with a whole line: what comes before may be half of a character or of a sequence
-		if i := bytes.IndexByte(held, '\n'); i >= 0 {
-			held = held[i+1:]
+// signAt is the sign that b begins with; empty: none.
+func signAt(b []byte) string {
+	for _, sign := range signs {
+		if bytes.HasPrefix(b, []byte(sign)) {
+			return sign
 		}
 	}
-	return append(b, held...)
+	return ""
+}
+
+// Bytes are what to write to a terminal of that size to make it show the screen.
+func (s *Screen) Bytes() []byte {
+	b := []byte(resetTerminal)
+	if s.alternate {
+		b = append(append(b, wholeLines(s.main, s.mainFull)...), enterAlternate...)
+	}
+	return append(b, wholeLines(s.held, s.full)...)
+}
+
+// wholeLines begins with a whole line where something was cut off before: what comes first may be half of a character or of a sequence.
+func wholeLines(held []byte, cut bool) []byte {
+	if i := bytes.IndexByte(held, '\n'); cut && i >= 0 {
+		return held[i+1:]
+	}
+	return held
+}
+
+// clone is a copy that does not change with s.
+func (s *Screen) clone() Screen {
+	c := *s
+	c.held, c.main = bytes.Clone(s.held), bytes.Clone(s.main)
+	return c
 }
 
 // ParseSize reads COLSxROWS.

@@ -88,11 +88,11 @@ func TestScreen(t *testing.T) {
 		t.Errorf("%q at %dx%d, want %q", got, s.Cols, s.Rows, want)
 	}
 	output("vi\x1b[?1049hfile")
-	if got, want := string(s.Bytes()), "\x1bc\x1b[?1049hfile"; got != want {
+	if got, want := string(s.Bytes()), "\x1bcnow\r\n$ vi\x1b[?1049hfile"; got != want {
 		t.Errorf("in an editor: %q, want %q", got, want)
 	}
 	output("\x1b[?1049lback")
-	if got, want := string(s.Bytes()), "\x1bcback"; got != want {
+	if got, want := string(s.Bytes()), "\x1bcnow\r\n$ viback"; got != want {
 		t.Errorf("after it: %q, want %q", got, want)
 	}
 	for range 20_000 {
@@ -228,4 +228,20 @@ func (k kept) bytes(t testing.TB, statement string) []byte {
 	raw, err := os.ReadFile(path)
 	must(t, err)
 	return raw
+}
+
+func TestShown(t *testing.T) {
+	of := func(term string, pieces ...string) (shown string) {
+		s := NewShown(Header{Statement: "s", Term: term})
+		for _, piece := range pieces {
+			shown += string(s.Output([]byte(piece)))
+		}
+		return shown
+	}
+	if got, want := of("", "one\ntwo\r\nthree\r", "\nfour\n", "\nü\xc3", "\xbc"), "one\r\ntwo\r\nthree\r\nfour\r\n\r\nüü"; got != want {
+		t.Errorf("through pipes: %q, want %q", got, want)
+	}
+	if got, want := of("xterm", "one\ntwo\r\n"), "one\ntwo\r\n"; got != want {
+		t.Errorf("in a terminal: %q, want %q", got, want)
+	}
 }

@@ -48,6 +48,7 @@ type Store struct {
 	packer    *zstd.Encoder
 	unpacker  *zstd.Decoder
 	scratch   sync.Pool // of *scratch
+	memory    memory
 
 	mu      sync.Mutex
 	open    map[string]*Writer

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/sallyport/sallyport/audit/journal"
 	"github.com/sallyport/sallyport/audit/proof"
 )
 
@@ -94,7 +95,7 @@ func fill(ctx context.Context, from, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := checkSpace(dir, need); err != nil {
+	if err := journal.CheckSpace(dir, need); err != nil {
 		return err
 	}
 	return eachFile(from, func(name string, info fs.FileInfo) error {

@@ -109,7 +109,7 @@ func (t *tree) checkSpace() error {
 	if err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
-	return checkSpace(filepath.Dir(t.to), need)
+	return journal.CheckSpace(filepath.Dir(t.to), need)
 }
 
 // eachFile calls visit for each regular file below dir.

@@ -17,7 +17,7 @@ import (
 type Reader struct {
 	store  *Store
 	file   *os.File
-	writer *Writer // who writes it now; nil: nobody
+	writer growing // who writes it now; nil: nobody
 	input  *bufio.Reader
 	seal   *seal
 	header Header
@@ -34,6 +34,12 @@ type Reader struct {
 	stopped error
 }
 
+// growing is a recording that somebody adds to.
+type growing interface {
+	// watch tells how far the recording goes, and gives a channel that is closed when that changes. A nil channel: it will not.
+	watch() (size int64, changed <-chan struct{})
+}
+
 // Open opens the recording of a statement with the identity that it was sealed to: ErrNotFound when there is none. It can be read while
 // it grows. The caller must Close the reader.
 func (s *Store) Open(statement string, identity age.Identity) (*Reader, error) {
@@ -41,7 +47,7 @@ func (s *Store) Open(statement string, identity age.Identity) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{store: s, file: f, writer: s.writer(statement), input: bufio.NewReaderSize(nil, 64<<10)}
+	r := &Reader{store: s, file: f, writer: s.growing(statement), input: bufio.NewReaderSize(nil, 64<<10)}
 	r.reposition()
 	if err := r.begin(statement, identity); err != nil {
 		return nil, errors.Join(fmt.Errorf("open recording %s: %w", statement, err), f.Close())

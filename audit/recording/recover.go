@@ -162,18 +162,26 @@ func (s *Store) mustShip(statement string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
+// vanished is how long a sender has been silent of whom nothing more is expected.
+const vanished = 24 * time.Hour
+
 // Remove removes the recordings of statements that were recorded before a time; n counts them, and their bytes. Those that grow stay, and
-// those that still have to be shipped.
+// those that still have to be shipped. What is sent and never ends goes a day after the last of it has come.
 func (s *Store) Remove(before time.Time) (n int, bytes int64, err error) {
 	all, err := s.List()
 	if err != nil {
 		return 0, 0, err
 	}
 	for _, e := range all {
-		if e.Growing || !e.Time.Before(before) || s.mustShip(e.Statement) {
+		if !e.Time.Before(before) || s.mustShip(e.Statement) {
 			continue
 		}
-		if err := os.Remove(e.Path); err != nil {
+		if gone, err := s.letGo(e, time.Now().Add(-vanished)); err != nil {
+			return n, bytes, fmt.Errorf("remove recording: %w", err)
+		} else if !gone {
+			continue
+		}
+		if err := os.Remove(e.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return n, bytes, fmt.Errorf("remove recording: %w", err)
 		}
 		n++

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,6 +24,7 @@ const (
 	openDir    = "open" // an empty file for each recording whose final state may not stand in the journal
 	dayFormat  = "2006-01-02"
 	shipDir    = "unshipped" // likewise, for each recording that is nowhere else yet
+	growDir    = "growing"   // a file with the sender's name, for each recording that is sent here and not verified yet
 	settleTime = time.Minute // after which the journal has taken what was said of a recording when it was closed
 )
 
@@ -37,6 +39,8 @@ type Config struct {
 	Recipient func() string
 	// Ship keeps a sign for each recording until Shipped says that it is elsewhere as well.
 	Ship bool
+	// Reserve is how many bytes of the disk stay free of recordings that are sent here; those are refused then.
+	Reserve int64
 }
 
 // Store keeps recordings below one directory, by the day of their statement. It is safe for concurrent use; one process may
@@ -45,6 +49,7 @@ type Store struct {
 	dir       string
 	recipient func() string
 	ship      bool
+	reserve   int64
 	packer    *zstd.Encoder
 	unpacker  *zstd.Decoder
 	scratch   sync.Pool // of *scratch
@@ -53,6 +58,9 @@ type Store struct {
 	mu      sync.Mutex
 	open    map[string]*Writer
 	settled []settled // closed recordings whose sign in openDir stands, oldest first
+
+	incoming map[string]*incoming // that are sent here, by statement
+	senders  map[string]int       // how many of them each sender has
 }
 
 type settled struct {
@@ -62,7 +70,7 @@ type settled struct {
 
 // OpenStore opens the recordings below c.Dir. The caller must Close the store, after the journal.
 func OpenStore(c Config) (*Store, error) {
-	for _, dir := range []string{openDir, shipDir} {
+	for _, dir := range []string{openDir, shipDir, growDir} {
 		if err := os.MkdirAll(filepath.Join(c.Dir, dir), 0o700); err != nil {
 			return nil, fmt.Errorf("open recordings: %w", err)
 		}
@@ -75,9 +83,10 @@ func OpenStore(c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open recordings: %w", err)
 	}
-	s := &Store{dir: c.Dir, recipient: c.Recipient, ship: c.Ship, packer: packer, unpacker: unpacker, open: map[string]*Writer{}}
+	s := &Store{dir: c.Dir, recipient: c.Recipient, ship: c.Ship, reserve: c.Reserve, packer: packer, unpacker: unpacker,
+		open: map[string]*Writer{}, incoming: map[string]*incoming{}, senders: map[string]int{}}
 	s.scratch.New = func() any { return new(scratch) }
-	if err := s.removeTemporaries(); err != nil {
+	if err := errors.Join(s.removeTemporaries(), s.takeUpIncoming()); err != nil {
 		return nil, fmt.Errorf("open recordings: %w", err)
 	}
 	return s, nil
@@ -208,6 +217,20 @@ func (s *Store) Shipped(statement string) error {
 	return nil
 }
 
+// Growing are the recordings that this process writes now, as far as they can be read.
+func (s *Store) Growing() []Entry {
+	s.mu.Lock()
+	open := slices.Collect(maps.Values(s.open))
+	s.mu.Unlock()
+	all := make([]Entry, 0, len(open))
+	for _, w := range open {
+		w.mu.Lock()
+		all = append(all, Entry{Statement: w.statement, Path: w.file.Name(), Size: w.size, Growing: true})
+		w.mu.Unlock()
+	}
+	return all
+}
+
 // makeDay makes the directory of a day and has its name on disk when it returns.
 func (s *Store) makeDay(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
@@ -269,7 +292,7 @@ type Entry struct {
 	Time      time.Time // the statement's, to the millisecond
 	Path      string
 	Size      int64 // bytes
-	Growing   bool  // it is being written by this process
+	Growing   bool  // it is being written by this process, or sent to it and not over
 }
 
 // List tells of all recordings, oldest day first.
@@ -312,7 +335,7 @@ func (s *Store) listDay(day string) ([]Entry, error) {
 			return nil, err
 		}
 		all = append(all, Entry{Statement: statement, Time: at, Path: filepath.Join(s.dir, day, file.Name()), Size: info.Size(),
-			Growing: s.writer(statement) != nil})
+			Growing: s.growing(statement) != nil})
 	}
 	return all, nil
 }
@@ -331,7 +354,25 @@ func (s *Store) Entry(statement string) (Entry, error) {
 		return Entry{}, fmt.Errorf("look at recording: %w", err)
 	}
 	at, err := timeOf(statement)
-	return Entry{Statement: statement, Time: at, Path: path, Size: info.Size(), Growing: s.writer(statement) != nil}, err
+	return Entry{Statement: statement, Time: at, Path: path, Size: info.Size(), Growing: s.growing(statement) != nil}, err
+}
+
+// growing is who adds to the statement's recording now; nil: nobody.
+func (s *Store) growing(statement string) growing {
+	s.mu.Lock()
+	w, in := s.open[statement], s.incoming[statement]
+	s.mu.Unlock()
+	if w != nil {
+		return w
+	}
+	if in != nil {
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		if in.isOpen() {
+			return in
+		}
+	}
+	return nil
 }
 
 // writer is the one that writes the statement's recording now; nil: none does.

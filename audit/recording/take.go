@@ -40,11 +40,7 @@ func (s *Store) Take(statement string, want *audit.Recording, r io.Reader) error
 	}
 	if err == nil {
 		if err = os.Link(temp.Name(), path); errors.Is(err, os.ErrExist) { // a link fails where a rename would replace
-			if s.Check(statement, m.Recording) != nil {
-				err = fmt.Errorf("%w: there is another one", ErrForeign)
-			} else {
-				err = nil
-			}
+			err = s.takeAgain(statement, temp.Name(), m.Recording)
 		}
 	}
 	err = errors.Join(err, os.Remove(temp.Name()))
@@ -57,12 +53,33 @@ func (s *Store) Take(statement string, want *audit.Recording, r io.Reader) error
 	return nil
 }
 
-// tempPrefix begins the names of files in openDir that are not whole yet.
+// takeAgain takes a recording of which something is here: all of it, or a beginning that was sent while it grew.
+func (s *Store) takeAgain(statement, path string, is audit.Recording) error {
+	from := s.Sender(statement)
+	if from == "" {
+		if s.Check(statement, is) != nil {
+			return fmt.Errorf("%w: there is another one", ErrForeign)
+		}
+		return nil
+	}
+	whole, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer whole.Close()
+	err = s.complete(statement, from, whole, is)
+	if errors.Is(err, ErrDiffers) {
+		err = fmt.Errorf("%w: %w", ErrForeign, err)
+	}
+	return err
+}
+
+// tempPrefix begins the names of files in openDir and growDir that are not whole yet.
 const tempPrefix = ".tmp-"
 
 // removeTemporaries removes what a crash left of files that were being taken.
 func (s *Store) removeTemporaries() error {
-	left, err := filepath.Glob(filepath.Join(s.dir, openDir, tempPrefix+"*"))
+	left, err := filepath.Glob(filepath.Join(s.dir, "*", tempPrefix+"*"))
 	for _, path := range left {
 		err = errors.Join(err, os.Remove(path))
 	}

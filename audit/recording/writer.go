@@ -231,7 +231,7 @@ func (w *Writer) sync(size int64) error {
 	return nil
 }
 
-// watch tells how far the recording goes, and gives a channel that is closed when that changes. A nil channel: it will not.
+// watch is that of growing.
 func (w *Writer) watch() (size int64, changed <-chan struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

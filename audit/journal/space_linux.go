@@ -1,4 +1,4 @@
-package keep
+package journal
 
 import (
 	"fmt"
@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkSpace says clearly, and before anything is written, that a file system has no room for so many bytes.
-func checkSpace(dir string, need int64) error {
+// CheckSpace says clearly, and before anything is written, that a file system has no room for so many bytes.
+func CheckSpace(dir string, need int64) error {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
 		return fmt.Errorf("measure free space of %s: %w", dir, err)

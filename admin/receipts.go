@@ -25,7 +25,7 @@ import (
 type receipt struct {
 	ID       string `json:"id"`
 	User     string `json:"user"`
-	Action   string `json:"action" enum:"suspend,delete"`
+	Action   string `json:"action" enum:"suspend,delete,revoke" doc:"revoke: what proved the user ended; they sign in anew"`
 	By       string `json:"by"`
 	Recorded string `json:"recorded" doc:"ID of the event that recorded the act before it was done"`
 	// Generation is that of the rules by which the user is refused.

@@ -30,7 +30,7 @@ type signIns struct {
 	workloads *oidc.Workloads
 	sealer    ca.Sealer      // of the provider's tokens
 	begun     networkLimiter // sign-ins that were begun
-	ssh       sshSignIns
+	ssh       networkLimiter
 }
 
 func newSignIns(c Config) signIns {

@@ -18,15 +18,9 @@ import (
 // bySSH is how the record calls a sign-in at the SSH entrance that a browser confirmed.
 const bySSH = "ssh"
 
-// sshSignIns bounds how many sign-ins at the SSH entrance are begun.
-type sshSignIns struct {
-	from networkLimiter
-	user *access.Limiter
-}
-
-func newSSHSignIns() sshSignIns {
-	return sshSignIns{from: networkLimiter{access.NewLimiter(30, 5*time.Second)}, user: access.NewLimiter(60, 2*time.Second)}
-}
+// newSSHSignIns bounds how many sign-ins at the SSH entrance are begun from a network. Nothing is counted by name, since whoever knows
+// one could then keep its owner out.
+func newSSHSignIns() networkLimiter { return networkLimiter{access.NewLimiter(30, 5*time.Second)} }
 
 // pendingSSH is what is remembered of a sign-in at the SSH entrance. It is kept for names that nobody has as well, so that they
 // take the same time and are answered alike; nobody can confirm those.
@@ -93,14 +87,14 @@ func (s *Service) beginSSHSignIn(ctx context.Context, gateway, user string, from
 		return link.SSHSignIn{}, &access.Denial{Cause: access.BadCredentials,
 			Sentence: "there is no web page to sign in at; sign in with a registered key, or with a certificate: sally ssh-cert"}
 	}
-	key := access.HashSecret(user) // of whatever name is claimed
-	wait := max(s.signIns.ssh.from.Blocked(from.String(), now), s.signIns.ssh.user.Blocked(key, now))
-	if wait > 0 {
+	if checkUserName(user) != nil { // which does not tell who is known, and keeps what is remembered small
+		return link.SSHSignIn{}, &access.Denial{Cause: access.BadCredentials, Sentence: "nobody has such a name; connect as USER#RESOURCE"}
+	}
+	if wait := s.signIns.ssh.Blocked(from.String(), now); wait > 0 {
 		return link.SSHSignIn{}, &access.Denial{Cause: access.RateLimited,
 			Sentence: fmt.Sprintf("too many sign-ins were begun; try again in %s, or sign in with a key", max(wait, time.Second).Round(time.Second))}
 	}
-	s.signIns.ssh.from.Note(from.String(), now)
-	s.signIns.ssh.user.Note(key, now)
+	s.signIns.ssh.Note(from.String(), now)
 	data, err := json.Marshal(pendingSSH{User: user, From: from, Gateway: gateway})
 	if err != nil {
 		return link.SSHSignIn{}, fmt.Errorf("encode SSH sign-in: %w", err)

@@ -434,7 +434,7 @@ func TestSSHSignInsThatComeToNothing(t *testing.T) {
 	alice := p.browser("alice@acme.com")
 
 	// Of a name that nobody has one sees as much as of another.
-	shown, ended, _ := byLink(t.Context(), p.directory, "nobody\x1b[2J")
+	shown, ended, _ := byLink(t.Context(), p.directory, "nobody")
 	if !strings.HasPrefix(shown.url, "http://127.0.0.1:7480/sign-in/ssh#") {
 		t.Errorf("shown %+v", shown)
 	}
@@ -478,6 +478,21 @@ func TestSSHSignInsThatComeToNothing(t *testing.T) {
 	}
 	if _, err := p.service.BeginSSHSignIn(t.Context(), "bob@acme.com", netip.MustParseAddr("198.51.100.2")); err != nil {
 		t.Errorf("from elsewhere: %v", err)
+	}
+
+	// A flood of somebody's name from everywhere keeps nobody out, its owner least of all.
+	for i := range 200 {
+		_, _ = p.service.BeginSSHSignIn(t.Context(), "alice@acme.com", netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}))
+	}
+	if _, err := p.service.BeginSSHSignIn(t.Context(), "alice@acme.com", netip.MustParseAddr("198.51.100.3")); err != nil {
+		t.Errorf("a flood of her name: %v", err)
+	}
+
+	// What nobody can be called is remembered by nobody.
+	for _, name := range []string{"", strings.Repeat("x", 100<<10), "nobody\x1b[2J", "alice@acme.com\n", "\uff41lice"} {
+		if _, err := p.service.BeginSSHSignIn(t.Context(), name, netip.MustParseAddr("198.51.100.4")); causeOf(err) != access.BadCredentials {
+			t.Errorf("%.20q: %v", name, err)
+		}
 	}
 
 	// Guessing secrets is limited like guessing others.
@@ -602,6 +617,7 @@ func TestWhatEndsSSHSessions(t *testing.T) {
 	}
 	ends := map[string]func(p scene){
 		"suspended": func(p scene) { p.must(p.root, "POST", "/users/alice@acme.com/suspend", nil, 200) },
+		"revoked":   func(p scene) { p.must(p.root, "POST", "/users/alice@acme.com/revoke", object{}, 200) },
 		"removed":   func(p scene) { p.must(p.root, "DELETE", "/users/alice@acme.com", nil, 204) },
 		"out of groups": func(p scene) {
 			p.must(p.root, "PUT", "/users/alice@acme.com", object{"name": "alice@acme.com", "groups": []string{}}, 200)

@@ -62,6 +62,22 @@ type suspension struct {
 	Receipt        receipt `json:"receipt"`
 }
 
+// revocationInput says what of a user's stays.
+type revocationInput struct {
+	Name string `path:"name" maxLength:"128"`
+	Body struct {
+		KeepSSHKeys bool `json:"keep_ssh_keys,omitempty" doc:"SSH keys stay, and sessions that they opened; for keys that are not on the machine that was lost"`
+		KeepTokens  bool `json:"keep_tokens,omitempty" doc:"Access tokens stay, and sessions that they opened"`
+	}
+}
+
+// revoked is the answer to a revocation.
+type revoked struct {
+	access.User
+	SessionsKilled int     `json:"sessions_killed" doc:"On all gateways that have confirmed"`
+	Receipt        receipt `json:"receipt"`
+}
+
 func (s *Service) registerSuspension(a *api) {
 	add(a, route{method: http.MethodPost, path: "/users/{name}/suspend", id: "suspend-user", summary: "Suspend a user", level: adminOnly,
 		description: "At once and until reinstated: sessions are cut; tokens, cookies and certificates are refused. Cookies and certificates stay refused after. " +
@@ -69,6 +85,14 @@ func (s *Service) registerSuspension(a *api) {
 		func(ctx context.Context, in *byName) (*answer[suspension], error) {
 			u, r, err := s.suspend(ctx, in.Name)
 			return &answer[suspension]{Body: suspension{User: u, SessionsKilled: r.cuts(), Receipt: r}}, err
+		})
+	add(a, route{method: http.MethodPost, path: "/users/{name}/revoke", id: "revoke-user", summary: "End all that proves a user", level: adminOnly,
+		description: "As when a laptop was lost. At once and for good: TLS and SSH certificates that were issued until now, cookies, sign-ins of local clients and " +
+			"links are refused, SSH keys and access tokens are removed, and sessions that any of these opened are cut. The user is not suspended: they sign in anew. " +
+			"Passkeys and passwords stay. The answer comes when every gateway that is connected has confirmed, or after 5 s."},
+		func(ctx context.Context, in *revocationInput) (*answer[revoked], error) {
+			u, r, err := s.revoke(ctx, in.Name, store.Revocation{KeepSSHKeys: in.Body.KeepSSHKeys, KeepTokens: in.Body.KeepTokens})
+			return &answer[revoked]{Body: revoked{User: u, SessionsKilled: r.cuts(), Receipt: r}}, err
 		})
 	add(a, route{method: http.MethodPost, path: "/users/{name}/reinstate", id: "reinstate-user", summary: "Reinstate a suspended user", level: adminOnly},
 		func(ctx context.Context, in *byName) (*answer[access.User], error) {
@@ -80,6 +104,16 @@ func (s *Service) registerSuspension(a *api) {
 // suspend refuses all of the user's proofs from here on, cuts their sessions everywhere and gives the receipt.
 func (s *Service) suspend(ctx context.Context, name string) (access.User, receipt, error) {
 	u, e, err := s.putOut(ctx, name)
+	if err != nil {
+		return u, receipt{}, err
+	}
+	r, err := s.receiptFor(ctx, e)
+	return u, r, err
+}
+
+// revoke ends all that proves the user, cuts the sessions that it opened everywhere and gives the receipt.
+func (s *Service) revoke(ctx context.Context, name string, what store.Revocation) (access.User, receipt, error) {
+	u, e, err := s.endProofs(ctx, name, what)
 	if err != nil {
 		return u, receipt{}, err
 	}
@@ -150,6 +184,34 @@ func (s *Service) putOut(ctx context.Context, name string) (access.User, evictio
 	a := act{action: "users.suspend", target: name, before: before, after: u, recorded: e.note}
 	err = s.evict(ctx, a, e, func(ctx context.Context) (store.SignIns, error) { return s.store.Suspend(ctx, name, e.refused) })
 	return u, *e, err
+}
+
+// endProofs does the act of a revocation.
+func (s *Service) endProofs(ctx context.Context, name string, what store.Revocation) (access.User, eviction, error) {
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
+	snap, err := s.snapshotLocked(ctx)
+	if err != nil {
+		return access.User{}, eviction{}, err
+	}
+	before, ok := snap.Users[name]
+	if !ok {
+		return before, eviction{}, notFound("user", name)
+	}
+	e := s.evictionOf(ctx, snap, name, "revoke")
+	e.grants = 0 // they stay
+	if what.KeepSSHKeys {
+		e.sshKeys = nil
+	}
+	if what.KeepTokens {
+		e.tokens = []string{}
+	}
+	after := before
+	after.CertificatesValidFrom = e.refused
+	a := act{action: "users.revoke", target: name, before: before, recorded: e.note,
+		after: map[string]any{"certificates_valid_from": e.refused, "ssh_keys": e.sshKeys, "tokens": e.tokens}}
+	err = s.evict(ctx, a, e, func(ctx context.Context) (store.SignIns, error) { return s.store.Revoke(ctx, name, what, e.refused) })
+	return after, *e, err
 }
 
 func (s *Service) reinstate(ctx context.Context, name string) (access.User, error) {

@@ -172,16 +172,38 @@ func (s *Store) DeleteWebSession(ctx context.Context, hash string) error {
 // Suspend marks the user, refuses their certificates issued before now for good, and drops their one-time secrets and
 // web sessions, all at once; it says how many. Tokens stay, and are refused while the user is suspended.
 func (s *Store) Suspend(ctx context.Context, user string, now time.Time) (dropped SignIns, err error) {
+	return s.dropProofs(ctx, user, "UPDATE users SET suspended = TRUE, certificates_valid_from = $2 WHERE name = $1", now)
+}
+
+// Revocation says what a user keeps when all else that proves them ends.
+type Revocation struct{ KeepSSHKeys, KeepTokens bool }
+
+// Revoke refuses the user's certificates issued before now for good, and drops their one-time secrets, web sessions, SSH keys and
+// tokens, all at once; it says how many sign-ins there were.
+func (s *Store) Revoke(ctx context.Context, user string, what Revocation, now time.Time) (dropped SignIns, err error) {
+	var more []string
+	if !what.KeepSSHKeys {
+		more = append(more, "DELETE FROM ssh_keys WHERE user_name = $1")
+	}
+	if !what.KeepTokens {
+		more = append(more, "DELETE FROM tokens WHERE user_name = $1")
+	}
+	return s.dropProofs(ctx, user, "UPDATE users SET certificates_valid_from = $2 WHERE name = $1", now, more...)
+}
+
+// dropProofs changes the user, whose name and the time are the query's parameters, and drops their sign-ins, and more, by queries whose
+// parameter is the user.
+func (s *Store) dropProofs(ctx context.Context, user, change string, now time.Time, more ...string) (dropped SignIns, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		// First the user: whoever is signing in as them waits here, or is done and their session is seen below.
-		if _, err := tx.ExecContext(ctx, "UPDATE users SET suspended = TRUE, certificates_valid_from = $2 WHERE name = $1", user, micros(now)); err != nil {
-			return fmt.Errorf("suspend user: %w", err)
+		if _, err := tx.ExecContext(ctx, change, user, micros(now)); err != nil {
+			return fmt.Errorf("change user: %w", err)
 		}
 		if dropped, err = countSignIns(ctx, tx, user); err != nil {
 			return err
 		}
-		for _, q := range []string{"DELETE FROM one_time_secrets WHERE user_name = $1", "DELETE FROM web_sessions WHERE user_name = $1",
-			"DELETE FROM provider_grants WHERE user_name = $1"} {
+		for _, q := range append(more, "DELETE FROM one_time_secrets WHERE user_name = $1", "DELETE FROM web_sessions WHERE user_name = $1",
+			"DELETE FROM provider_grants WHERE user_name = $1") {
 			if _, err := tx.ExecContext(ctx, q, user); err != nil {
 				return fmt.Errorf("drop sign-ins: %w", err)
 			}

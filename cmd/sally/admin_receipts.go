@@ -30,6 +30,7 @@ type receipt struct {
 	RefusedFrom        time.Time        `json:"refused_from"`
 	CertificatesBefore time.Time        `json:"certificates_before"`
 	Tokens             []string         `json:"tokens"`
+	SSHKeys            []string         `json:"ssh_keys"`
 	BrowserSessions    int              `json:"browser_sessions"`
 	ClientSessions     int              `json:"client_sessions"`
 	OneTimeSecrets     int              `json:"one_time_secrets"`
@@ -49,7 +50,7 @@ type receiptGateway struct {
 func newAdminReceipts(f *adminFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "receipts", Aliases: []string{"receipt"}, Short: "Show and verify what was cut when somebody was put out",
-		Long: `When a user is suspended or removed, the server signs a receipt: since when everything of theirs is refused, and what
+		Long: `When a user is suspended, removed or signed out everywhere (revoke), the server signs a receipt: since when everything of theirs is refused, and what
 was cut when, on each gateway. Its hash is in the record.`,
 	}
 	cmd.AddCommand(newReceiptList(f), newReceiptShow(f), newReceiptVerify(f), newReceiptKey(f))
@@ -202,8 +203,11 @@ func receiptTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04
 // printReceipt tells a receipt in words.
 func printReceipt(out io.Writer, r *receipt) error {
 	did := "suspended"
-	if r.Action == "delete" {
+	switch r.Action {
+	case "delete":
 		did = "removed"
+	case "revoke":
+		did = "signed out everywhere"
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "user %s %s by %s\n", plainCell(r.User), did, plainCell(r.By))
@@ -214,7 +218,7 @@ func printReceipt(out io.Writer, r *receipt) error {
 		n    int
 		did  string
 	}{
-		{"access tokens", len(r.Tokens), "refused"}, {"browser sign-ins", r.BrowserSessions, "ended"},
+		{"access tokens", len(r.Tokens), "refused"}, {"SSH keys", len(r.SSHKeys), "refused"}, {"browser sign-ins", r.BrowserSessions, "ended"},
 		{"client sign-ins", r.ClientSessions, "ended"}, {"one-time links", r.OneTimeSecrets, "removed"}, {"temporary grants", r.Grants, "without effect"},
 	} {
 		if line.n > 0 {

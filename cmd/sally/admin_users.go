@@ -25,7 +25,7 @@ func newAdminUsers(f *adminFlags) *cobra.Command {
 		flags: userFlags,
 	}
 	return n.command(f, newUserState(f, "suspend", "Refuse a user at once and cut their sessions"),
-		newUserState(f, "reinstate", "Let a suspended user in again"),
+		newUserState(f, "reinstate", "Let a suspended user in again"), newUserRevoke(f),
 		newUserSetPassword(f), newUserRemovePassword(f), newUserPasswords(f), newUserPasskeys(f))
 }
 
@@ -44,6 +44,41 @@ func userFlags(fs *pflag.FlagSet) func(*access.User) error {
 		}
 		return nil
 	}
+}
+
+func newUserRevoke(f *adminFlags) *cobra.Command {
+	var in struct {
+		KeepSSHKeys bool `json:"keep_ssh_keys"`
+		KeepTokens  bool `json:"keep_tokens"`
+	}
+	cmd := &cobra.Command{
+		Use: "revoke NAME", Short: "End all that proves a user, as when a laptop was lost", Args: cobra.ExactArgs(1),
+		Long: `Refuses, on every gateway and for good, what a machine of the user's could hold: TLS and SSH certificates that were issued until now, browsers' and
+clients' sign-ins, links, SSH keys and access tokens. Sessions that any of these opened are cut. The user is not suspended: they sign in anew,
+as they always do. Passkeys and passwords stay; see sally admin users passkeys.`,
+		Example: "  sally admin users revoke alice@acme.com\n  sally admin users revoke alice@acme.com --keep-tokens",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := f.api.client()
+			if err != nil {
+				return err
+			}
+			var u struct {
+				access.User
+				SessionsKilled int     `json:"sessions_killed"`
+				Receipt        receipt `json:"receipt"`
+			}
+			if err := c.do(cmd.Context(), http.MethodPost, "/users/"+escapeName(args[0])+"/revoke", in, &u); err != nil {
+				return err
+			}
+			if f.output == "json" {
+				return printJSON(cmd.OutOrStdout(), u)
+			}
+			return printReceipt(cmd.OutOrStdout(), &u.Receipt)
+		},
+	}
+	cmd.Flags().BoolVar(&in.KeepSSHKeys, "keep-ssh-keys", false, "leave SSH keys, and the sessions that they opened")
+	cmd.Flags().BoolVar(&in.KeepTokens, "keep-tokens", false, "leave access tokens, and the sessions that they opened")
+	return cmd
 }
 
 func newUserState(f *adminFlags, verb, short string) *cobra.Command {

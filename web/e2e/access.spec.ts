@@ -178,6 +178,14 @@ test('a user is suspended with a receipt that can be downloaded as it was signed
   await admin.getByRole('button', { name: 'Reinstate gina@acme.com' }).click();
   await admin.getByRole('dialog').getByRole('button', { name: 'Reinstate' }).click();
   await expect(access.getByRole('row').filter({ hasText: 'orders' })).toContainText('yes');
+
+  // Her laptop was lost: she signs in anew.
+  await admin.getByRole('button', { name: 'Sign gina@acme.com out everywhere' }).click();
+  await admin.getByRole('dialog').getByRole('button', { name: 'Sign out everywhere' }).click();
+  const lost = admin.getByRole('dialog', { name: 'gina@acme.com is signed out' });
+  await expect(lost).toContainText('signed out everywhere');
+  await lost.getByRole('button', { name: 'Done' }).click();
+  expect(await runSql(world, 'gina@acme.com', 'select 1').then(() => 'let in', () => 'refused')).toBe('refused');
 });
 
 test('a policy that is wrong is refused at its line; a right one decides, and explain says so', async ({ admin, world }) => {

@@ -1925,6 +1925,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users/{name}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End all that proves a user
+         * @description As when a laptop was lost. At once and for good: TLS and SSH certificates that were issued until now, cookies, sign-ins of local clients and links are refused, SSH keys and access tokens are removed, and sessions that any of these opened are cut. The user is not suspended: they sign in anew. Passkeys and passwords stay. The answer comes when every gateway that is connected has confirmed, or after 5 s.
+         */
+        post: operations["revoke-user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/{name}/suspend": {
         parameters: {
             query?: never;
@@ -2958,8 +2978,11 @@ export interface components {
             title: string;
         };
         Receipt: {
-            /** @enum {string} */
-            action: "suspend" | "delete";
+            /**
+             * @description revoke: what proved the user ended; they sign in anew
+             * @enum {string}
+             */
+            action: "suspend" | "delete" | "revoke";
             /**
              * Format: int64
              * @description Cookies that were removed
@@ -3154,6 +3177,48 @@ export interface components {
             ssh?: components["schemas"]["SSH"];
             ssl_mode?: string;
         };
+        RevocationInputBody: {
+            /** @description SSH keys stay, and sessions that they opened; for keys that are not on the machine that was lost */
+            keep_ssh_keys?: boolean;
+            /** @description Access tokens stay, and sessions that they opened */
+            keep_tokens?: boolean;
+        };
+        Revoked: {
+            /**
+             * Format: date-time
+             * @description Certificates issued before are refused
+             */
+            readonly certificates_valid_from?: string;
+            /** @description Groups that the identity provider named at the last sign-in */
+            readonly claimed_groups?: string[];
+            /** Format: date-time */
+            readonly created?: string;
+            email?: string;
+            /** @description Groups; roles may be given to these */
+            groups?: string[];
+            /**
+             * @description Default: user
+             * @enum {string}
+             */
+            kind?: "user" | "service_account";
+            /** @description Unique, such as alice@acme.com */
+            name: string;
+            receipt: components["schemas"]["Receipt"];
+            /** @description Roles given by name */
+            roles?: string[];
+            /**
+             * Format: int64
+             * @description On all gateways that have confirmed
+             */
+            sessions_killed: number;
+            readonly source?: string;
+            /** @description Changed by suspend and reinstate alone */
+            readonly suspended?: boolean;
+            /** @description The name that people read, such as Alice Jones */
+            title?: string;
+            /** @description For service accounts: OIDC tokens that prove it, such as those of a CI system */
+            workloads?: components["schemas"]["Workload"][];
+        };
         Role: {
             accounts: string[];
             admin?: boolean;
@@ -3192,7 +3257,7 @@ export interface components {
             inclusion: components["schemas"]["Inclusion"];
         };
         SSH: {
-            /** @description Environment variables that clients may set; * stands for any characters; default: LANG and LC_* */
+            /** @description Environment variables that clients may set; * stands for any characters; default: LANG and LC_*; an empty list: none */
             env?: string[];
             /** @description Public keys of authorities whose host certificates are taken */
             host_cas?: string[];
@@ -7793,6 +7858,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "revoke-user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevocationInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Revoked"];
                 };
             };
             /** @description Error */

@@ -19,6 +19,7 @@ export type Proof = Schemas['Proof'];
 export type Resource = Schemas['Resource'];
 export type Role = Schemas['Role'];
 export type Suspension = Schemas['Suspension'];
+export type Revoked = Schemas['Revoked'];
 export type ExplainInput = Schemas['ExplainInput'];
 export type Explanation = Schemas['Explanation'];
 export type Gateway = Schemas['Gateway'];

@@ -1,7 +1,7 @@
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
 import { request, requestAll } from './http';
 import { listOf, type Noun, oneOf, useRemove, useSave } from './noun';
-import type { NewLink, NewUser, Openness, Suspension, User } from './types';
+import type { NewLink, NewUser, Openness, Revoked, Suspension, User } from './types';
 
 const noun: Noun = { path: '/users', key: 'users' };
 
@@ -24,6 +24,15 @@ export function useSuspendUser() {
   return useMutation({
     mutationFn: (name: string) => request<Suspension>('POST', `${userPath(name)}/suspend`),
     onSettled: () => void client.invalidateQueries(), // nobody waits for it: what came of it shows at once
+  });
+}
+
+// useRevokeUser ends all that proves the user, who signs in anew.
+export function useRevokeUser() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (name: string) => request<Revoked>('POST', `${userPath(name)}/revoke`, { body: {} }),
+    onSettled: () => void client.invalidateQueries(),
   });
 }
 

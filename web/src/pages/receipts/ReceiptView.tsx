@@ -7,6 +7,8 @@ import { plural } from '../../format/amount';
 import { localTime, shortTime } from '../../format/time';
 import { cutsOf, gatewayState, withinText } from './receipt';
 
+const acts: Record<Receipt['action'], string> = { suspend: 'suspended', delete: 'removed', revoke: 'signed out everywhere' };
+
 // ReceiptView shows what was cut when somebody was put out, where and when.
 export function ReceiptView({ receipt }: { receipt: Receipt }) {
   const cuts = cutsOf(receipt);
@@ -20,11 +22,12 @@ export function ReceiptView({ receipt }: { receipt: Receipt }) {
       <Facts
         facts={[
           ['User', receipt.user],
-          ['Act', receipt.action === 'delete' ? 'removed' : 'suspended'],
+          ['Act', acts[receipt.action]],
           ['By', receipt.by],
           ['Refused from', localTime(receipt.refused_from)],
           ['Sign-ins ended', `${plural(receipt.browser_sessions, 'browser')}, ${plural(receipt.client_sessions, 'terminal')}`],
           ['Tokens refused', receipt.tokens.join(', ') || 'none'],
+          ['SSH keys refused', receipt.ssh_keys?.join(', ')],
           ['Grants without effect', String(receipt.grants)],
           ['Links and codes', receipt.one_time_secrets > 0 && String(receipt.one_time_secrets)],
         ]}

@@ -19,7 +19,7 @@ export function ReceiptsPage() {
       row={(receipt) => <Row key={receipt.id} receipt={receipt} />}
       empty={
         <Notice title="Nobody was put out yet">
-          <p>When a user is suspended or removed, a signed receipt lists all that was cut, where and when.</p>
+          <p>When a user is suspended, removed or signed out everywhere, a signed receipt lists all that was cut, where and when.</p>
           <Command>sally admin users suspend alice@acme.com</Command>
         </Notice>
       }

@@ -2,9 +2,59 @@ import { Button, Group, Modal } from '@mantine/core';
 import { useState } from 'react';
 import { useMayChange } from '../../api/me';
 import type { Receipt, User } from '../../api/types';
-import { useReinstateUser, useSuspendUser } from '../../api/users';
+import { useReinstateUser, useRevokeUser, useSuspendUser } from '../../api/users';
 import { ConfirmButton } from '../../components/ConfirmButton';
 import { Download, ReceiptView } from '../receipts/ReceiptView';
+
+// PutOut shows the receipt of what was cut, until it is closed.
+function PutOut({ title, receipt, close }: { title: string; receipt?: Receipt; close: () => void }) {
+  return (
+    <Modal opened={receipt !== undefined} onClose={close} title={title} size="lg" centered closeButtonProps={{ 'aria-label': 'Close' }}>
+      {receipt && (
+        <>
+          <ReceiptView receipt={receipt} />
+          <Group justify="flex-end" mt="md">
+            <Download id={receipt.id} />
+            <Button onClick={close} data-autofocus>
+              Done
+            </Button>
+          </Group>
+        </>
+      )}
+    </Modal>
+  );
+}
+
+// RevokeButton ends all that proves a user, as when their laptop was lost, and shows the receipt of it.
+export function RevokeButton({ user }: { user: User }) {
+  const revoke = useRevokeUser();
+  const [receipt, setReceipt] = useState<Receipt>();
+  if (!useMayChange()) return null;
+  return (
+    <>
+      <ConfirmButton
+        label="Sign out everywhere"
+        title={`Sign ${user.name} out everywhere?`}
+        danger
+        pending={revoke.isPending}
+        error={revoke.error}
+        act={(done) =>
+          revoke.mutate(user.name, {
+            onSuccess: ({ receipt }) => {
+              done();
+              setReceipt(receipt);
+            },
+          })
+        }
+      >
+        For a laptop that was lost. Certificates that were issued until now, browsers and terminals that are signed in, SSH
+        keys and access tokens are refused for good on every gateway, and the sessions that they opened are cut. They are
+        not suspended: they sign in anew. Passkeys stay.
+      </ConfirmButton>
+      <PutOut title={`${user.name} is signed out`} receipt={receipt} close={() => setReceipt(undefined)} />
+    </>
+  );
+}
 
 // SuspendButton takes a user's access away, and shows the receipt of it; or gives it back.
 export function SuspendButton({ user }: { user: User }) {
@@ -47,26 +97,7 @@ export function SuspendButton({ user }: { user: User }) {
           new session is let through until they are reinstated. A signed receipt says what was cut.
         </ConfirmButton>
       )}
-      <Modal
-        opened={receipt !== undefined}
-        onClose={() => setReceipt(undefined)}
-        title={`${user.name} is suspended`}
-        size="lg"
-        centered
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
-        {receipt && (
-          <>
-            <ReceiptView receipt={receipt} />
-            <Group justify="flex-end" mt="md">
-              <Download id={receipt.id} />
-              <Button onClick={() => setReceipt(undefined)} data-autofocus>
-                Done
-              </Button>
-            </Group>
-          </>
-        )}
-      </Modal>
+      <PutOut title={`${user.name} is suspended`} receipt={receipt} close={() => setReceipt(undefined)} />
     </>
   );
 }

@@ -12,7 +12,7 @@ import { localTime } from '../../format/time';
 import { quote } from '../../query/terms';
 import { Access, Grants, Receipts, Sessions, Tokens } from './UserSections';
 import { SignInLink } from './SignInLink';
-import { SuspendButton } from './SuspendButton';
+import { RevokeButton, SuspendButton } from './SuspendButton';
 import { UserForm } from './UserForm';
 
 // UserPage is who a user is, what they may open now and why, and all that proves them.
@@ -67,6 +67,7 @@ function Tools({ user }: { user: User }) {
       <FormDialog label="Edit" title={`Edit ${name}`} minor>
         {(close) => <UserForm user={{ name, title, email, kind, groups, roles, workloads }} fresh={false} done={close} />}
       </FormDialog>
+      <RevokeButton user={user} />
       <SuspendButton user={user} />
       <RemoveButton what={name} name={name} remove={useRemoveUser()} then={() => void navigate({ to: '/users' })}>
         Their sessions are cut, and all that they hold is gone for good. What they did stays in the record, and a signed

@@ -138,8 +138,8 @@ func (s *Service) GatewayHandler() http.Handler {
 		if r.URL.Path == link.ReportPath {
 			return maxReport
 		}
-		if isRecordingPath(r.URL.Path) {
-			return maxRecording
+		if bound, ok := recordingBound(r.URL.Path); ok {
+			return bound
 		}
 		if bound, ok := journalBound(r.URL.Path); ok {
 			return bound

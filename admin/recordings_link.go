@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -21,30 +22,51 @@ func (s *Service) recordingLinkRoutes() []linkRoute {
 	if s.recordings.Shipped == nil {
 		return nil
 	}
-	return []linkRoute{{"PUT " + link.RecordingsPath + "/{statement}", s.takeRecording}}
+	return []linkRoute{
+		{"POST " + link.RecordingsPath, s.growRecordings},
+		{"POST " + link.RecordingsPath + "/{statement}", s.finishRecording},
+		{"PUT " + link.RecordingsPath + "/{statement}", s.takeRecording},
+	}
 }
 
-// isRecordingPath says that a request brings a recording.
-func isRecordingPath(path string) bool { return strings.HasPrefix(path, link.RecordingsPath+"/") }
+// recordingBound bounds the bodies of requests with recordings; ok is false for others.
+func recordingBound(path string) (bound int64, ok bool) {
+	switch {
+	case path == link.RecordingsPath:
+		return link.MaxPieces + maxPieces*link.MaxPieceLine, true
+	case strings.HasPrefix(path, link.RecordingsPath+"/"):
+		return maxRecording, true
+	}
+	return 0, false
+}
+
+// recordingSaid is what the record says of the recording of a statement of the gateway's own, once it has its result.
+func (s *Service) recordingSaid(ctx context.Context, statement string, g store.Gateway) (audit.Recording, error) {
+	e, err := s.searcher.Get(ctx, statement)
+	switch {
+	case errors.Is(err, audit.ErrNotFound) || err == nil && !e.Done:
+		return audit.Recording{}, &refusal{status: http.StatusPreconditionFailed, sentence: "the record of this statement and of its result comes first"}
+	case err != nil:
+		return audit.Recording{}, err
+	case e.Gateway != g.Name:
+		return audit.Recording{}, &refusal{status: http.StatusUnprocessableEntity, sentence: notItsOwn}
+	case e.Recording == nil:
+		return audit.Recording{}, &refusal{status: http.StatusUnprocessableEntity, sentence: "the record of this statement tells of no recording"}
+	}
+	return *e.Recording, nil
+}
+
+const notItsOwn = "this statement is another gateway's"
 
 // takeRecording takes a recording that is over, whole: of a statement of the gateway's own, whose result has come before and tells of it.
 func (s *Service) takeRecording(w http.ResponseWriter, r *http.Request, g store.Gateway) error {
 	statement := r.PathValue("statement")
-	e, err := s.searcher.Get(r.Context(), statement)
-	if errors.Is(err, audit.ErrNotFound) || err == nil && !e.Done {
-		return &refusal{status: http.StatusPreconditionFailed, sentence: "the record of this statement and of its result comes first"}
-	}
+	want, err := s.recordingSaid(r.Context(), statement, g)
 	if err != nil {
 		return err
 	}
-	if e.Gateway != g.Name {
-		return &refusal{status: http.StatusUnprocessableEntity, sentence: "this statement is another gateway's"}
-	}
-	if e.Recording == nil {
-		return &refusal{status: http.StatusUnprocessableEntity, sentence: "the record of this statement tells of no recording"}
-	}
 	control := http.NewResponseController(w)
-	err = s.recordings.Shipped.Take(statement, e.Recording, &patientReader{r: r.Body, control: control})
+	err = s.recordings.Shipped.Take(statement, &want, &patientReader{r: r.Body, control: control})
 	if deadline := control.SetWriteDeadline(time.Now().Add(journalTime)); err == nil {
 		err = deadline
 	}

@@ -103,6 +103,8 @@ type Service struct {
 	links          *gatewayLinks
 	journals       *gatewayJournals
 	recordings     Recordings
+	growing        *growingRecordings
+	readings       readings
 
 	mu      sync.Mutex // held over each change: check, record, apply, reload
 	current atomic.Pointer[snapshot]
@@ -137,7 +139,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if s.sessions = c.Sessions; s.sessions == nil {
 		s.sessions = noSessions{}
 	}
-	s.journals, s.recordings = newGatewayJournals(c.GatewayRecords), c.Recordings
+	s.journals, s.recordings, s.growing = newGatewayJournals(c.GatewayRecords), c.Recordings, newGrowingRecordings()
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -17,7 +17,8 @@ const (
 	FollowPath = "/link/v1/follow"  // GET: a stream of snapshots and heartbeats, one JSON document a line
 	ReportPath = "/link/v1/reports" // POST: what the gateway applied and cut, and its open sessions
 	SecretPath = "/link/v1/secrets" // POST: the value of a credential that the control plane keeps
-	// PUT below it, by statement: a recording that is over, as its file is.
+	// POST: what recordings have grown by. Below it, by statement, POST: it is over. PUT: one that is over, as its file is, from gateways
+	// that do not send them while they grow.
 	RecordingsPath = "/link/v1/recordings"
 	JournalPath    = "/link/v1/journal" // GET: where the copy of the gateway's journal ends (copies.End)
 )

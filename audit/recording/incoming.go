@@ -2,8 +2,11 @@ package recording
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -46,11 +49,12 @@ type incoming struct {
 	path, sign      string
 
 	mu       sync.Mutex
-	measured bool // size and whole tell how the file stands
+	measured bool // size, hash and whole tell how the file stands
 	size     int64
-	whole    bool // its last frame is here
-	over     bool // nothing comes any more
-	listed   bool // its name is on disk
+	hash     hash.Hash // over so much of it
+	whole    bool      // its last frame is here
+	over     bool      // nothing comes any more
+	listed   bool      // its name is on disk
 	synced   time.Time
 	changed  chan struct{} // closed with what comes next; nil: nobody waits
 }
@@ -193,6 +197,7 @@ func (s *Store) grow(in *incoming, offset int64, b []byte) (int64, error) {
 		err = s.extend(in, f, b[in.size-offset:][:n])
 	}
 	if n > 0 && err == nil {
+		in.hash.Write(b[in.size-offset:][:n])
 		in.size, in.whole = in.size+n, whole
 		in.wake()
 	}
@@ -245,7 +250,7 @@ func compare(f *os.File, size, offset int64, b []byte) (rest []byte, err error) 
 func (in *incoming) open() (*os.File, error) {
 	f, err := os.OpenFile(in.path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		in.size, in.measured = 0, true
+		in.size, in.hash, in.measured = 0, sha256.New(), true
 		return nil, nil
 	}
 	if err == nil && !in.measured {
@@ -290,7 +295,11 @@ func (in *incoming) measure(f *os.File) error {
 	if err := f.Truncate(m.Size); err != nil {
 		return err
 	}
-	in.size, in.whole, in.measured = m.Size, m.whole, true
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, m.Size)); err != nil {
+		return err
+	}
+	in.size, in.hash, in.whole, in.measured = m.Size, sum, m.whole, true
 	return nil
 }
 
@@ -380,12 +389,12 @@ func (s *Store) finish(statement, from string, want audit.Recording) error {
 		return err
 	}
 	if in == nil {
-		return s.checkWhole(statement, want)
+		return s.checkFinished(statement, want)
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.over {
-		return s.checkWhole(statement, want)
+		return s.checkFinished(statement, want)
 	}
 	f, err := in.open()
 	if err != nil {
@@ -395,7 +404,7 @@ func (s *Store) finish(statement, from string, want audit.Recording) error {
 		return ErrUnfinished
 	}
 	defer f.Close()
-	if err := s.checkWhole(statement, want); err != nil {
+	if err := agrees(audit.Recording{Size: in.size, SHA256: hex.EncodeToString(in.hash.Sum(nil))}, want); err != nil {
 		return err
 	}
 	if err := in.sync(f); err != nil {
@@ -415,16 +424,27 @@ func (s *Store) end(in *incoming) {
 	s.leave(in)
 }
 
-// checkWhole holds a recording against what the record says it is in the end.
-func (s *Store) checkWhole(statement string, want audit.Recording) error {
-	size, err := s.compareFinished(statement, 0, nil)
+// agrees holds what is here against what the record says it is in the end.
+func agrees(here, want audit.Recording) error {
 	switch {
-	case err != nil:
-		return err
-	case size < want.Size:
+	case here.Size < want.Size:
 		return ErrUnfinished
-	case size > want.Size:
-		return fmt.Errorf("%w: it has %d bytes, and the record says %d", ErrForeign, size, want.Size)
+	case here.Size > want.Size:
+		return fmt.Errorf("%w: it has %d bytes, and the record says %d", ErrForeign, here.Size, want.Size)
+	case here.SHA256 != want.SHA256:
+		return fmt.Errorf("%w: it is not what the record says", ErrForeign)
+	}
+	return nil
+}
+
+// checkFinished is finish for a recording that is over, or of which nothing is here.
+func (s *Store) checkFinished(statement string, want audit.Recording) error {
+	size, err := s.compareFinished(statement, 0, nil)
+	if err == nil {
+		err = agrees(audit.Recording{Size: size, SHA256: want.SHA256}, want)
+	}
+	if err != nil {
+		return err
 	}
 	if err := s.Check(statement, want); err != nil {
 		return fmt.Errorf("%w: %w", ErrForeign, err)

@@ -267,15 +267,15 @@ func (s *Store) settle(now time.Time) {
 
 // path is where a statement's recording lies: the day is the statement's own, as its ID tells.
 func (s *Store) path(statement string) (string, error) {
-	day, err := timeOf(statement)
+	day, err := TimeOf(statement)
 	if err != nil {
 		return "", err
 	}
 	return filepath.Join(s.dir, day.Format(dayFormat), statement+extension), nil
 }
 
-// timeOf is when an ID was made, which is a UUIDv7 in lower case (RFC 9562).
-func timeOf(id string) (time.Time, error) {
+// TimeOf is when a statement's ID was made, which is a UUIDv7 in lower case (RFC 9562).
+func TimeOf(id string) (time.Time, error) {
 	digits := strings.ReplaceAll(id, "-", "")
 	raw, err := hex.DecodeString(digits)
 	if err != nil || len(id) != 36 || len(raw) != 16 || raw[6]>>4 != 7 || strings.ToLower(id) != id ||
@@ -323,7 +323,7 @@ func (s *Store) listDay(day string) ([]Entry, error) {
 	var all []Entry
 	for _, file := range files {
 		statement, ok := strings.CutSuffix(file.Name(), extension)
-		at, err := timeOf(statement)
+		at, err := TimeOf(statement)
 		if !ok || err != nil {
 			continue
 		}
@@ -353,7 +353,7 @@ func (s *Store) Entry(statement string) (Entry, error) {
 	if err != nil {
 		return Entry{}, fmt.Errorf("look at recording: %w", err)
 	}
-	at, err := timeOf(statement)
+	at, err := TimeOf(statement)
 	return Entry{Statement: statement, Time: at, Path: path, Size: info.Size(), Growing: s.growing(statement) != nil}, err
 }
 

@@ -96,7 +96,7 @@ func toldBy(ctx context.Context, dir string) (map[string]told, []string, error) 
 		t, known := all[e.Of]
 		if !known {
 			order = append(order, e.Of)
-			began, err := timeOf(e.Of)
+			began, err := TimeOf(e.Of)
 			t.kept = err != nil || from.First == 0 || !began.Before(from.FirstTime.Truncate(time.Millisecond))
 		}
 		if e.Recording.Size >= t.Size {

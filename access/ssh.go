@@ -42,8 +42,8 @@ type SSH struct {
 	// host in the resource's address. Both empty: the key is learned at the first connection, and is the only one from then on.
 	HostKeys []string `json:"host_keys,omitempty" maxItems:"20" doc:"The server's public keys; without any, and without host_cas, the first that is seen is pinned"`
 	HostCAs  []string `json:"host_cas,omitempty" maxItems:"20" doc:"Public keys of authorities whose host certificates are taken"`
-	// Env names the environment variables that clients may set, with * for any characters; nil: LANG and LC_*.
-	Env []string `json:"env,omitempty" maxItems:"100" doc:"Environment variables that clients may set; * stands for any characters; default: LANG and LC_*"`
+	// Env names the environment variables that clients may set, with * for any characters; nil: LANG and LC_*; empty: none.
+	Env []string `json:"env,omitzero" maxItems:"100" doc:"Environment variables that clients may set; * stands for any characters; default: LANG and LC_*; an empty list: none"`
 	// RecordInput records what is typed in terminals as well, but never while the terminal shows nothing of it. What a shell without a
 	// terminal is sent is recorded always: it is the statements themselves.
 	RecordInput bool `json:"record_input,omitempty" doc:"Record what is typed in terminals, but never while echo is off"`

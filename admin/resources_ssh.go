@@ -48,10 +48,7 @@ func (p *Protocol) checkSSH(r *access.Resource) error {
 			return invalid("ssh.env", "%q is no environment variable's name; write one such as LANG, or LC_* for all that begin so", name)
 		}
 	}
-	if len(own.Env) == 0 {
-		own.Env = nil
-	}
-	if len(own.HostKeys)+len(own.HostCAs)+len(own.Env) == 0 && !own.RecordInput && !own.RecordExec {
+	if len(own.HostKeys)+len(own.HostCAs) == 0 && own.Env == nil && !own.RecordInput && !own.RecordExec {
 		r.SSH = nil
 	}
 	return nil

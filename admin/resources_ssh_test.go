@@ -72,7 +72,8 @@ func TestSSHResources(t *testing.T) {
 		want    *access.SSH
 	}{
 		"nothing":      {change: at(nil)},
-		"says nothing": {change: at(&access.SSH{Env: []string{}})},
+		"says nothing": {change: at(&access.SSH{HostKeys: []string{}})},
+		"no variables": {change: at(&access.SSH{Env: []string{}}), want: &access.SSH{Env: []string{}}},
 		"everything": {change: at(&access.SSH{HostKeys: []string{"  " + host.public + "\troot@web-1\n"}, HostCAs: []string{ca.public}, Env: []string{"LANG", "LC_*"},
 			RecordInput: true, RecordExec: true}), want: &access.SSH{HostKeys: []string{host.public + " root@web-1"}, HostCAs: []string{ca.public},
 			Env: []string{"LANG", "LC_*"}, RecordInput: true, RecordExec: true}},

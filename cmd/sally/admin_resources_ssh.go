@@ -16,7 +16,7 @@ import (
 func sshFlags(fs *pflag.FlagSet) func(*access.Resource) error {
 	hostKeys := fs.StringArray("host-key", nil, "SSH: the server's public key, or a file with its keys (repeat)")
 	hostCAs := fs.StringArray("host-ca", nil, "SSH: public key of an authority whose host certificates are taken, or a file with such keys (repeat)")
-	env := fs.StringSlice("env", nil, "SSH: environment variable that clients may set, with * for any characters (repeat); default: LANG and LC_*")
+	env := fs.StringSlice("env", nil, "SSH: environment variable that clients may set, with * for any characters (repeat); none: they set none; default: LANG and LC_*")
 	fs.Bool("record-input", false, "SSH: record what is typed in terminals, but never while they show nothing of it")
 	fs.Bool("record-exec", false, "SSH: record the output of commands without a terminal, too")
 	return func(r *access.Resource) error {
@@ -45,6 +45,9 @@ func sshFlags(fs *pflag.FlagSet) func(*access.Resource) error {
 			}
 		}
 		takeList(fs, "env", *env, false, &s.Env)
+		if slices.Equal(s.Env, []string{"none"}) {
+			s.Env = []string{}
+		}
 		takeBool(fs, "record-input", &s.RecordInput)
 		takeBool(fs, "record-exec", &s.RecordExec)
 		r.SSH = plainSSH(&s)
@@ -104,7 +107,7 @@ func keepHostKeys(wanted, old *access.Resource) {
 
 // plainSSH brings keys into the server's form; nil: it says nothing. An empty list of host keys says that there are none.
 func plainSSH(s *access.SSH) *access.SSH {
-	if s == nil || s.HostKeys == nil && len(s.HostCAs)+len(s.Env) == 0 && !s.RecordInput && !s.RecordExec {
+	if s == nil || s.HostKeys == nil && len(s.HostCAs) == 0 && s.Env == nil && !s.RecordInput && !s.RecordExec {
 		return nil
 	}
 	out := *s

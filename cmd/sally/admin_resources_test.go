@@ -114,6 +114,12 @@ func TestServersAreDescribedByFlags(t *testing.T) {
 	if r = flagged(t, r, "--record-exec=false"); r.SSH != nil {
 		t.Errorf("%+v", r.SSH)
 	}
+	if r = flagged(t, r, "--env", "none"); r.SSH == nil || r.SSH.Env == nil || len(r.SSH.Env) > 0 {
+		t.Errorf("%+v", r.SSH)
+	}
+	if r = flagged(t, r, "--env", ""); r.SSH != nil {
+		t.Errorf("%+v", r.SSH)
+	}
 	empty := filepath.Join(t.TempDir(), "empty")
 	if err := os.WriteFile(empty, []byte("# nothing\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -140,6 +146,7 @@ resources:
       env: [LANG]
       record_exec: true
   - {name: web-2, protocol: ssh, address: "web-2:22", accounts: {}, ssh: {}}
+  - {name: web-3, protocol: ssh, address: "web-3:22", accounts: {}, ssh: {env: []}}
 `), []string{"-"})
 	if err != nil {
 		t.Fatal(err)
@@ -158,6 +165,7 @@ resources:
 		{Name: "web-1", Protocol: "ssh", Address: "web-1.internal:22", Accounts: map[string]string{"deploy": "web-login"},
 			SSH: &access.SSH{HostKeys: []string{hostKey + " root@web-1"}, Env: []string{"LANG"}, RecordExec: true}},
 		{Name: "web-2", Protocol: "ssh", Address: "web-2:22", Accounts: map[string]string{}},
+		{Name: "web-3", Protocol: "ssh", Address: "web-3:22", Accounts: map[string]string{}, SSH: &access.SSH{Env: []string{}}},
 	}
 	if diff := cmp.Diff(want, objects); diff != "" {
 		t.Error(diff)

@@ -8,7 +8,7 @@ import (
 // usualEnv are the variables that clients may set where the resource does not say: those of the language.
 func usualEnv() []string { return []string{"LANG", "LC_*"} }
 
-// allowsEnv says whether clients may set the variable.
+// allowsEnv says whether clients may set the variable. A list of the resource's that is empty allows none.
 func (l *link) allowsEnv(name string) bool {
 	allowed := usualEnv()
 	if l.resource.SSH != nil && l.resource.SSH.Env != nil {

@@ -2,6 +2,8 @@ package ssh
 
 import (
 	"errors"
+	"io"
+	"net"
 	"strings"
 	"unicode"
 
@@ -16,6 +18,17 @@ const (
 	exitDenied  = 1
 	exitTrouble = 254
 )
+
+// offence is why a connection was ended whose client has not kept to SSH, such as by a request that no packet holds; nil: the client has
+// left, or was cut off.
+func offence(err error) error {
+	var network net.Error
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.As(err, &network) ||
+		strings.HasPrefix(err.Error(), "ssh: disconnect,") { // whose type x/crypto keeps to itself
+		return nil
+	}
+	return &proxy.Refusal{Sentence: "the client has sent what SSH does not allow, or more than a packet holds", Err: err}
+}
 
 // sentence is what a person reads of err at their terminal, which may be in raw mode. It may hold names that others have chosen, and
 // nothing of these moves the cursor.

@@ -21,12 +21,12 @@ import (
 func (r *relay) forward(ctx context.Context, n ssh.NewChannel) {
 	to, err := targetOf(n)
 	if err != nil {
-		unknown := &proxy.Statement{Command: "channel", Class: classOther, Text: []byte(cmp.Or(to, n.ChannelType()))}
 		sentence := "this gateway does not serve channels of this kind"
 		if to != "" {
 			sentence = "this is no place to forward to: name a host and a port, or a socket by its whole path"
 		}
-		r.turnAway(n, r.refuse(ctx, unknown, &proxy.Refusal{Sentence: sentence, Err: err}))
+		r.noteRefusal(ctx, requestChannel, cmp.Or(to, n.ChannelType()), sentence)
+		r.turnAway(n, &proxy.Refusal{Sentence: sentence, Err: err})
 		return
 	}
 	op := r.wanted(ctx, n, &proxy.Statement{Command: access.ClassForward, Class: access.ClassForward, Text: []byte(to), Tables: []string{to}, Understood: true})

@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -72,6 +73,9 @@ func (l *listeners) endAll(book *ledger) {
 	l.open = nil
 }
 
+// noPlace is why a request is refused that names no place where a server could listen.
+const noPlace = "this is no place to listen at: name a host and a port, or a socket by its whole path"
+
 // listenAt reads where a request is about. what is how the record names it.
 func listenAt(q *ssh.Request) (at listenPlace, what string, err error) {
 	if q.Type == requestListenLocal || q.Type == requestUnlistenLocal {
@@ -95,7 +99,7 @@ func listenAt(q *ssh.Request) (at listenPlace, what string, err error) {
 func (r *relay) listen(ctx context.Context, q *ssh.Request) {
 	at, what, err := listenAt(q)
 	if err != nil {
-		_ = q.Reply(false, nil)
+		r.refuseRequest(ctx, q, cmp.Or(what, ofBytes(q)), noPlace)
 		return
 	}
 	op, err := r.begin(ctx, listening(access.ClassListen, what, what))
@@ -128,10 +132,10 @@ func (r *relay) listen(ctx context.Context, q *ssh.Request) {
 }
 
 // unlisten ends what listen has begun. What was not begun the server need not hear of.
-func (r *relay) unlisten(q *ssh.Request) {
-	at, _, err := listenAt(q)
+func (r *relay) unlisten(ctx context.Context, q *ssh.Request) {
+	at, what, err := listenAt(q)
 	if err != nil {
-		_ = q.Reply(false, nil)
+		r.refuseRequest(ctx, q, cmp.Or(what, ofBytes(q)), noPlace)
 		return
 	}
 	op := r.listeners.take(at)

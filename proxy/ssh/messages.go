@@ -46,6 +46,9 @@ const (
 	maxEnv     = 32 << 10 // of a variable
 )
 
+// maxVariables bounds how many variables a session may set.
+const maxVariables = 128
+
 // maxDimension bounds the columns and rows that a recording is told of.
 const maxDimension = 10_000
 
@@ -61,6 +64,9 @@ type windowChange struct{ Columns, Rows, Width, Height uint32 }
 
 // envRequest is env (section 6.4).
 type envRequest struct{ Name, Value string }
+
+// breakRequest is break (RFC 4335, section 3).
+type breakRequest struct{ Milliseconds uint32 }
 
 // textRequest is exec (section 6.5), subsystem, and what names a socket.
 type textRequest struct{ Text string }

@@ -34,6 +34,7 @@ type relay struct {
 	arrivals  atomic.Int32 // and of the server's
 	told      atomic.Bool  // a session was told why it ends
 	notices   notices
+	refusals  refusals
 
 	work     sync.WaitGroup
 	mu       sync.Mutex     // held to close ending, and to add to sessions
@@ -59,17 +60,18 @@ func (r *relay) run(ctx context.Context) error {
 	var err error
 	select {
 	case <-clientGone:
+		err = offence(r.client.server.Wait())
 	case <-storeGone:
 		err = &proxy.Refusal{Sentence: "the server has ended the connection"}
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
-	r.finish(err, clientGone)
+	r.finish(ctx, err, clientGone)
 	return err
 }
 
 // finish tells the sessions that are open why they end, unless the client has left, and waits until everything is over.
-func (r *relay) finish(err error, clientGone <-chan struct{}) {
+func (r *relay) finish(ctx context.Context, err error, clientGone <-chan struct{}) {
 	if err != nil {
 		_ = r.client.conn.SetDeadline(time.Now().Add(lastWords))
 	}
@@ -88,6 +90,7 @@ func (r *relay) finish(err error, clientGone <-chan struct{}) {
 	_ = r.client.server.Close()
 	r.work.Wait()
 	r.listeners.endAll(r.ledger)
+	r.endRefusals(context.WithoutCancel(ctx))
 }
 
 // gone is closed when the connection has ended.
@@ -138,6 +141,7 @@ func (r *relay) fromClient(ctx context.Context) {
 	for n := range r.client.channels {
 		if r.channels.Add(1) > maxChannels {
 			r.channels.Add(-1)
+			r.noteRefusal(ctx, requestChannel, n.ChannelType(), "too many channels are open in this connection")
 			_ = n.Reject(ssh.ResourceShortage, "sallyport: too many channels are open in this connection")
 			continue
 		}
@@ -189,7 +193,7 @@ func (r *relay) clientRequests(ctx context.Context) {
 		case requestListenTCP, requestListenLocal:
 			r.listen(ctx, q)
 		case requestUnlistenTCP, requestUnlistenLocal:
-			r.unlisten(q)
+			r.unlisten(ctx, q)
 		case requestNoMoreSessions:
 			r.closed.Store(true)
 			_ = q.Reply(true, nil)

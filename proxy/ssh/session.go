@@ -18,10 +18,12 @@ type session struct {
 	store  ssh.Channel
 	screen *screen
 
-	started  bool        // a command was asked for; there is one at most (RFC 4254, section 6.5)
-	terminal *ptyRequest // nil: there is none
-	recorded *taping     // nil: nothing is recorded
-	transfer *transfer   // nil: it moves no files that are understood
+	started   bool        // a command was asked for; there is one at most (RFC 4254, section 6.5)
+	class     string      // of what runs; set before begun is closed
+	terminal  *ptyRequest // nil: there is none
+	variables int         // that were passed on
+	recorded  *taping     // nil: nothing is recorded
+	transfer  *transfer   // nil: it moves no files that are understood
 
 	begun    chan struct{} // closed once the command is on the record and goes to the server
 	answered chan struct{} // closed once the client knows whether it runs

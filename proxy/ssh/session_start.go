@@ -18,12 +18,14 @@ func (s *session) fromClient(ctx context.Context, q *ssh.Request) {
 	case requestShell, requestExec, requestSubsystem:
 		s.start(ctx, q)
 	case requestPTY:
-		s.openTerminal(q)
+		s.openTerminal(ctx, q)
 	case requestWindow:
-		s.resize(q)
+		s.resize(ctx, q)
 	case requestEnv:
-		s.setEnv(q)
-	case requestSignal, requestBreak, requestNoMoreData:
+		s.setEnv(ctx, q)
+	case requestSignal, requestBreak:
+		s.signal(ctx, q)
+	case requestNoMoreData:
 		s.passToCommand(q)
 	case requestAgent:
 		s.lend(ctx, q, access.ClassAgent, &s.agent, &s.relay.agents)
@@ -52,12 +54,13 @@ func (s *session) pass(q *ssh.Request) {
 // start begins the session's one command, if it may be.
 func (s *session) start(ctx context.Context, q *ssh.Request) {
 	if s.started {
-		_ = q.Reply(false, nil)
+		s.relay.refuseRequest(ctx, q, askedText(q), "a session has one command, which was asked for already")
 		return
 	}
 	s.started = true
 	statement, err := s.relay.statementOf(ctx, q)
 	if err == nil {
+		s.class = statement.Class
 		s.transfer = s.transferOf(ctx, statement)
 		err = s.begin(ctx, statement)
 	}
@@ -84,16 +87,31 @@ func (r *relay) statementOf(ctx context.Context, q *ssh.Request) (*proxy.Stateme
 	}
 	var asked textRequest
 	if err := read(q.Payload, &asked); err != nil {
-		return nil, &proxy.Refusal{Sentence: "the request cannot be read", Err: err}
+		r.noteRefusal(ctx, q.Type, ofBytes(q), malformed)
+		return nil, &proxy.Refusal{Sentence: malformed, Err: err}
 	}
 	if limit := r.client.protocol.limit; len(asked.Text) > limit {
-		return nil, fmt.Errorf("%w of %d bytes", proxy.ErrMessageTooLarge, limit)
+		err := fmt.Errorf("%w of %d bytes", proxy.ErrMessageTooLarge, limit)
+		r.noteRefusal(ctx, q.Type, asked.Text, fmt.Sprintf("%s; it has %d bytes", proxy.Explain(err), len(asked.Text)))
+		return nil, err
 	}
 	statement := &proxy.Statement{Command: q.Type, Class: access.ClassExec, Text: []byte(asked.Text)}
 	if strings.IndexByte(asked.Text, 0) >= 0 {
 		return nil, r.refuse(ctx, statement, &proxy.Refusal{Sentence: "a command with a NUL character in it is not passed on"})
 	}
 	return statement, nil
+}
+
+// malformed is why a request is refused that is none.
+const malformed = "the request cannot be read"
+
+// askedText is what a request for a command asks for, as far as that can be read.
+func askedText(q *ssh.Request) string {
+	var asked textRequest
+	if q.Type == requestShell || read(q.Payload, &asked) != nil {
+		return ofBytes(q)
+	}
+	return asked.Text
 }
 
 // begin puts the command on the record, and begins the recording of what it shows where there is one. SFTP by itself is none: what is
@@ -157,10 +175,14 @@ func (s *session) lend(ctx context.Context, q *ssh.Request, what string, into **
 }
 
 // openTerminal gets the terminal that a command is to run in.
-func (s *session) openTerminal(q *ssh.Request) {
+func (s *session) openTerminal(ctx context.Context, q *ssh.Request) {
 	var asked ptyRequest
-	if read(q.Payload, &asked) != nil || s.started {
-		_ = q.Reply(false, nil)
+	switch err := read(q.Payload, &asked); {
+	case err != nil:
+		s.relay.refuseRequest(ctx, q, ofBytes(q), malformed)
+		return
+	case s.started || s.terminal != nil:
+		s.relay.refuseRequest(ctx, q, asked.Term, "a terminal is asked for once, and before the command")
 		return
 	}
 	ok, err := s.store.SendRequest(q.Type, true, q.Payload)
@@ -171,9 +193,13 @@ func (s *session) openTerminal(q *ssh.Request) {
 }
 
 // resize tells the server, and the recording, that the terminal has another size.
-func (s *session) resize(q *ssh.Request) {
+func (s *session) resize(ctx context.Context, q *ssh.Request) {
 	var size windowChange
-	if s.terminal == nil || read(q.Payload, &size) != nil {
+	switch err := read(q.Payload, &size); {
+	case err != nil:
+		s.relay.refuseRequest(ctx, q, ofBytes(q), malformed)
+		return
+	case s.terminal == nil:
 		_ = q.Reply(false, nil)
 		return
 	}
@@ -183,11 +209,21 @@ func (s *session) resize(q *ssh.Request) {
 }
 
 // setEnv sets a variable of those that the resource allows. The others are answered as OpenSSH's AcceptEnv does: by no.
-func (s *session) setEnv(q *ssh.Request) {
+func (s *session) setEnv(ctx context.Context, q *ssh.Request) {
 	var asked envRequest
-	if s.started || len(q.Payload) > maxEnv || read(q.Payload, &asked) != nil || !s.relay.link.allowsEnv(asked.Name) {
+	switch err := read(q.Payload, &asked); {
+	case err != nil:
+		s.relay.refuseRequest(ctx, q, ofBytes(q), malformed)
+	case len(q.Payload) > maxEnv:
+		s.relay.refuseRequest(ctx, q, asked.Name, fmt.Sprintf("a variable of %d bytes is longer than the %d that are passed on", len(q.Payload), maxEnv))
+	case s.started:
+		s.relay.refuseRequest(ctx, q, asked.Name, "variables are set before the command")
+	case s.variables >= maxVariables:
+		s.relay.refuseRequest(ctx, q, asked.Name, fmt.Sprintf("a session sets %d variables at most", maxVariables))
+	case !s.relay.link.allowsEnv(asked.Name):
 		_ = q.Reply(false, nil)
-		return
+	default:
+		s.variables++
+		s.pass(q)
 	}
-	s.pass(q)
 }

@@ -291,6 +291,10 @@ func TestSignals(t *testing.T) {
 	if string(all) != "caught\n" || err != nil || !errors.As(s.Wait(), &exit) || exit.ExitStatus() != 9 {
 		t.Errorf("%q, %v, %v", all, err, exit)
 	}
+	if e := g.statement(t, "USR1"); e.Command != requestSignal || e.Class != access.ClassExec || e.Verdict != audit.Allow {
+		t.Errorf("the signal is recorded as %+v", e)
+	}
+	g.result(t, "USR1", func(e audit.Event) bool { return e.ErrorMessage == "" })
 }
 
 func TestOneCommandASession(t *testing.T) {

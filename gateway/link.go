@@ -79,7 +79,7 @@ func OpenLink(o LinkOptions) *Link {
 		l.shipper = &shipper{link: l, record: o.Record}
 	}
 	if o.Recordings != nil {
-		l.recordings = &recordingShipper{link: l, recordings: o.Recordings, refused: map[string]bool{}}
+		l.recordings = newRecordingShipper(l, o.Recordings)
 	}
 	l.setIdentity(o.Identity)
 	if err := removeTemporaries(l.dir); err != nil {

@@ -115,7 +115,7 @@ func (s *recordingServer) shipments(statement string) (n int) {
 }
 
 // TestRecordingsAreShipped sends each recording that is over until the control plane has it, whatever it says first; one that it refuses
-// stays, and keeps back no other.
+// stays, and keeps back no other. The control plane knows nothing of recordings that grow.
 func TestRecordingsAreShipped(t *testing.T) {
 	own, control := newRecordings(t, true), newRecordings(t, false)
 	var ids []string
@@ -151,7 +151,7 @@ func TestRecordingsAreShipped(t *testing.T) {
 	p := newPost(t, newControl(t))
 	p.link.client.Store(site.Client())
 	p.link.server.Store(&site.URL)
-	shipper := &recordingShipper{link: p.link, recordings: own, refused: map[string]bool{}}
+	shipper := newRecordingShipper(p.link, own)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { shipper.run(ctx) })

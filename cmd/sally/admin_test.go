@@ -152,7 +152,7 @@ func TestAdminRefusals(t *testing.T) {
 		{"is held by alice@acme.com", "roles remove developers"},
 		{"orders-db", "credentials remove orders-app"},
 		{"nothing", "resources show nothing"},
-		{"accepts 1 arg(s)", "users add"},
+		{"write it like this: sally admin users add NAME", "users add"},
 		{"give --password-stdin or --password-prompt", "credentials add y --password-stdin --password-prompt"},
 		{"standard input holds no password", "credentials add z --password-stdin"},
 		{"--expires must be above zero", "tokens add alice@acme.com --expires 0s"},

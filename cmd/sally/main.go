@@ -58,5 +58,6 @@ never see a password; every statement is recorded before it runs; security searc
 		newAgentCommand(), newDisconnectCommand(), newReadyCommand(), newOpenCommand(), newDBCommand(), newDoctorCommand(),
 		newUpdateCompletionsCommand(), newAccessCommand(), newApplyCommand(), newExportCommand(), newSSHCommand(),
 		newSSHConfigCommand(), newSSHProxyCommand(), newSSHCertCommand(), newSSHKeyCommand(), newReplayCommand())
+	explainUsage(root)
 	return root
 }

@@ -2,6 +2,7 @@ package ssh
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -105,11 +106,27 @@ func (h *hostKeys) checkCertificate(address string, remote net.Addr, key ssh.Pub
 	checker := ssh.CertChecker{IsHostAuthority: func(authority ssh.PublicKey, _ string) bool {
 		return slices.ContainsFunc(h.authorities, func(known ssh.PublicKey) bool { return same(known, authority) })
 	}}
-	if err := checker.CheckHostKey(address, remote, key); err != nil {
+	err := checkNarrow(key.(*ssh.Certificate))
+	if err == nil {
+		err = checker.CheckHostKey(address, remote, key)
+	}
+	if err != nil {
 		host, _, _ := net.SplitHostPort(address)
 		h.refused = &proxy.Refusal{Sentence: fmt.Sprintf("the server's certificate is none that an authority of the resource's host_cas has given %s, "+
 			"or it has expired; nobody is logged in before an admin has looked into it", host), Err: err}
 		return h.refused
+	}
+	return nil
+}
+
+// checkNarrow refuses what x/crypto takes and OpenSSH does not, or no longer: certificates that are good for every host, and signatures by
+// SHA-1, of which somebody else may make another (RFC 9142, section 1.1).
+func checkNarrow(c *ssh.Certificate) error {
+	switch {
+	case len(c.ValidPrincipals) == 0:
+		return errors.New("the certificate names no host")
+	case !slices.Contains(ofClients(), c.Signature.Format):
+		return fmt.Errorf("the certificate is signed by %s", c.Signature.Format)
 	}
 	return nil
 }

@@ -114,6 +114,16 @@ func (s *Service) tail(r *http.Request, w http.ResponseWriter, text string) {
 		writeProblem(w, s.answerable(r.Context(), err))
 		return
 	}
+	s.stream(r, w, c, "audit", func(ctx context.Context, out *eventStream) error {
+		if err := out.comment("connected"); err != nil {
+			return err
+		}
+		return s.searcher.Tail(ctx, text, func(e audit.Event) error { return out.event(&e) })
+	})
+}
+
+// stream answers with server-sent events that send writes, until it returns, the client leaves, or the caller's time or right to read ends.
+func (s *Service) stream(r *http.Request, w http.ResponseWriter, c *caller, what string, send func(context.Context, *eventStream) error) {
 	end := c.identity.Expires
 	if end.IsZero() {
 		end = s.now().Add(maxStream)
@@ -128,16 +138,12 @@ func (s *Service) tail(r *http.Request, w http.ResponseWriter, text string) {
 	if err := out.control.SetReadDeadline(time.Time{}); err != nil {
 		return
 	}
-	if err := out.comment("connected"); err != nil {
-		return
-	}
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watch(ctx, cancel, r, func() error { return out.comment("alive") }) })
 	defer watching.Wait()
 	defer cancel()
-	err = s.searcher.Tail(ctx, text, func(e audit.Event) error { return out.event(&e) })
-	if err != nil && ctx.Err() == nil {
-		s.log.Warn("audit stream broken", "user", c.name, "error", err)
+	if err := send(ctx, out); err != nil && ctx.Err() == nil {
+		s.log.Warn("stream broken off", "stream", what, "user", c.name, "error", err)
 	}
 }
 

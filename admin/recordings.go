@@ -2,16 +2,14 @@ package admin
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"reflect"
-	"slices"
-	"sync"
 	"time"
 
 	"filippo.io/age"
@@ -75,10 +73,6 @@ type OfStatement struct {
 	Statement string `path:"statement" pattern:"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" doc:"The ID of the statement whose terminal was recorded"`
 }
 
-type recordingsOf struct {
-	Session string `query:"session" required:"true" pattern:"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" doc:"The session's ID"`
-}
-
 // recordingInfo is one recording, as lists show it.
 type recordingInfo struct {
 	Statement string    `json:"statement" doc:"The ID of its statement, which is its own"`
@@ -98,13 +92,18 @@ type recordingInfo struct {
 
 type findInput struct {
 	OfStatement
-	Text string `query:"q" required:"true" minLength:"1" maxLength:"256" doc:"What to look for on the screen; upper and lower case are the same"`
+	Text string  `query:"q" required:"true" minLength:"1" maxLength:"256" doc:"What to look for on the screen; upper and lower case are the same"`
+	From float64 `query:"from" minimum:"0" maximum:"315360000" doc:"After this moment, in seconds since the recording's beginning"`
 }
 
 // found is what a search within a recording gives.
 type found struct {
-	Items []hit `json:"items"`
-	More  bool  `json:"more" doc:"There are more than these"`
+	Items   []hit   `json:"items"`
+	More    bool    `json:"more" doc:"There may be more than these, after to"`
+	Partial bool    `json:"partial" doc:"The recording is long, and was looked at up to to alone in the time that there is; go on from there"`
+	To      float64 `json:"to" doc:"How far it was looked at, in seconds"`
+
+	most int // hits; 0: maxHits
 }
 
 type hit struct {
@@ -113,46 +112,16 @@ type hit struct {
 }
 
 func (s *Service) registerRecordings(a *api) {
-	add(a, route{method: http.MethodGet, path: "/recordings", id: "list-recordings", summary: "List the recordings of a session", level: reader,
-		description: "Oldest first, all in one page."},
-		func(ctx context.Context, in *recordingsOf) (*answer[list[recordingInfo]], error) {
-			items, err := s.recordingsOf(ctx, in.Session)
-			return &answer[list[recordingInfo]]{Body: list[recordingInfo]{Items: items}}, err
-		})
+	s.registerRecordingSearch(a)
 	add(a, route{method: http.MethodGet, path: "/recordings/{statement}/find", id: "find-in-recording", summary: "Search what a terminal showed", level: reader,
 		description: fmt.Sprintf("The lines that hold the text, up to %d, each with the moment when it did first. The search is in the record.", maxHits)},
 		func(ctx context.Context, in *findInput) (*answer[found], error) {
-			f, err := s.findInRecording(ctx, in.Statement, in.Text)
+			f, err := s.findInRecording(ctx, in.Statement, in.Text, moment(in.From))
 			return &answer[found]{Body: f}, err
 		})
+	s.registerParts(a)
 	s.registerReplay(a)
 	s.registerWatch(a)
-}
-
-func (s *Service) recordingsOf(ctx context.Context, session string) ([]recordingInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, searchTime)
-	defer cancel()
-	items := []recordingInfo{}
-	q := audit.Query{Text: "type:statement class:shell,exec session:" + session, Limit: maxPage}
-	for seen := 0; seen < maxRecorded; {
-		page, err := s.searcher.Search(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		for i := range page.Rows {
-			if info, ok := s.recordingInfo(&page.Rows[i]); ok {
-				items = append(items, info)
-			}
-		}
-		seen += len(page.Rows)
-		if q.Cursor = page.Next; q.Cursor == "" {
-			break
-		}
-	}
-	slices.SortFunc(items, func(a, b recordingInfo) int {
-		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.Statement, b.Statement))
-	})
-	return items, nil
 }
 
 // recordingInfo says what is known of the recording of a statement; false when there is none.
@@ -208,7 +177,7 @@ func (s *Service) noRecording(ctx context.Context, statement string) error {
 	return &refusal{status: http.StatusNotFound, sentence: "what this statement showed was not recorded; recordings are of shells, and of commands where a resource asks for it"}
 }
 
-func (s *Service) findInRecording(ctx context.Context, statement, text string) (found, error) {
+func (s *Service) findInRecording(ctx context.Context, statement, text string, from time.Duration) (found, error) {
 	ctx, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
 	r, err := s.openRecording(ctx, statement, "recordings.search", text)
@@ -217,23 +186,20 @@ func (s *Service) findInRecording(ctx context.Context, statement, text string) (
 	}
 	defer r.Close()
 	f := found{Items: []hit{}}
-	finder := recording.NewFinder(text, func(h recording.Hit) {
-		if f.More = len(f.Items) == maxHits; !f.More {
-			f.Items = append(f.Items, hit{Seconds: h.At.Seconds(), Line: short(h.Line)})
-		}
-	})
-	for !f.More {
-		e, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			finder.End()
-			break
-		}
-		if err = errors.Join(err, ctx.Err()); err != nil {
+	if from > 0 {
+		if _, err := seekTo(ctx, r, from); err != nil {
 			return found{}, err
 		}
-		finder.Take(&e)
 	}
-	return f, nil
+	return f, f.find(ctx, r, text, from)
+}
+
+// find looks for a text in what comes next.
+func (f *found) find(ctx context.Context, r *recording.Reader, text string, from time.Duration) error {
+	finder := recording.NewFinder(text, f.add)
+	err := f.through(ctx, r, from, finder.Take)
+	finder.End()
+	return err
 }
 
 // short is a line's beginning.
@@ -345,46 +311,21 @@ func (s *Service) registerWatch(a *api) {
 
 // watchRecording streams until the terminal is closed, the viewer leaves, or may no longer read.
 func (s *Service) watchRecording(req *http.Request, w http.ResponseWriter, r *recording.Reader) {
-	c := callerOf(req.Context())
-	end := c.identity.Expires
-	if end.IsZero() {
-		end = s.now().Add(maxStream)
-	}
-	ctx, cancel := context.WithTimeout(req.Context(), end.Sub(s.now()))
-	defer cancel()
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no")
-	w.WriteHeader(http.StatusOK)
-	out := &eventStream{w: w, control: http.NewResponseController(w)}
-	// The server's read timeout is for requests; left in place it would end the stream.
-	if err := out.control.SetReadDeadline(time.Time{}); err != nil {
-		return
-	}
-	var watching sync.WaitGroup
-	watching.Go(func() { s.watch(ctx, cancel, req, func() error { return out.comment("alive") }) })
-	defer watching.Wait()
-	defer cancel()
-	if err := out.follow(ctx, r); err != nil && ctx.Err() == nil {
-		s.log.Warn("watching a terminal broken off", "user", c.name, "error", err)
-	}
+	s.stream(req, w, callerOf(req.Context()), "terminal", func(ctx context.Context, out *eventStream) error { return out.follow(ctx, r) })
 }
 
 // follow sends the screen as it is, and what comes after.
 func (s *eventStream) follow(ctx context.Context, r *recording.Reader) error {
-	screen, now := recording.NewScreen(r.Header()), time.Duration(0)
-	for {
-		e, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err = errors.Join(err, ctx.Err()); err != nil {
-			return err
-		}
-		screen.Take(&e)
-		now = e.At
+	screen, err := r.Seek(ctx, math.MaxInt64)
+	if err != nil {
+		return err
 	}
-	var joiner recording.Joiner
-	begin, err := json.Marshal(screenNow{Cols: screen.Cols, Rows: screen.Rows, Time: now.Seconds(), Init: string(joiner.Join(screen.Bytes()))})
+	now, _, err := r.Length(ctx)
+	if err != nil {
+		return err
+	}
+	shown := recording.NewShown(r.Header())
+	begin, err := json.Marshal(screenNow{Cols: screen.Cols, Rows: screen.Rows, Time: now.Seconds(), Init: string(shown.Output(screen.Bytes()))})
 	if err != nil {
 		return fmt.Errorf("encode screen: %w", err)
 	}
@@ -401,7 +342,7 @@ func (s *eventStream) follow(ctx context.Context, r *recording.Reader) error {
 		}
 		switch e.Kind {
 		case recording.Output:
-			e.Data = joiner.Join(e.Data)
+			e.Data = shown.Output(e.Data)
 		case recording.Resize:
 		default:
 			continue

@@ -29,26 +29,32 @@ const (
 	maxAlarms = 10_000
 )
 
+// alarm is about what a gateway sends for a statement.
+type alarm struct{ gateway, statement string }
+
 // growingRecordings is what is known of recordings that gateways send while they grow, beside these.
 type growingRecordings struct {
 	room chan struct{} // holds one for each request with pieces
 
 	mu      sync.Mutex
-	alarmed map[string]bool // of these statements the record says already that something was refused
+	alarmed map[alarm]bool // of these the record says already that something was refused
 }
 
 func newGrowingRecordings() *growingRecordings {
-	return &growingRecordings{room: make(chan struct{}, maxGrowing), alarmed: map[string]bool{}}
+	return &growingRecordings{room: make(chan struct{}, maxGrowing), alarmed: map[alarm]bool{}}
 }
 
-// alarm says that a refusal is to be told: once a statement.
-func (g *growingRecordings) alarm(statement string) bool {
+// isNew says that a refusal is to be told: once for each statement, as long as that is remembered.
+func (g *growingRecordings) isNew(a alarm) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.alarmed[statement] || len(g.alarmed) >= maxAlarms {
+	if g.alarmed[a] {
 		return false
 	}
-	g.alarmed[statement] = true
+	if len(g.alarmed) >= maxAlarms {
+		clear(g.alarmed)
+	}
+	g.alarmed[a] = true
 	return true
 }
 
@@ -142,7 +148,7 @@ func (s *Service) mayBegin(ctx context.Context, g store.Gateway, statement strin
 
 // refuseRecording refuses what looks like an attempt at what was sent before, or at what is another's, once that is on the record.
 func (s *Service) refuseRecording(ctx context.Context, g store.Gateway, statement, reason string) (link.Taken, error) {
-	if s.growing.alarm(statement) {
+	if s.growing.isNew(alarm{g.Name, statement}) {
 		s.log.Error("a gateway's recording is refused", "gateway", g.Name, "statement", statement, "reason", reason)
 		of := map[string]string{"statement": statement}
 		if err := s.record(ctx, act{action: "gateways.recording.refused", target: g.Name, denied: reason, before: of}); err != nil {

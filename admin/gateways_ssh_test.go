@@ -41,7 +41,7 @@ func TestGatewaysGetCertificates(t *testing.T) {
 	}
 	logins := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(l.service.SSHLogins().PublicKey())))
 	if by := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(certificate.SignatureKey))); by != logins ||
-		certificate.KeyId != "sallyport user=alice@acme.com session=s1" || len(certificate.ValidPrincipals) != 1 || certificate.ValidPrincipals[0] != "deploy" {
+		certificate.KeyId != "sallyport user=alice@acme.com session=s1 resource=web-1" || len(certificate.ValidPrincipals) != 1 || certificate.ValidPrincipals[0] != "deploy" {
 		t.Errorf("%+v", certificate)
 	}
 	if status, answer = ask("SHA256:gone"); status == http.StatusOK {

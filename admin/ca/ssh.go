@@ -16,8 +16,9 @@ import (
 	"github.com/sallyport/sallyport/access"
 )
 
-// SSHHostLifetime is how long a gateway's host certificate is good for.
-const SSHHostLifetime = 30 * 24 * time.Hour
+// SSHHostLifetime is how long a gateway's host certificate is good for. Nothing takes it back from clients that know the authority, so it
+// is short: a gateway that was removed gets no other.
+const SSHHostLifetime = 24 * time.Hour
 
 // sshAuthorities sign SSH certificates, each of one kind. They follow from the root's private key, so that whoever has that has
 // them, and nothing more is kept; none of them is that key, nor tells of it or of the others.

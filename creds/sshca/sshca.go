@@ -40,7 +40,7 @@ func New(signer func() (ssh.Signer, error), others creds.Source) *Source {
 }
 
 // Fetch implements creds.Source. The certificate's only principal is the credential's username, or else the account; its key ID
-// names user and session, and stands in the server's log. The lease never ends.
+// is KeyID. The lease never ends.
 func (s *Source) Fetch(ctx context.Context, r creds.Request) (*creds.Lease, error) {
 	if r.Credential.Engine != Engine {
 		return s.others.Fetch(ctx, r)
@@ -70,7 +70,7 @@ func (s *Source) issue(r creds.Request, now time.Time) (creds.Secret, error) {
 	_, _ = rand.Read(serial[:]) // never fails: crypto/rand ends the process instead
 	certificate := &ssh.Certificate{
 		Key: public, Serial: binary.BigEndian.Uint64(serial[:]), CertType: ssh.UserCert,
-		KeyId:           fmt.Sprintf("sallyport user=%s session=%s", word(r.User), word(r.Session)),
+		KeyId:           KeyID(&r),
 		ValidPrincipals: []string{principal},
 		ValidAfter:      uint64(now.Add(-skew).Unix()), ValidBefore: uint64(now.Add(lifetime).Unix()),
 		Permissions: ssh.Permissions{Extensions: Extensions()},
@@ -101,6 +101,11 @@ func NewKey() (private []byte, public ssh.PublicKey, err error) {
 // before.
 func Extensions() map[string]string {
 	return map[string]string{"permit-pty": "", "permit-port-forwarding": "", "permit-agent-forwarding": "", "permit-X11-forwarding": ""}
+}
+
+// KeyID is how a certificate for the session names it. It stands in the server's own log, next to the login.
+func KeyID(r *creds.Request) string {
+	return fmt.Sprintf("sallyport user=%s session=%s resource=%s", word(r.User), word(r.Session), word(r.Resource))
 }
 
 // word is a name without what could pass for another part of a key ID.

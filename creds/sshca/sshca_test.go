@@ -73,7 +73,7 @@ func TestCertificate(t *testing.T) {
 			t.Errorf("good for %q", other)
 		}
 	}
-	if c.KeyId != "sallyport user=alice@acme.com session=s-1" || c.CertType != ssh.UserCert || len(c.CriticalOptions) > 0 {
+	if c.KeyId != "sallyport user=alice@acme.com session=s-1 resource=web-1" || c.CertType != ssh.UserCert || len(c.CriticalOptions) > 0 {
 		t.Errorf("%q, kind %d, options %v", c.KeyId, c.CertType, c.CriticalOptions)
 	}
 	if ends := time.Unix(int64(c.ValidBefore), 0); ends.Before(before.Add(2*time.Minute)) || ends.After(before.Add(4*time.Minute)) {
@@ -104,7 +104,7 @@ func TestUsername(t *testing.T) {
 	if lease.Secret.Username != "ops-team" || len(c.ValidPrincipals) != 1 || c.ValidPrincipals[0] != "ops-team" {
 		t.Errorf("user %q, principals %v", lease.Secret.Username, c.ValidPrincipals)
 	}
-	if c.KeyId != "sallyport user=eve_session_forged_ session=x_y" {
+	if c.KeyId != "sallyport user=eve_session_forged_ session=x_y resource=web-1" {
 		t.Errorf("key ID %q", c.KeyId)
 	}
 }
@@ -151,7 +151,7 @@ func TestRealServer(t *testing.T) {
 	try(t, conn.Close())
 	written, err := os.ReadFile(server.LogFile)
 	try(t, err)
-	if !strings.Contains(string(written), "sallyport user=alice@acme.com session=s-1") {
+	if !strings.Contains(string(written), "sallyport user=alice@acme.com session=s-1 resource=web-1") {
 		t.Errorf("the log does not name user and session:\n%s", written)
 	}
 

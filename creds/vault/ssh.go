@@ -29,8 +29,8 @@ const (
 var errAddress = errors.New("the server's address cannot be found")
 
 // signSSH has Vault sign a fresh key for one session. The credential's path is the name of a role of the SSH engine; the only
-// principal is the credential's username, or else the account. Where the role does not let extensions be asked for, its
-// default_extensions are taken.
+// principal is the credential's username, or else the account. Where the role does not let the key ID or extensions be asked for, its
+// own key_id_format and default_extensions are taken.
 func (s *Source) signSSH(ctx context.Context, l *login, r creds.Request) (*creds.Lease, error) {
 	path, err := pathBelow(cmp.Or(r.Credential.Mount, defaultSSHMount), "sign", r.Credential.Path)
 	if err != nil {
@@ -45,11 +45,13 @@ func (s *Source) signSSH(ctx context.Context, l *login, r creds.Request) (*creds
 		return nil, err
 	}
 	ask := map[string]any{"public_key": string(ssh.MarshalAuthorizedKey(public)), "valid_principals": principal, "cert_type": "user",
-		"ttl": certificateTTL.String(), "extensions": sshca.Extensions()}
+		"ttl": certificateTTL.String(), "extensions": sshca.Extensions(), "key_id": sshca.KeyID(&r)}
 	answer, err := l.client.Logical().WriteWithContext(ctx, path, ask)
-	if a, ok := answered(wrap("", err)); ok && a.says("extensions") {
-		delete(ask, "extensions")
-		answer, err = l.client.Logical().WriteWithContext(ctx, path, ask)
+	for _, left := range []string{"key_id", "extensions"} { // in the order in which Vault looks at them
+		if a, ok := answered(wrap("", err)); ok && a.says(left) {
+			delete(ask, left)
+			answer, err = l.client.Logical().WriteWithContext(ctx, path, ask)
+		}
 	}
 	if err != nil {
 		return nil, wrap("write "+path, err)

@@ -33,7 +33,7 @@ func sshScene(t *testing.T) (s *scene, authority string) {
 	for name, role := range map[string]map[string]any{
 		// As docs/credentials.md has it.
 		"ops": {"key_type": "ca", "allow_user_certificates": true, "allowed_users": "*", "allowed_extensions": "permit-pty,permit-port-forwarding,permit-agent-forwarding,permit-X11-forwarding",
-			"max_ttl": "5m"},
+			"max_ttl": "5m", "allow_user_key_ids": true},
 		"pty":  {"key_type": "ca", "allow_user_certificates": true, "allowed_users": "*", "default_extensions": map[string]string{"permit-pty": ""}},
 		"web":  {"key_type": "ca", "allow_user_certificates": true, "allowed_users": "deploy", "allowed_extensions": "*"},
 		"host": {"key_type": "ca", "allow_host_certificates": true, "allowed_domains": "*"},
@@ -68,6 +68,9 @@ func TestVaultSignsForOneSession(t *testing.T) {
 	}
 	if len(certificate.ValidPrincipals) != 1 || certificate.ValidPrincipals[0] != server.Account || certificate.CertType != ssh.UserCert || len(certificate.Extensions) != 4 {
 		t.Errorf("%+v", certificate)
+	}
+	if certificate.KeyId != "sallyport user=alice@acme.com session=s-1 resource=web-1" {
+		t.Errorf("key ID %q", certificate.KeyId)
 	}
 	host, _, _, _, err := ssh.ParseAuthorizedKey([]byte(server.HostKey))
 	try(t, err)
@@ -110,7 +113,8 @@ func TestVaultRolesDecideOnExtensions(t *testing.T) {
 	lease, err := s.Source.Fetch(t.Context(), at("127.0.0.1:22", "app", c))
 	try(t, err)
 	_, certificate := signerOf(t, lease)
-	if _, ok := certificate.Extensions["permit-pty"]; !ok || len(certificate.Extensions) != 1 || lease.Secret.Username != "team" || certificate.ValidPrincipals[0] != "team" {
+	if _, ok := certificate.Extensions["permit-pty"]; !ok || len(certificate.Extensions) != 1 || lease.Secret.Username != "team" || certificate.ValidPrincipals[0] != "team" ||
+		strings.Contains(certificate.KeyId, "alice") {
 		t.Errorf("user %s, %+v", lease.Secret.Username, certificate)
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // driverTests are tests of ours for drivers whose packages have none, a file a driver.
 //
-//go:embed drivers/*.cjs
+//go:embed drivers
 var driverTests embed.FS
 
 // driverLine is what they say of a test: before all of them that there is one, and then how it went.
@@ -21,13 +21,17 @@ var driverLine = regexp.MustCompile(`(?m)^(has|ok|not ok) (.+)$`)
 
 // runDriver runs our tests of a Node.js driver that lies in the cache.
 func runDriver(ctx context.Context, j *job, file string) (map[string]result, error) {
+	d := j.door
+	return j.runDriverBy(ctx, "node", file, append(os.Environ(), "NODE_PATH="+filepath.Join(j.cache, "node", "node_modules"), "DB_HOST="+d.host,
+		"DB_PORT="+d.port, "DB_USER="+d.user, "DB_PASSWORD="+d.password, "DB_NAME="+d.database))
+}
+
+// runDriverBy runs tests of ours by a program, and reads what they say.
+func (j *job) runDriverBy(ctx context.Context, program, file string, env []string) (map[string]result, error) {
 	if err := os.CopyFS(j.logs, driverTests); err != nil {
 		return nil, fmt.Errorf("lay out tests: %w", err)
 	}
-	d := j.door
-	env := append(os.Environ(), "NODE_PATH="+filepath.Join(j.cache, "node", "node_modules"), "DB_HOST="+d.host, "DB_PORT="+d.port, "DB_USER="+d.user,
-		"DB_PASSWORD="+d.password, "DB_NAME="+d.database)
-	out, err := j.commandEnv(ctx, filepath.Join(j.logs, "drivers"), env, "node", file)
+	out, err := j.commandEnv(ctx, filepath.Join(j.logs, "drivers"), env, program, filepath.Join(j.logs, "drivers", file))
 	if err != nil {
 		return nil, err
 	}

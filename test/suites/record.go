@@ -39,6 +39,14 @@ func (t *texts) take(text string) bool {
 	return true
 }
 
+// expect counts what the store has told of, and looks for it in the record.
+func (r *record) expect(recorded *texts, key string) {
+	r.logged++
+	if !recorded.take(key) {
+		r.missing = append(r.missing, key)
+	}
+}
+
 // compareRecord compares what the store says that it ran with the journal.
 func (w *world) compareRecord(logs string) (*record, error) {
 	r := &record{}

@@ -30,7 +30,7 @@ const suiteLimit = 30 * time.Minute
 
 // suites are all that scripts/suites.sh gets.
 func suites() []*suite {
-	return slices.Concat(postgresSuites(), mariaSuites(), redisSuites())
+	return slices.Concat(postgresSuites(), mariaSuites(), redisSuites(), sshSuites())
 }
 
 // command runs a suite's program at the door and returns what it printed, which is kept in output.txt too.

@@ -59,6 +59,8 @@ var stores = map[string]func() store{
 	"postgres": func() store { return &postgresStore{} },
 	"mariadb":  func() store { return &mariaStore{} },
 	"redis":    func() store { return &redisStore{} },
+	"ssh":      func() store { return &sshStore{} },
+	"openssh":  func() store { return &opensshStore{} },
 }
 
 // world is a store that logs every statement, and a gateway before it.
@@ -75,6 +77,9 @@ type world struct {
 // door is one way to the store, as a client is told it.
 type door struct {
 	host, port, user, password, database string
+	// SSH's: files with the private key that opens it, with those that may answer there, and an ssh_config that leads there.
+	key, known, config string
+	home               string // of the person who is signed in; empty: nobody is
 }
 
 // openWorld starts both, and makes a person who may do everything in the store.
@@ -95,15 +100,28 @@ func openWorld(ctx context.Context, dir, bin string, s store, config map[string]
 
 func (w *world) onboard(ctx context.Context) error {
 	d := w.store.direct()
-	add := []string{"resources", "add", resource, "--protocol", w.store.protocol(), "--address", net.JoinHostPort(d.host, d.port), "--account", d.user + "=suite"}
+	add := []string{"resources", "add", resource, "--protocol", w.store.protocol(), "--address", d.address(), "--account", d.user + "=suite"}
+	role := []string{"roles", "add", "tester", "--resource", "*", "--account", d.user}
+	credential := []string{"credentials", "add", "suite"}
+	switch {
+	case w.store.protocol() != "ssh":
+		credential = append(credential, "--username", d.user, "--password-stdin")
+	case d.key == "":
+		credential = append(credential, "--engine", "ssh-ca")
+	default:
+		credential = append(credential, "--key", d.key)
+	}
+	if w.store.protocol() == "ssh" {
+		role = append(role, "--class", strings.Join(sshClasses, ","))
+	}
 	var out string
 	for _, step := range []struct {
 		stdin string
 		args  []string
 	}{
-		{d.password, []string{"credentials", "add", "suite", "--username", d.user, "--password-stdin"}},
+		{d.password, credential},
 		{"", append(add, w.store.resourceFlags()...)},
-		{"", []string{"roles", "add", "tester", "--resource", resource, "--account", d.user}},
+		{"", role},
 		{"", []string{"users", "add", person, "--role", "tester"}},
 		{"", []string{"tokens", "add", person, "--expires", "24h", "-o", "json"}},
 	} {
@@ -143,40 +161,72 @@ func (w *world) stopGateway() error {
 func (w *world) door(ctx context.Context, entrance, database string) (d door, err error) {
 	d = w.store.direct()
 	d.database = database
+	ssh := w.store.protocol() == "ssh"
 	switch entrance {
 	case direct:
-		return d, nil
 	case native:
 		d.host, d.port, err = w.sally.Native(w.store.protocol())
 		d.user, d.password = person+"#"+resource, w.token
-		return d, err
+		if ssh && err == nil {
+			d.user, d.password = robot+"#"+resource, ""
+			d.key, err = w.sshKey(ctx)
+		}
 	case tunnel:
-		d.host, d.password = "127.0.0.1", ""
+		d.host, d.password, d.key = "127.0.0.1", "", ""
+		d.home = w.home()
 		d.port, err = w.openTunnel(ctx)
-		return d, err
+	default:
+		err = fmt.Errorf("there is no entrance named %q", entrance)
 	}
-	return door{}, fmt.Errorf("there is no entrance named %q", entrance)
+	if ssh && err == nil {
+		err = w.sshConfig(ctx, entrance, &d)
+	}
+	return d, err
+}
+
+// home is where the person's sign-in is kept.
+func (w *world) home() string { return filepath.Join(w.dir, "home") }
+
+// personEnv is how programs find the sign-in, where there is one.
+func (d door) personEnv() []string {
+	if d.home == "" {
+		return nil
+	}
+	return []string{"XDG_CONFIG_HOME=" + d.home, "SALLY_KEYRING=off"}
+}
+
+// signIn signs the person in.
+func (w *world) signIn(ctx context.Context) error {
+	if err := os.MkdirAll(w.home(), 0o700); err != nil {
+		return fmt.Errorf("make home: %w", err)
+	}
+	_, err := w.asPerson(ctx, "login", "--server", "http://"+w.sally.Web, "--token-stdin")
+	return err
+}
+
+// asPerson runs a command of the program as the person, and returns what it printed.
+func (w *world) asPerson(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, w.bin, args...)
+	cmd.Env, cmd.Stdin = append(os.Environ(), door{home: w.home()}.personEnv()...), strings.NewReader(w.token)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("run sally %s: %w: %s", args[0], err, out)
+	}
+	return string(out), nil
 }
 
 // openTunnel signs the person in and starts the local client. It returns the local port.
 func (w *world) openTunnel(ctx context.Context) (port string, err error) {
-	home := filepath.Join(w.dir, "home")
-	if err := os.MkdirAll(home, 0o700); err != nil {
-		return "", fmt.Errorf("make home: %w", err)
-	}
-	env := append(os.Environ(), "XDG_CONFIG_HOME="+home)
-	login := exec.CommandContext(ctx, w.bin, "login", "--server", "http://"+w.sally.Web, "--token-stdin")
-	login.Env, login.Stdin = env, strings.NewReader(w.token)
-	if out, err := login.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("sign in: %w: %s", err, out)
+	if err := w.signIn(ctx); err != nil {
+		return "", err
 	}
 	free, err := servers.FreePort()
 	if err != nil {
 		return "", err
 	}
 	w.tunnel, err = servers.Start(servers.Command{
-		Path: w.bin, Args: []string{"connect", resource, "--foreground", "--port", strconv.Itoa(free)}, Env: env,
-		LogFile: filepath.Join(w.dir, "tunnel.log"),
+		Path: w.bin, Args: []string{"connect", resource, "--foreground", "--port", strconv.Itoa(free)},
+		Env: append(os.Environ(), door{home: w.home()}.personEnv()...), LogFile: filepath.Join(w.dir, "tunnel.log"),
 	})
 	if err != nil {
 		return "", err

@@ -30,6 +30,14 @@ func newAccounts(address string) (accounts, error) {
 	}, err
 }
 
+// whole is a path of the UI with its public address before it, or nothing where that was not configured.
+func (a *accounts) whole(path string) string {
+	if a.url == nil {
+		return ""
+	}
+	return strings.TrimRight(a.url.String(), "/") + path
+}
+
 // heldRole is a role of the caller's, and why they hold it.
 type heldRole struct {
 	Name    string          `json:"name"`

@@ -45,11 +45,11 @@ func (s *Service) makeFirstAdmin(ctx context.Context) (bool, error) {
 	}
 	roles, users := s.roleNoun(), s.userNoun()
 	if _, ok := snap.Roles[adminsRole]; !ok {
-		if _, _, err := roles.save(ctx, s, access.Role{Name: adminsRole, Admin: true, Auditor: true}, false); err != nil {
+		if _, _, err := roles.save(ctx, s, access.Role{Name: adminsRole, Admin: true, Auditor: true}, false, ""); err != nil {
 			return false, err
 		}
 	}
-	_, _, err = users.save(ctx, s, access.User{Name: FirstAdmin, Roles: []string{adminsRole}}, true)
+	_, _, err = users.save(ctx, s, access.User{Name: FirstAdmin, Roles: []string{adminsRole}}, true, "")
 	if there := (*refusal)(nil); errors.As(err, &there) && there.status == http.StatusConflict {
 		return false, nil // another was faster
 	}
@@ -120,6 +120,7 @@ type newLinkInput struct {
 type newLink struct {
 	User    string    `json:"user"`
 	Path    string    `json:"path" doc:"To put behind the address of the web UI; the part after # is the secret. It is shown this once."`
+	URL     string    `json:"url,omitempty" doc:"The whole of it, where the configuration's url says where the web UI is"`
 	Expires time.Time `json:"expires"`
 }
 
@@ -130,7 +131,7 @@ func (s *Service) registerSignIn(a *api) {
 		level: adminOnly, status: http.StatusCreated},
 		func(ctx context.Context, in *answer[newLinkInput]) (*answer[newLink], error) {
 			path, expires, err := s.SignInLink(ctx, in.Body.User)
-			return &answer[newLink]{Body: newLink{User: in.Body.User, Path: path, Expires: expires}}, err
+			return &answer[newLink]{Body: newLink{User: in.Body.User, Path: path, URL: s.accounts.whole(path), Expires: expires}}, err
 		})
 	add(a, route{method: http.MethodGet, path: "/me", id: "get-me", summary: "Show who the caller is", level: signedIn},
 		func(ctx context.Context, _ *struct{}) (*answer[me], error) {

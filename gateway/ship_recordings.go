@@ -31,7 +31,7 @@ const (
 	// lookForGrowth is the pause between looks whether recordings have grown: what is shown here is at the control plane so much later.
 	lookForGrowth = 200 * time.Millisecond
 	// growTime bounds one shipment of pieces, which are piecesBytes together and maxPieces at most.
-	growTime    = time.Minute
+	growTime    = 30 * time.Second
 	piecesBytes = 4 << 20
 	maxPieces   = 512
 	// askAgain is how long a control plane is taken for one that takes recordings whole alone.

@@ -4,7 +4,7 @@
 #   run    what `make run` needs: PostgreSQL, MariaDB, Redis and OpenSSH with their clients, the web's packages
 #   bench  what `make bench` needs: that, pgbouncer and haproxy
 #   test   what `make test` needs: that, a C compiler for the race detector, a browser, pgaudit, Java and Maven for OpenSearch,
-#          strace, iproute2 for tests with several hosts, rsync and git as what people run over SSH
+#          strace, iproute2 for tests with several hosts, rsync and git as what people run over SSH, an X server without a screen
 #   suites what `make test-suites` needs: what tests need, Python that can make environments, bzip2, MariaDB's own tests,
 #          Tcl for Redis's
 set -euo pipefail
@@ -111,6 +111,8 @@ if [ "$group" = test ] || [ "$group" = suites ]; then
     want iproute2 ip /sbin/ip
     want rsync rsync
     want git git
+    want xvfb Xvfb
+    want x11-utils xdpyinfo
     # OpenSearch comes from Maven Central and runs on Java.
     want maven mvn
     want default-jre-headless java

@@ -28,7 +28,7 @@ func TestSSH(t *testing.T) {
 		{"suspension", sshSuspension}, {"crash", sshCrash}, {"ssh-config", sshConfigIsInstalledAndTakenOut},
 		{"signed out", sshSaysWhenTheSignInHasEnded}, {"native by certificate", sshNativeByCertificate}, {"native by key", sshNativeByKey},
 		{"native by link", sshNativeByLink}, {"forwards", sshForwards}, {"what is not named is closed", sshClosed},
-		{"own authority", sshOwnAuthority}, {"Vault", sshVault},
+		{"own authority", sshOwnAuthority}, {"Vault", sshVault}, {"X11", sshX11}, {"fleet", sshFleet}, {"revocation", sshRevocation},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, bin) })
 	}

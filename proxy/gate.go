@@ -93,27 +93,54 @@ func (g *Gate) shut(cause *Ended) { g.ended.Store(cause) }
 // upstream; else the store must never see it, and the client gets the error in its protocol's own form (Explain has the
 // words). The error is an *access.Denial when policy says no; that stands in the record by then.
 func (g *Gate) Begin(ctx context.Context, s *Statement) (Op, error) {
+	p, err := g.Propose(ctx, s)
+	if err != nil {
+		return Op{}, err
+	}
+	if err := g.Await(ctx, &p); err != nil {
+		return Op{}, err
+	}
+	return g.Settle(ctx, &p, s)
+}
+
+// Proposal is a statement that was judged and recorded, and may not pass yet.
+type Proposal struct {
+	op     Op
+	seq    uint64
+	permit *access.Permit // that it was judged by
+}
+
+// Propose, Await and Settle are Begin in three steps, for protocols whose statements overlap: Propose and Settle may be called by one
+// goroutine at a time, as Begin, while any number of them are in Await, which takes its time. Only behind all three may the statement pass.
+func (g *Gate) Propose(ctx context.Context, s *Statement) (Proposal, error) {
 	permit := g.permit.Load()
 	ruling, err := g.judge(ctx, permit, s)
 	if err != nil {
-		return Op{}, err
+		return Proposal{}, err
 	}
 	e := &g.begin
 	private, err := g.describe(e, s)
 	if err != nil {
-		return Op{}, errors.Join(errInDoubt, g.deny(ctx, s, ruling.Policy, errInDoubt))
+		return Proposal{}, errors.Join(errInDoubt, g.deny(ctx, s, ruling.Policy, errInDoubt))
 	}
 	e.Policy = ruling.Policy
-	if err := g.record(ctx, e); err != nil {
-		return Op{}, err
+	if err := g.append(e); err != nil {
+		return Proposal{}, err
 	}
+	return Proposal{op: Op{id: e.ID, started: e.Time, private: private, maxRows: ruling.MaxRows, policy: ruling.Policy}, seq: e.Seq, permit: permit}, nil
+}
+
+// Await waits until the record of the proposal is as durable as it has to be before the statement runs.
+func (g *Gate) Await(ctx context.Context, p *Proposal) error { return g.awaitRun(ctx, p.seq) }
+
+// Settle lets the statement of the proposal pass, unless the session was cut, or came under other rules, meanwhile: the record says so.
+func (g *Gate) Settle(ctx context.Context, p *Proposal, s *Statement) (Op, error) {
 	g.statements.Add(1)
-	op := Op{id: e.ID, started: e.Time, private: private, maxRows: ruling.MaxRows, policy: ruling.Policy}
-	if err := g.stands(ctx, permit, s); err != nil {
-		g.withdraw(&op, err)
+	if err := g.stands(ctx, p.permit, s); err != nil {
+		g.withdraw(&p.op, err)
 		return Op{}, err
 	}
-	return op, nil
+	return p.op, nil
 }
 
 // Check judges a statement that Begin will record later, such as one that a client prepares, before anything of it goes
@@ -197,15 +224,28 @@ func (g *Gate) withdraw(op *Op, why error) {
 
 // record writes the event; the next answer to the client waits for it as the resource demands.
 func (g *Gate) record(ctx context.Context, e *audit.Event) error {
+	if err := g.append(e); err != nil {
+		return err
+	}
+	return g.awaitRun(ctx, e.Seq)
+}
+
+func (g *Gate) append(e *audit.Event) error {
 	if err := g.journal.Append(e); err != nil {
 		return fmt.Errorf("record statement: %w", err)
 	}
-	if g.durability == access.Strict {
-		if err := g.journal.AwaitDurable(ctx, e.Seq); err != nil {
-			return fmt.Errorf("record statement: %w", err)
-		}
-	}
 	g.last.Store(e.Seq + 1)
+	return nil
+}
+
+// awaitRun waits until the record is as durable as it has to be before what it is of may run.
+func (g *Gate) awaitRun(ctx context.Context, seq uint64) error {
+	if g.durability != access.Strict {
+		return nil
+	}
+	if err := g.journal.AwaitDurable(ctx, seq); err != nil {
+		return fmt.Errorf("record statement: %w", err)
+	}
 	return nil
 }
 

@@ -2,10 +2,12 @@ package ssh
 
 import (
 	"io"
+	"sync"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/test/servers"
 )
 
@@ -56,6 +58,34 @@ func BenchmarkCommand(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkChannelsAtOnce begins a command in each of many channels of one connection, at a server that answers at once, where each has to
+// be on disk before it runs.
+func BenchmarkChannelsAtOnce(b *testing.B) {
+	const channels = 32
+	g := startBefore(b, startListener(b), access.ClassExec)
+	g.Store.Durability = access.Strict
+	g.Govern(b, access.Role{Statements: &access.StatementRules{Classes: []string{access.ClassExec}}})
+	c := g.connect(b)
+	for b.Loop() {
+		var all sync.WaitGroup
+		for range channels {
+			all.Go(func() {
+				channel, requests, err := c.OpenChannel(channelSession, nil)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				defer channel.Close()
+				go ssh.DiscardRequests(requests)
+				if _, err := channel.SendRequest(requestExec, true, ssh.Marshal(textRequest{"true"})); err != nil {
+					b.Error(err)
+				}
+			})
+		}
+		all.Wait()
 	}
 }
 

@@ -268,3 +268,47 @@ func TestAgentExtensions(t *testing.T) {
 		t.Errorf("the agent answers by %d, though the session that lent it has ended", answer)
 	}
 }
+
+// TestChannelsWaitTogether begins commands in many channels where each has to be on disk before it runs, and nothing gets there: all of
+// them wait at once, and none runs.
+func TestChannelsWaitTogether(t *testing.T) {
+	server := startListener(t)
+	g := startBefore(t, server, access.ClassExec)
+	g.Store.Durability = access.Strict
+	g.Govern(t, access.Role{Statements: &access.StatementRules{Classes: []string{access.ClassExec}}})
+	c := g.connect(t)
+	const commands = 8
+	var channels []ssh.Channel
+	for range commands {
+		channel, requests, err := c.OpenChannel(channelSession, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go ssh.DiscardRequests(requests)
+		channels = append(channels, channel)
+	}
+	g.Journal.LoseSync()
+	answers := make(chan error, commands)
+	for _, channel := range channels {
+		go func() {
+			_, err := channel.SendRequest(requestExec, true, ssh.Marshal(textRequest{"true"}))
+			answers <- err
+		}()
+	}
+	for i := range commands {
+		select {
+		case <-g.Journal.Waiting():
+		case <-time.After(patience):
+			t.Fatalf("%d commands of %d wait for the record", i, commands)
+		}
+	}
+	if slices.Contains(server.all(), requestExec) {
+		t.Error("a command ran that was not on disk")
+	}
+	g.Journal.Heal()
+	for range commands {
+		if err := <-answers; err != nil {
+			t.Error(err)
+		}
+	}
+}

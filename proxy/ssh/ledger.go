@@ -10,7 +10,8 @@ import (
 	"github.com/sallyport/sallyport/proxy"
 )
 
-// ledger is the session's gate for many channels at once: statements begin one at a time, and end one at a time.
+// ledger is the session's gate for many channels at once: statements begin one at a time, and end one at a time. What they wait for in
+// between, where the record has to be on disk before they run, they wait for together.
 type ledger struct {
 	gate   *proxy.Gate
 	begins sync.Mutex
@@ -19,15 +20,32 @@ type ledger struct {
 
 // begin is Gate.Begin. It leaves in s.Text what is on the record, where redaction may have taken something out.
 func (l *ledger) begin(ctx context.Context, s *proxy.Statement) (*proxy.Op, error) {
-	l.begins.Lock()
-	defer l.begins.Unlock()
-	s.BytesIn = int64(len(s.Text))
-	op, err := l.gate.Begin(ctx, s)
+	p, recorded, err := l.propose(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	s.Text = bytes.Clone(l.gate.Text())
+	if err := l.gate.Await(ctx, &p); err != nil {
+		return nil, err
+	}
+	l.begins.Lock()
+	defer l.begins.Unlock()
+	op, err := l.gate.Settle(ctx, &p, s)
+	if err != nil {
+		return nil, err
+	}
+	s.Text = recorded
 	return &op, nil
+}
+
+func (l *ledger) propose(ctx context.Context, s *proxy.Statement) (_ proxy.Proposal, recorded []byte, err error) {
+	l.begins.Lock()
+	defer l.begins.Unlock()
+	s.BytesIn = int64(len(s.Text))
+	p, err := l.gate.Propose(ctx, s)
+	if err != nil {
+		return proxy.Proposal{}, nil, err
+	}
+	return p, bytes.Clone(l.gate.Text()), nil
 }
 
 // check is Gate.Check.

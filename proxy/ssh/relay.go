@@ -52,11 +52,16 @@ func newRelay(l *link, gate *proxy.Gate) *relay {
 func (r *relay) run(ctx context.Context) error {
 	ctx, r.fail = context.WithCancelCause(ctx)
 	defer r.fail(nil)
-	clientGone, storeGone := r.gone(r.client.server), r.gone(r.store)
-	r.serve(func() { r.fromClient(ctx) })
+	clientGone, storeGone := make(chan struct{}), make(chan struct{}) // closed once no more channels come, which is so once a connection has ended
+	r.serve(func() {
+		defer close(clientGone)
+		r.fromClient(ctx)
+	})
 	r.serve(func() { r.clientRequests(ctx) })
-	r.serve(func() { r.fromStore(ctx) })
-	r.serve(func() { r.storeRequests() })
+	r.serve(func() {
+		defer close(storeGone)
+		r.fromStore(ctx)
+	})
 	var err error
 	select {
 	case <-clientGone:
@@ -91,16 +96,6 @@ func (r *relay) finish(ctx context.Context, err error, clientGone <-chan struct{
 	r.work.Wait()
 	r.listeners.endAll(r.ledger)
 	r.endRefusals(context.WithoutCancel(ctx))
-}
-
-// gone is closed when the connection has ended.
-func (r *relay) gone(conn ssh.Conn) <-chan struct{} {
-	gone := make(chan struct{})
-	r.serve(func() {
-		defer close(gone)
-		_ = conn.Wait()
-	})
-	return gone
 }
 
 // serve runs do until the relay ends, which a panic makes it do.
@@ -203,31 +198,45 @@ func (r *relay) clientRequests(ctx context.Context) {
 	}
 }
 
-// storeRequests answers what the server asks of the connection as a whole. Nothing of it is for the client: its keepalives are answered
-// here, and the host keys that it tells of are not those that the client knows.
-func (r *relay) storeRequests() {
-	ssh.DiscardRequests(r.store.requests)
+// fromStore serves the channels that the server opens. Of what it asks of the connection as a whole nothing is for the client: its
+// keepalives are answered here, and the host keys that it tells of are not those that the client knows.
+func (r *relay) fromStore(ctx context.Context) {
+	channels, requests := r.store.channels, r.store.requests
+	for channels != nil || requests != nil {
+		select {
+		case n, ok := <-channels:
+			if !ok {
+				channels = nil
+				continue
+			}
+			r.arrived(ctx, n)
+		case q, ok := <-requests:
+			if !ok {
+				requests = nil
+				continue
+			}
+			_ = q.Reply(false, nil)
+		}
+	}
 }
 
-// fromStore serves the channels that the server opens: what came in at a port that the client let it listen on, and what uses the
-// client's agent or display where that was let.
-func (r *relay) fromStore(ctx context.Context) {
-	for n := range r.store.channels {
-		serve := r.servedTo(n)
-		if serve == nil {
-			_ = n.Reject(ssh.Prohibited, "nobody asked for this")
-			continue
-		}
-		if r.arrivals.Add(1) > maxChannels {
-			r.arrivals.Add(-1)
-			_ = n.Reject(ssh.ResourceShortage, "too many channels are open in this connection")
-			continue
-		}
-		r.serve(func() {
-			defer r.arrivals.Add(-1)
-			serve(ctx, n)
-		})
+// arrived serves a channel that the server opens: what came in at a port that the client let it listen on, and what uses the client's
+// agent or display where that was let.
+func (r *relay) arrived(ctx context.Context, n ssh.NewChannel) {
+	serve := r.servedTo(n)
+	if serve == nil {
+		_ = n.Reject(ssh.Prohibited, "nobody asked for this")
+		return
 	}
+	if r.arrivals.Add(1) > maxChannels {
+		r.arrivals.Add(-1)
+		_ = n.Reject(ssh.ResourceShortage, "too many channels are open in this connection")
+		return
+	}
+	r.serve(func() {
+		defer r.arrivals.Add(-1)
+		serve(ctx, n)
+	})
 }
 
 // servedTo is what serves a channel that the server opens; nil: nobody asked for it.

@@ -6,10 +6,12 @@ import (
 )
 
 // Sizes of the buffers that pass a session's bytes, in bytes. Where a buffer is needed for waiting it is a small one, so that idle
-// sessions cost little. A large one holds what x/crypto has of a window that is wide open, so that a recording has little to wait for.
+// sessions cost little: what keys send, what they echo, and a screen's line fit. A large one holds what x/crypto has of a window that
+// is wide open, so that a recording has little to wait for; much is what it takes to go on with one.
 const (
-	smallBuffer = 4 << 10
+	smallBuffer = 1 << 10
 	largeBuffer = 256 << 10
+	much        = 4 << 10
 )
 
 var largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
@@ -42,7 +44,7 @@ func flood(r io.Reader, take func([]byte) error) error {
 				return failed
 			}
 		}
-		if err != nil || n < smallBuffer {
+		if err != nil || n < much {
 			return err
 		}
 	}

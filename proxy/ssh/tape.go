@@ -24,8 +24,10 @@ type taping struct {
 	strict  bool    // it must be on disk before it goes to the server
 	echo    *echoes // nil: what is typed in a terminal is not recorded
 
-	telling sync.WaitGroup
-	stop    chan struct{}
+	telling sync.Mutex  // held while the record is told; guards what follows
+	again   *time.Timer // tells it
+	told    int64       // how many bytes the record knows of
+	stopped bool        // it is told no more
 }
 
 // tape begins the recording of a command: of all that run in a terminal and of shells, and of the others where the resource says so. A
@@ -55,12 +57,13 @@ func (s *session) tape(op *proxy.Op, statement *proxy.Statement) (*taping, error
 		return nil, notKept(err)
 	}
 	durability := r.gate.Durability()
-	t := &taping{relay: r, op: op, writer: w, durable: durability != access.Interval, script: script, strict: durability == access.Strict,
-		stop: make(chan struct{})}
+	t := &taping{relay: r, op: op, writer: w, durable: durability != access.Interval, script: script, strict: durability == access.Strict}
 	if h.Input && !script {
 		t.echo = &echoes{}
 	}
-	t.telling.Go(t.tell)
+	t.telling.Lock()
+	defer t.telling.Unlock()
+	t.again = time.AfterFunc(toldEvery, t.tell)
 	return t, nil
 }
 
@@ -111,27 +114,30 @@ func (t *taping) resize(columns, rows uint32) {
 	}
 }
 
-// tell puts on the record from time to time how far the recording goes, while it grows. A record that cannot be had ends the relay.
+// tell puts on the record how far the recording goes, if it has grown, and sees to it that this is done again. A record that cannot be
+// had ends the relay.
 func (t *taping) tell() {
-	every := time.NewTicker(toldEvery)
-	defer every.Stop()
-	var last audit.Recording
-	for {
-		select {
-		case <-every.C:
-		case <-t.stop:
-			return
-		}
-		now := t.writer.State()
-		if now.Size == last.Size {
-			continue
-		}
+	t.telling.Lock()
+	defer t.telling.Unlock()
+	if t.stopped {
+		return
+	}
+	if now := t.writer.State(); now.Size != t.told {
 		if err := t.relay.recorded(t.op, now); err != nil {
 			t.relay.fail(err)
 			return
 		}
-		last = now
+		t.told = now.Size
 	}
+	t.again.Reset(toldEvery)
+}
+
+// tellNoMore waits for what is being told.
+func (t *taping) tellNoMore() {
+	t.telling.Lock()
+	defer t.telling.Unlock()
+	t.stopped = true
+	t.again.Stop()
 }
 
 // close ends the recording and tells what it is.
@@ -139,8 +145,7 @@ func (t *taping) close(tag string) *audit.Recording {
 	if t == nil {
 		return nil
 	}
-	close(t.stop)
-	t.telling.Wait()
+	t.tellNoMore()
 	if tag != "" {
 		_ = t.writer.Exit(tag)
 	}

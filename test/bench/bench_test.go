@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,7 +18,7 @@ func TestPeersAreMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	o := options{cases: caseNames(), clients: []int{2}, seconds: 1, rounds: 1, bulkMB: 4, idle: 20}
+	o := options{cases: caseNames(), clients: []int{2}, seconds: 1, rounds: 1, bulkMB: 4, idle: 20, sshMB: 4, sshIdle: 5}
 	l, err := openLab(t.Context(), dir, o)
 	if errors.Is(err, servers.ErrMissing) {
 		servers.Missing(t, "a server to compare with ("+err.Error()+")", "scripts/setup.sh bench")
@@ -51,7 +52,7 @@ func TestPeersAreMeasured(t *testing.T) {
 		t.Fatalf("%d results, want %d", len(results), want)
 	}
 	for _, r := range results {
-		if r.Case == "idle-session" || r.Case == "ssh-idle" {
+		if slices.Contains([]string{"idle-session", "ssh-bare", "ssh-idle"}, r.Case) {
 			continue // memory alone
 		}
 		if r.RatioDirect == nil || (r.RatioPgbouncer == nil) == postgres[r.Case] || *r.RatioDirect <= 0 {

@@ -39,6 +39,7 @@ func allCases() []benchCase {
 		{"redis-p1", nil, redisDatabase, redisCase(1)},
 		{"redis-p16", nil, redisDatabase, redisCase(16)},
 		{"redis-p100", nil, redisDatabase, redisCase(100)},
+		{"ssh-bare", []int{0}, sshServer, sshBare}, // before ssh-idle, whose sessions weigh more
 		{"ssh-idle", []int{0}, sshServer, sshIdle},
 		{"ssh-true", []int{1}, sshServer, sshTrue},
 		{"ssh-bulk", []int{1}, sshServer, sshBulk},

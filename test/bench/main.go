@@ -26,6 +26,8 @@ type options struct {
 	rounds  int
 	bulkMB  int      // size of the bulk answers, in MiB of row payload
 	idle    int      // sessions held open to weigh one
+	sshMB   int      // size of the file that is read over SSH, in MiB
+	sshIdle int      // SSH sessions held open to weigh one
 	bins    []string // name=path, the first for bin/sally
 	only    []string // targets; empty: all
 	out     string
@@ -86,6 +88,8 @@ func parse(args []string) (options, error) {
 	fs.IntVar(&o.rounds, "rounds", 3, "rounds over all targets; the medians are reported")
 	fs.IntVar(&o.bulkMB, "bulk-mb", 512, "size of a bulk answer in MiB; COPY moves a quarter of it")
 	fs.IntVar(&o.idle, "idle", 500, "idle sessions to hold open")
+	fs.IntVar(&o.sshMB, "ssh-mb", 1024, "size of the file that is read over SSH, in MiB")
+	fs.IntVar(&o.sshIdle, "ssh-idle", 1000, "idle SSH sessions to weigh")
 	bins := fs.String("bins", "sally=bin/sally", "the programs to measure, NAME=PATH, such as two builds to compare; each becomes targets NAME-DURABILITY")
 	only := fs.String("targets", "", "which targets to measure, such as direct,sally-hold; empty: all")
 	fs.StringVar(&o.out, "out", filepath.Join("bench", "results.json"), "where to write the results")
@@ -114,7 +118,7 @@ func parse(args []string) (options, error) {
 		}
 		o.clients = append(o.clients, n)
 	}
-	for name, n := range map[string]int{"seconds": o.seconds, "rounds": o.rounds, "bulk-mb": o.bulkMB, "idle": o.idle} {
+	for name, n := range map[string]int{"seconds": o.seconds, "rounds": o.rounds, "bulk-mb": o.bulkMB, "idle": o.idle, "ssh-mb": o.sshMB, "ssh-idle": o.sshIdle} {
 		if n < 1 {
 			return o, fmt.Errorf("%s must be at least 1", name)
 		}

@@ -74,14 +74,21 @@ func (g login) ssh(ctx context.Context, command string) *exec.Cmd {
 	return exec.CommandContext(ctx, "ssh", append(args, g.host, command)...)
 }
 
-// sshBulk reads zeros from the server by ssh itself.
-func sshBulk(ctx context.Context, l *lab, t target, _ int) (sample, error) {
-	size := int64(l.options.bulkMB) << 20
+// sshBulk reads a file of zeros that takes no disk, by ssh itself.
+func sshBulk(ctx context.Context, l *lab, t target, _ int) (_ sample, err error) {
+	size := int64(l.options.sshMB) << 20
+	file := filepath.Join(l.dir, "zeros")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		return sample{}, fmt.Errorf("make file: %w", err)
+	}
+	if err := os.Truncate(file, size); err != nil {
+		return sample{}, fmt.Errorf("make file: %w", err)
+	}
 	before, err := t.cpu()
 	if err != nil {
 		return sample{}, err
 	}
-	cmd := t.logins[sshServer].ssh(ctx, fmt.Sprintf("head -c %d /dev/zero", size))
+	cmd := t.logins[sshServer].ssh(ctx, "cat "+file)
 	var stderr bytes.Buffer
 	counted := &counter{}
 	cmd.Stdout, cmd.Stderr = counted, &stderr
@@ -125,8 +132,17 @@ func sshTrue(ctx context.Context, l *lab, t target, _ int) (sample, error) {
 	return sample{rate: 1e6 / p50, cpuUS: float64((after - before).Microseconds()) / float64(n), p50: p50, p99: percentile(took, 99)}, err
 }
 
-// sshIdle weighs connections with an open shell, as idleSessions does.
-func sshIdle(ctx context.Context, l *lab, t target, _ int) (s sample, err error) {
+// sshIdle weighs connections with an open, recorded terminal that has shown something, as idleSessions does; sshBare those without any
+// channel, such as a ControlMaster's between two commands.
+func sshIdle(ctx context.Context, l *lab, t target, _ int) (sample, error) {
+	return weighSSH(ctx, l, t, showSomething)
+}
+
+func sshBare(ctx context.Context, l *lab, t target, _ int) (sample, error) {
+	return weighSSH(ctx, l, t, answersNothing)
+}
+
+func weighSSH(ctx context.Context, l *lab, t target, use func(*ssh.Client) error) (s sample, err error) {
 	if t.pid == 0 {
 		return sample{}, nil
 	}
@@ -136,19 +152,30 @@ func sshIdle(ctx context.Context, l *lab, t target, _ int) (s sample, err error)
 			_ = c.Close() // the server's end may be gone first
 		}
 	}()
-	for range l.options.idle {
-		c, err := t.logins[sshServer].openShell(ctx)
+	for range l.options.sshIdle {
+		c, err := t.logins[sshServer].connectSSH(ctx)
 		if err != nil {
 			return sample{}, err
 		}
 		open = append(open, c)
+		if err := use(c); err != nil {
+			return sample{}, err
+		}
 	}
 	after, err := residentKB(t.pid)
-	return sample{kb: max(0, float64(after-l.freshKB[t.pid])/float64(l.options.idle))}, err
+	return sample{kb: max(0, float64(after-l.freshKB[t.pid])/float64(l.options.sshIdle))}, err
 }
 
-// openShell opens a connection with a shell in it that has shown something.
-func (g login) openShell(ctx context.Context) (io.Closer, error) {
+// answersNothing asks the gateway for what no one serves, so that it relays by the time this returns.
+func answersNothing(c *ssh.Client) error {
+	if _, _, err := c.SendRequest("keepalive@openssh.com", true, nil); err != nil {
+		return fmt.Errorf("ask for an answer: %w", err)
+	}
+	return nil
+}
+
+// connectSSH logs in.
+func (g login) connectSSH(ctx context.Context) (*ssh.Client, error) {
 	text, err := os.ReadFile(g.key)
 	if err != nil {
 		return nil, fmt.Errorf("read key: %w", err)
@@ -166,11 +193,7 @@ func (g login) openShell(ctx context.Context) (io.Closer, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("log in: %w", err), conn.Close())
 	}
-	c := ssh.NewClient(client, channels, requests)
-	if err := showSomething(c); err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	return c, nil
+	return ssh.NewClient(client, channels, requests), nil
 }
 
 func showSomething(c *ssh.Client) error {

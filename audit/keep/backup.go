@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport/sallyport/audit/journal"
 	"github.com/sallyport/sallyport/audit/proof"
+	"github.com/sallyport/sallyport/audit/recording"
 )
 
 // BackupOptions say what to copy where.
@@ -24,19 +25,23 @@ type BackupOptions struct {
 	// To is a directory, or a file whose name ends in .tar or .tar.zst. A directory that holds an earlier backup of the
 	// same journal gets what is new; a file must not exist.
 	To string
+	// Recordings are the directories of what terminals showed, each copied as a directory of its own name. One that does not exist is none.
+	Recordings []string
 	// Link makes hard links of what never changes instead of copies; both directories are on one file system then.
 	Link bool
 }
 
 // Backup is what was copied.
 type Backup struct {
-	From     uint64        `json:"from"`   // the oldest record
-	Before   uint64        `json:"before"` // the number after the last segment's first, at least; records follow up to its end
-	Segments int           `json:"segments"`
-	Files    int           `json:"files"`  // all of them
-	Bytes    int64         `json:"bytes"`  // that the backup holds
-	Copied   int64         `json:"copied"` // of which were copied now; the rest is linked
-	Took     time.Duration `json:"took_ns"`
+	From     uint64 `json:"from"`   // the oldest record
+	Before   uint64 `json:"before"` // the number after the last segment's first, at least; records follow up to its end
+	Segments int    `json:"segments"`
+	// Recordings is the number of files of what terminals showed.
+	Recordings int           `json:"recordings"`
+	Files      int           `json:"files"`  // all of them
+	Bytes      int64         `json:"bytes"`  // that the backup holds
+	Copied     int64         `json:"copied"` // of which were copied now; the rest is linked
+	Took       time.Duration `json:"took_ns"`
 }
 
 // errMoved says that retention removed segments while they were copied.
@@ -76,8 +81,13 @@ func (o BackupOptions) check() error {
 	if err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
-	if to == from || strings.HasPrefix(to, from+string(filepath.Separator)) {
-		return fmt.Errorf("back up: %s lies within the journal; give a place outside of it, best on another disk", o.To)
+	for _, dir := range append([]string{from}, o.Recordings...) {
+		if dir, err = filepath.Abs(dir); err != nil {
+			return fmt.Errorf("back up: %w", err)
+		}
+		if to == dir || strings.HasPrefix(to, dir+string(filepath.Separator)) {
+			return fmt.Errorf("back up: %s lies within the journal or the recordings; give a place outside of them, best on another disk", o.To)
+		}
 	}
 	if isArchive(o.To) && o.Link {
 		return errors.New("back up: an archive cannot hold links; give a directory or leave --link away")
@@ -108,7 +118,7 @@ func makeBackup(ctx context.Context, o BackupOptions) (b Backup, err error) {
 		return b, err
 	}
 	defer to.abandon()
-	c := copier{ctx: ctx, dir: o.Journal, to: to}
+	c := copier{ctx: ctx, dir: o.Journal, recordings: o.Recordings, to: to}
 	if err := c.run(); err != nil {
 		return b, err
 	}
@@ -121,12 +131,13 @@ func makeBackup(ctx context.Context, o BackupOptions) (b Backup, err error) {
 
 // copier goes through a journal's files. Their order makes the copy consistent while the journal grows: checkpoints
 // and hashes first, which the segments copied after them cover; side files last, which were written before the records
-// that refer to them.
+// that refer to them. Recordings come after the records that tell of them: they only grow.
 type copier struct {
-	ctx    context.Context
-	dir    string
-	to     target
-	backup Backup
+	ctx        context.Context
+	dir        string
+	recordings []string
+	to         target
+	backup     Backup
 }
 
 func (c *copier) run() error {
@@ -145,6 +156,9 @@ func (c *copier) run() error {
 	}
 	if before != after {
 		return fmt.Errorf("back up: %w", errMoved)
+	}
+	if err := c.terminals(); err != nil {
+		return fmt.Errorf("back up recordings: %w", err)
 	}
 	c.backup.From, err = journal.First(c.dir)
 	return err
@@ -166,6 +180,46 @@ func beginning(dir string) (string, error) {
 		all += "\n" + string(b)
 	}
 	return all, nil
+}
+
+// terminals takes the recordings.
+func (c *copier) terminals() error {
+	for _, dir := range c.recordings {
+		err := recording.EachStored(dir, func(f recording.Stored) error {
+			err := c.terminal(dir, f)
+			if errors.Is(err, fs.ErrNotExist) { // retention, or a sign that is not needed any more
+				return nil
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *copier) terminal(dir string, of recording.Stored) error {
+	f, err := os.Open(filepath.Join(dir, filepath.FromSlash(of.Name)))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	size := info.Size()
+	isSign := filepath.Ext(of.Name) == ""
+	if of.Growing && !isSign {
+		if size, err = recording.WholeBytes(f); err != nil {
+			return err
+		}
+	}
+	if !isSign {
+		c.backup.Recordings++
+	}
+	return c.add(filepath.Base(dir)+"/"+of.Name, f, size, !of.Growing)
 }
 
 // passedOver says which of the directory's files are no part of a backup: the lock, what is being written, and what is

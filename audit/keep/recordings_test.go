@@ -3,13 +3,17 @@ package keep
 import (
 	"encoding/binary"
 	"errors"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"filippo.io/age"
 	"github.com/google/uuid"
 
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/audit/proof"
 	"github.com/sallyport/sallyport/audit/recording"
 )
 
@@ -21,16 +25,30 @@ type terminals struct {
 
 func newTerminals(t *testing.T, ship bool) terminals {
 	t.Helper()
+	return openTerminals(t, recording.Config{Dir: t.TempDir(), Ship: ship})
+}
+
+func terminalsIn(t *testing.T, dir string) terminals {
+	t.Helper()
+	return openTerminals(t, recording.Config{Dir: dir})
+}
+
+func openTerminals(t *testing.T, c recording.Config) terminals {
+	t.Helper()
 	key, err := age.GenerateX25519Identity()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := recording.OpenStore(recording.Config{Dir: t.TempDir(), Recipient: key.Recipient().String, Ship: ship})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	c.Recipient = key.Recipient().String
+	s, err := recording.OpenStore(c)
+	must(t, err)
 	t.Cleanup(func() { s.Close() })
 	return terminals{s, key}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // shown records a terminal of a statement that began so long ago, and leaves it open.
@@ -131,5 +149,94 @@ func TestRecordingsGoWithTheirStatements(t *testing.T) {
 	pass(Config{MaxAge: time.Hour}, x, 3*time.Hour)
 	if x.has(t, grows) {
 		t.Error("the recording that grew stays when it is over")
+	}
+}
+
+// TestBackupHoldsRecordings backs recordings up with the record that tells of them, while one grows, again, and restores them.
+func TestBackupHoldsRecordings(t *testing.T) {
+	data := t.TempDir()
+	r := newRecord(t, filepath.Join(data, "journal"))
+	x := terminalsIn(t, filepath.Join(data, recording.OwnDir))
+	shell := func() (*audit.Event, *recording.Writer) {
+		e := &audit.Event{Type: audit.StatementBegin, Class: "shell", Statement: audit.Text{Bytes: []byte("shell")}}
+		must(t, r.journal.Append(e))
+		w, err := x.Record(recording.Header{Statement: e.ID, Session: e.ID})
+		must(t, err)
+		must(t, w.Output([]byte("$ "), false))
+		return e, w
+	}
+	tell := func(e *audit.Event, state audit.Recording, done bool) {
+		kind := audit.RecordingGrown
+		if done {
+			kind = audit.StatementResult
+		}
+		must(t, r.journal.Append(&audit.Event{Type: kind, Of: e.ID, Done: done, Recording: &state}))
+		r.signed(t)
+	}
+	over, w := shell()
+	state, err := w.Close()
+	must(t, err)
+	tell(over, state, true)
+	settled, err := x.Entry(over.ID)
+	must(t, err)
+	must(t, os.Chtimes(settled.Path, time.Now().Add(-time.Hour), time.Now().Add(-time.Hour)))
+	must(t, os.Remove(filepath.Join(data, recording.OwnDir, "open", over.ID))) // as a minute later
+	grows, open := shell()
+	tell(grows, open.State(), false)
+	entry, err := x.Entry(grows.ID)
+	must(t, err)
+	half, err := os.OpenFile(entry.Path, os.O_APPEND|os.O_WRONLY, 0)
+	must(t, err)
+	_, err = half.WriteString("half a frame")
+	must(t, errors.Join(err, half.Close()))
+
+	o := BackupOptions{Journal: r.dir, To: filepath.Join(t.TempDir(), "backup"), Recordings: []string{filepath.Join(data, recording.OwnDir), filepath.Join(data, recording.ShippedDir)}}
+	name := filepath.Join(o.To, recording.OwnDir, filepath.Base(filepath.Dir(settled.Path)), filepath.Base(settled.Path))
+	var before os.FileInfo
+	for i := range 2 {
+		b, err := MakeBackup(t.Context(), o)
+		must(t, err)
+		if b.Recordings != 2 {
+			t.Errorf("%d recordings", b.Recordings)
+		}
+		verified(t, o.To)
+		v, err := recording.Verify(t.Context(), filepath.Join(o.To, recording.OwnDir), o.To)
+		if must(t, err); v.Recordings != 2 || len(v.Faults) != 0 {
+			t.Errorf("%+v", v)
+		}
+		now, err := os.Stat(name)
+		must(t, err)
+		if i > 0 && !os.SameFile(before, now) {
+			t.Error("a recording that has not changed was copied again")
+		}
+		before = now
+	}
+	archive := o
+	archive.To = filepath.Join(t.TempDir(), "a.tar.zst")
+	_, err = MakeBackup(t.Context(), archive)
+	must(t, err)
+	for _, from := range []string{o.To, archive.To} {
+		anew := t.TempDir()
+		journal := filepath.Join(anew, "journal")
+		_, err := Restore(t.Context(), from, journal, proof.VerifyOptions{Key: r.log.Key()})
+		must(t, err)
+		v, err := recording.Verify(t.Context(), filepath.Join(anew, recording.OwnDir), journal)
+		if must(t, err); v.Recordings != 2 || len(v.Faults) != 0 {
+			t.Errorf("%+v", v)
+		}
+		if _, err := os.Stat(filepath.Join(anew, recording.OwnDir, "open", grows.ID)); err != nil {
+			t.Errorf("that it grew when it was backed up is not known: %v", err)
+		}
+		if _, err := os.Stat(filepath.Join(journal, recording.OwnDir)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("recordings are in the journal, too: %v", err)
+		}
+		_, err = Restore(t.Context(), from, filepath.Join(anew, "again"), proof.VerifyOptions{})
+		if err == nil || !strings.Contains(err.Error(), "recordings is not empty") {
+			t.Errorf("restored over recordings that are there: %v", err)
+		}
+	}
+	o.To = filepath.Join(o.Recordings[0], "backup")
+	if _, err := MakeBackup(t.Context(), o); err == nil {
+		t.Error("a backup within what it backs up")
 	}
 }

@@ -10,10 +10,13 @@ import (
 
 	"github.com/sallyport/sallyport/audit/journal"
 	"github.com/sallyport/sallyport/audit/proof"
+	"github.com/sallyport/sallyport/audit/recording"
 )
 
 // Restore makes a journal directory of a backup: a directory or an archive that MakeBackup made. The directory must not
-// exist, or be empty. It appears under its name when all of it was verified and is on disk, or not at all.
+// exist, or be empty. It appears under its name when all of it was verified and is on disk, or not at all. Recordings appear
+// beside it just before, under the names that they have in the backup, which must be as free; recording.Verify says whether
+// they are what the journal says.
 func Restore(ctx context.Context, from, to string, o proof.VerifyOptions) (report proof.Report, err error) {
 	to, err = filepath.Abs(to)
 	if err != nil {
@@ -43,6 +46,9 @@ func Restore(ctx context.Context, from, to string, o proof.VerifyOptions) (repor
 	if err := syncTree(work); err != nil {
 		return report, fmt.Errorf("restore: %w", err)
 	}
+	if err := placeRecordings(work, filepath.Dir(to)); err != nil {
+		return report, err
+	}
 	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return report, fmt.Errorf("restore: %w", err)
 	}
@@ -50,6 +56,31 @@ func Restore(ctx context.Context, from, to string, o proof.VerifyOptions) (repor
 		return report, fmt.Errorf("restore: %w", err)
 	}
 	return report, syncDir(filepath.Dir(to))
+}
+
+// placeRecordings moves the recordings of a restored journal to their place beside it.
+func placeRecordings(work, beside string) error {
+	var names []string
+	for _, name := range []string{recording.OwnDir, recording.ShippedDir} {
+		if _, err := os.Stat(filepath.Join(work, name)); err == nil {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		if err := mustBeFree(filepath.Join(beside, name)); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		to := filepath.Join(beside, name)
+		if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("restore recordings: %w", err)
+		}
+		if err := os.Rename(filepath.Join(work, name), to); err != nil {
+			return fmt.Errorf("restore recordings: %w", err)
+		}
+	}
+	return nil
 }
 
 // verify re-reads a journal's directory; what is wrong with it is an error.

@@ -100,14 +100,20 @@ func (t *tree) checkSpace() error {
 		return nil
 	}
 	var need int64
-	err := eachFile(t.o.Journal, func(name string, info fs.FileInfo) error {
-		if !t.unchanged(name, info) {
-			need += info.Size()
+	for i, dir := range append([]string{t.o.Journal}, t.o.Recordings...) {
+		under := ""
+		if i > 0 {
+			under = filepath.Base(dir) + "/"
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("back up: %w", err)
+		err := eachFile(dir, func(name string, info fs.FileInfo) error {
+			if !t.unchanged(under+name, info) {
+				need += info.Size()
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("back up: %w", err)
+		}
 	}
 	return journal.CheckSpace(filepath.Dir(t.to), need)
 }

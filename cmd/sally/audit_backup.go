@@ -32,18 +32,28 @@ func (f *journalFlags) dir() string {
 	return filepath.Join(dataDir, journalDir)
 }
 
+// recordingDirs are those of what terminals showed, in the data directory; none for a journal that was named by itself.
+func (f *journalFlags) recordingDirs() []string {
+	if f.journal != "" {
+		return nil
+	}
+	beside := filepath.Dir(f.dir())
+	return []string{filepath.Join(beside, recordingsDir), filepath.Join(beside, gatewayRecordingsDir)}
+}
+
 func newAuditBackupCommand() *cobra.Command {
 	var f journalFlags
-	var link bool
+	var link, leave bool
+	var recordings []string
 	var output string
 	cmd := &cobra.Command{
 		Use:   "backup DEST",
-		Short: "Copy the record, with its proof, while the server runs",
-		Long: `Copies the record, with its proof, while the server runs: what had been recorded when the command began is in the
-copy. DEST is a directory, where an earlier backup is replaced and only what is new is copied, or a new .tar or .tar.zst file.
-It appears when it is complete and on disk, or not at all.
+		Short: "Copy the record, with its proof and recordings, while the server runs",
+		Long: `Copies the record, with its proof and with what terminals showed, while the server runs: what had been recorded when the
+command began is in the copy. DEST is a directory, where an earlier backup is replaced and only what is new is copied, or a
+new .tar or .tar.zst file. It appears when it is complete and on disk, or not at all.
 
-The index is not in it: it is built again from the record. Neither are keys and credentials: see docs/retention.md.`,
+With --journal, recordings are copied from where --recordings says. The index is not in it: it is built again from the record. Neither are keys and credentials: see docs/retention.md.`,
 		Example: `  sally audit backup /mnt/backup/sallyport
   sally audit backup --data-dir /var/lib/sallyport /mnt/backup/sallyport.tar.zst`,
 		Args: cobra.ExactArgs(1),
@@ -51,19 +61,28 @@ The index is not in it: it is built again from the record. Neither are keys and 
 			if err := checkOutput(output); err != nil {
 				return err
 			}
-			b, err := keep.MakeBackup(cmd.Context(), keep.BackupOptions{Journal: f.dir(), To: args[0], Link: link})
+			if recordings == nil {
+				recordings = f.recordingDirs()
+			}
+			if leave {
+				recordings = nil
+			}
+			b, err := keep.MakeBackup(cmd.Context(), keep.BackupOptions{Journal: f.dir(), To: args[0], Recordings: recordings, Link: link})
 			if err != nil {
 				return err
 			}
 			if output == "json" {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(b)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s holds the record from number %d on: %d segments, %s, of which %s were copied now, in %s.\n",
-				args[0], b.From, b.Segments, megabytes(b.Bytes), megabytes(b.Copied), b.Took.Round(time.Millisecond))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s holds the record from number %d on: %d segments and %d recordings, %s, of which %s were copied now, in %s.\n",
+				args[0], b.From, b.Segments, b.Recordings, megabytes(b.Bytes), megabytes(b.Copied), b.Took.Round(time.Millisecond))
 			return err
 		},
 	}
 	f.register(cmd)
+	cmd.Flags().StringArrayVar(&recordings, "recordings", nil, "directory of recordings to copy, which keeps its name (repeat; by default the data directory's)")
+	cmd.Flags().BoolVar(&leave, "no-recordings", false, "leave what terminals showed out")
+	cmd.MarkFlagsMutuallyExclusive("recordings", "no-recordings")
 	cmd.Flags().BoolVar(&link, "link", false, "link what never changes instead of copying it; DEST is on the journal's file system then")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
 	return cmd

@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sallyport/sallyport/audit/keep"
 	auditproof "github.com/sallyport/sallyport/audit/proof"
+	"github.com/sallyport/sallyport/audit/recording"
 )
 
 func newAuditRestoreCommand() *cobra.Command {
@@ -18,7 +20,8 @@ func newAuditRestoreCommand() *cobra.Command {
 		Use:   "restore SRC DIR",
 		Short: "Make a journal directory of a backup, and verify it",
 		Long: `Makes a journal directory of a backup: a directory, or a .tar or .tar.zst file. All of it is verified before DIR
-appears, as sally audit verify does it; DIR must not exist, or be empty. A server whose journal it becomes goes on with it.`,
+appears, as sally audit verify does it; DIR must not exist, or be empty. A server whose journal it becomes goes on with it.
+Recordings in the backup come to lie beside DIR, as recordings and gateway-recordings, and those that are missing or changed are named.`,
 		Example: `  sally audit restore /mnt/backup/sallyport /var/lib/sallyport/journal
   sally audit restore sallyport-2026-11-23.tar.zst ./journal --key sallyport.pub`,
 		Args: cobra.ExactArgs(2),
@@ -42,12 +45,23 @@ appears, as sally audit verify does it; DIR must not exist, or be empty. A serve
 			if err != nil {
 				return err
 			}
+			var found *recording.Verified
+			if dir := filepath.Join(filepath.Dir(filepath.Clean(args[1])), recordingsDir); isDir(dir) {
+				of, err := recording.Verify(cmd.Context(), dir, args[1])
+				if err != nil {
+					return err
+				}
+				found = &of
+			}
 			if output == "json" {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(report)
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(verifiedRecord{report, found})
 			}
 			out := cmd.OutOrStdout()
 			fmt.Fprintf(out, "%s holds %d records, %s to %s; all verify.\n", args[1], report.Records,
 				report.From.UTC().Format(time.RFC3339), report.To.UTC().Format(time.RFC3339))
+			if found != nil {
+				printRecordings(out, *found)
+			}
 			if report.Removed > 0 {
 				fmt.Fprintf(out, "The %d records before them were removed by retention, as a signed record says.\n", report.Removed)
 			}

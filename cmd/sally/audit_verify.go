@@ -33,7 +33,8 @@ func newAuditVerifyCommand() *cobra.Command {
 		Short: "Prove that nothing in the record was changed, removed or inserted",
 		Long: `Reads the whole record again (a journal's directory, also of a running server, or an archive that sally audit backup
 made: .tar or .tar.zst) and holds it against the signed checkpoints. It needs no server. Without an argument it reads
-the journal in the data directory.
+the journal in the data directory. The recordings in a backup's directory are verified with it; those in an archive are
+when it is restored.
 
 The exit status is 0 when all is right, and 1 with the first fault when it is not. Give --key: whoever could change
 the record could also change the key that lies beside it.`,
@@ -48,7 +49,7 @@ the record could also change the key that lies beside it.`,
 	f.StringVar(&v.dataDir, "data-dir", os.Getenv("SALLY_DATA_DIR"), "data directory whose journal is read when none is named (env SALLY_DATA_DIR)")
 	f.StringVar(&v.key, "key", "", "the verifier key that you trust, or a file that holds it; any that the log ever had")
 	f.StringVar(&v.since, "since", "", "file with a checkpoint that a witness holds: the record must be an extension of it")
-	f.StringVar(&v.recordings, "recordings", "", "directory of recordings, such as recordings in the data directory: those that the record tells of must be there, unchanged")
+	f.StringVar(&v.recordings, "recordings", "", "directory of recordings, such as recordings in the data directory: those that the record tells of must be there, unchanged (by default the backup's own)")
 	f.StringVarP(&v.output, "output", "o", "table", "table or json")
 	return cmd
 }
@@ -70,6 +71,9 @@ func (v *auditVerify) run(ctx context.Context, args []string, out io.Writer) err
 		o.Since = lastNote(string(b))
 	}
 	place := v.place(args)
+	if within := filepath.Join(place, recordingsDir); v.recordings == "" && isDir(within) { // a backup
+		v.recordings = within
+	}
 	if err := v.checkRecordings(place); err != nil {
 		return err
 	}
@@ -97,6 +101,11 @@ func (v *auditVerify) run(ctx context.Context, args []string, out io.Writer) err
 	return nil
 }
 
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 // checkRecordings says what is wrong with where the recordings are said to be, or with the record that tells of them.
 func (v *auditVerify) checkRecordings(place string) error {
 	if v.recordings == "" {
@@ -116,19 +125,26 @@ func (v *auditVerify) checkRecordings(place string) error {
 // print writes what was found; recordings are nil when they were not looked at.
 func (v *auditVerify) print(out io.Writer, r auditproof.Report, recordings *recording.Verified) error {
 	if v.output == "json" {
-		return printJSON(out, struct {
-			auditproof.Report
-			Recordings *recording.Verified `json:"recordings,omitempty"`
-		}{r, recordings})
+		return printJSON(out, verifiedRecord{r, recordings})
 	}
 	if err := printReport(out, r); err != nil || recordings == nil {
 		return err
 	}
-	fmt.Fprintf(out, "recordings   %d, of which %d are missing or changed\n", recordings.Recordings, len(recordings.Faults))
-	for _, f := range recordings.Faults {
+	printRecordings(out, *recordings)
+	return nil
+}
+
+// verifiedRecord is what is known of a record and of its recordings; nil: these were not looked at.
+type verifiedRecord struct {
+	auditproof.Report
+	Recordings *recording.Verified `json:"recordings,omitempty"`
+}
+
+func printRecordings(out io.Writer, v recording.Verified) {
+	fmt.Fprintf(out, "recordings   %d, of which %d are missing or changed\n", v.Recordings, len(v.Faults))
+	for _, f := range v.Faults {
 		fmt.Fprintf(out, "  %s: %s\n", f.Statement, f.Reason)
 	}
-	return nil
 }
 
 func (v *auditVerify) place(args []string) string {

@@ -111,3 +111,31 @@ func TestAuditVerifyRecordingsRefusals(t *testing.T) {
 		}
 	}
 }
+
+// TestAuditBackupTakesRecordings backs up a data directory: the backup is verified with its recordings, and so is what is restored of it.
+func TestAuditBackupTakesRecordings(t *testing.T) {
+	dir, ids, _ := recordedShells(t, 3)
+	to := filepath.Join(t.TempDir(), "backup")
+	if out, _, err := runAudit(t, "backup", "--data-dir", dir, to); err != nil || !strings.Contains(out, "3 recordings") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	const whole = "recordings   3, of which 0 are missing or changed"
+	if out, _, err := runAudit(t, "verify", to); err != nil || !strings.Contains(out, whole) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	restored := filepath.Join(t.TempDir(), journalDir)
+	if out, _, err := runAudit(t, "restore", to, restored); err != nil || !strings.Contains(out, whole) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	files, err := filepath.Glob(filepath.Join(to, recordingsDir, "*", ids[1]+".rec"))
+	if err != nil || len(files) != 1 || os.Remove(files[0]) != nil {
+		t.Fatalf("%v, %v", files, err)
+	}
+	if out, _, err := runAudit(t, "verify", to); err == nil || !strings.Contains(out, ids[1]+": its file is missing") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	bare := filepath.Join(t.TempDir(), "bare")
+	if _, _, err := runAudit(t, "backup", "--data-dir", dir, "--no-recordings", bare); err != nil || isDir(filepath.Join(bare, recordingsDir)) {
+		t.Errorf("without recordings: %v", err)
+	}
+}

@@ -9,9 +9,12 @@ import (
 
 // Names of what terminals showed, within the data directory.
 const (
-	recordingsDir        = "recordings"         // of this process's own sessions
-	gatewayRecordingsDir = "gateway-recordings" // that gateways have sent
+	recordingsDir        = recording.OwnDir
+	gatewayRecordingsDir = recording.ShippedDir
 )
+
+// spareBytes of the disk stay free of what gateways send, for the record itself.
+const spareBytes = 256 << 20
 
 // openRecordings goes before the journal, and so is closed after it, which tells to the end how far they go.
 func (s *server) openRecordings(context.Context) error {
@@ -19,7 +22,7 @@ func (s *server) openRecordings(context.Context) error {
 		return err
 	}
 	var err error
-	if s.shippedRecordings, err = recording.OpenStore(recording.Config{Dir: s.path(gatewayRecordingsDir)}); err != nil {
+	if s.shippedRecordings, err = recording.OpenStore(recording.Config{Dir: s.path(gatewayRecordingsDir), Reserve: spareBytes}); err != nil {
 		return err
 	}
 	s.closing = append(s.closing, s.shippedRecordings.Close)

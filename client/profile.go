@@ -41,7 +41,7 @@ type Profile struct {
 }
 
 // ErrSignedOut says that this machine holds no profile to work with.
-var ErrSignedOut = errors.New("not signed in; run: sally login --server URL")
+var ErrSignedOut = errors.New("not signed in; run: sally login https://SERVER")
 
 // LoadProfile gives the profile that commands work with: the one that SALLY_PROFILE names, else the one signed in to
 // last. It returns an error wrapping ErrSignedOut when there is none.

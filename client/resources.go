@@ -90,7 +90,7 @@ func (r Resource) Account(wanted string) (string, error) {
 	case wanted == "" || len(r.Accounts) == 0 || slices.Contains(r.Accounts, wanted):
 		return wanted, nil
 	}
-	return "", fmt.Errorf("you may not use account %s of %s; yours are: %v", wanted, r.Name, r.Accounts)
+	return "", fmt.Errorf("you may not use account %s of %s; yours are: %s", wanted, r.Name, strings.Join(r.Accounts, ", "))
 }
 
 // URL is what a client program connects to, ready to paste.

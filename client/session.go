@@ -108,6 +108,13 @@ func (p *Profile) RenewalDue(now time.Time) bool {
 	return !now.Before(end.Add(-end.Sub(begin) / 3))
 }
 
+// endedError says that a sign-in has ended, and what the server says of it. It is an ErrSignedOut.
+type endedError struct{ sentence string }
+
+func (e *endedError) Error() string { return "your sign-in has ended: " + e.sentence }
+
+func (e *endedError) Unwrap() error { return ErrSignedOut }
+
 // Renew gets a new certificate by the profile's own proof and gives the profile as it is saved then; p stays as it was.
 // Of several processes that renew at once one does, and the others get what it brought. An error that wraps
 // ErrSignedOut says that only a new sign-in helps.
@@ -150,10 +157,10 @@ func (p *Profile) renew(ctx context.Context, store *Store) error {
 	case p.Token != "":
 		err = certify(ctx, api, p)
 	default:
-		return fmt.Errorf("%w (%s)", ErrSignedOut, p.Renewal())
+		return &endedError{"sign in again: " + p.Renewal()}
 	}
 	if refusal, ok := errors.AsType[*APIError](err); ok && refusal.Status == http.StatusUnauthorized {
-		return fmt.Errorf("%w (%s)", ErrSignedOut, refusal.Detail)
+		return &endedError{refusal.Detail}
 	}
 	return err
 }

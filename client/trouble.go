@@ -34,9 +34,9 @@ func explainDial(err error, address string) *Trouble {
 		sentence = fmt.Sprintf("what answers at %s could not prove to be a gateway of your server, so nothing was sent "+
 			"(%v); if its authority was renewed, sign in again: sally login", address, err)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		sentence = fmt.Sprintf("nothing listens at %s: the gateway is down or a firewall refuses; try: sally status", address)
+		sentence = fmt.Sprintf("nothing listens at %s: the gateway is down or a firewall refuses; try: sally doctor", address)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		sentence = fmt.Sprintf("the gateway at %s did not answer in time; try: sally status", address)
+		sentence = fmt.Sprintf("the gateway at %s did not answer in time; try: sally doctor", address)
 	case errors.As(err, &dns):
 		sentence = fmt.Sprintf("the gateway's name in %s cannot be resolved: %s", address, dns.Err)
 	}

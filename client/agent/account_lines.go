@@ -71,7 +71,7 @@ func (a *account) apply(life context.Context, fresh bool) {
 				opening = append(opening, *r)
 			}
 		case !known:
-			l.trouble = fmt.Sprintf("there is no resource %q that you may open; sally ls shows those that you may", name)
+			l.trouble = client.NotYours(name, a.mine).Error()
 		}
 	}
 	a.mu.Unlock()

@@ -45,7 +45,7 @@ func (a *account) wishFor(w Wish, asked error) error {
 		i := slices.IndexFunc(a.mine, func(r client.Resource) bool { return r.Name == name })
 		switch {
 		case i < 0 && asked == nil:
-			return fmt.Errorf("there is no resource %q that you may open; sally ls shows those that you may", name)
+			return client.NotYours(name, a.mine)
 		case i >= 0:
 			if _, err := a.mine[i].Account(w.Account); err != nil {
 				return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -95,7 +96,7 @@ func (d Patient) profile() (*client.Profile, Finding) {
 	p, err := d.Store.Active()
 	switch {
 	case errors.Is(err, client.ErrSignedOut):
-		return nil, wrong("profile", "sally login --server URL", "you are not signed in on this machine")
+		return nil, wrong("profile", "sally login https://SERVER", "you are not signed in on this machine")
 	case err != nil:
 		return nil, wrong("profile", "sally login", "%v", err)
 	}
@@ -122,15 +123,25 @@ func (d Patient) server(ctx context.Context, p *client.Profile) []Finding {
 	} else {
 		findings = append(findings, right("clock", "the clock of this machine agrees with the server's"))
 	}
-	return append(findings, d.signIn(ctx, p))
-}
-
-func (d Patient) signIn(ctx context.Context, p *client.Profile) Finding {
 	api, err := p.API()
 	if err != nil {
-		return wrong("sign-in", p.Renewal(), "%v", err)
+		return append(findings, wrong("sign-in", p.Renewal(), "%v", err))
 	}
 	defer api.Close()
+	return append(append(findings, health(ctx, api)...), signIn(ctx, api, p))
+}
+
+// health tells of a server that answers and yet lets nothing run.
+func health(ctx context.Context, api *client.API) []Finding {
+	refusal, ok := errors.AsType[*client.APIError](api.Call(ctx, http.MethodGet, "/api/v1/health", nil, &struct{}{}))
+	if !ok || refusal.Status != http.StatusServiceUnavailable {
+		return nil
+	}
+	return []Finding{wrong("health", "tell your admin at once",
+		"the server says that it is not well: it cannot write its record, or not reach its state, and lets nothing run until it can")}
+}
+
+func signIn(ctx context.Context, api *client.API, p *client.Profile) Finding {
 	resources, err := api.Resources(ctx)
 	switch {
 	case err != nil:

@@ -30,6 +30,7 @@ type patient struct {
 	profile *client.Profile
 	now     time.Duration // how far this machine's clock is off
 	port    int           // of orders-db
+	unwell  bool          // the server says of itself that it is
 	nodes   []client.Node // of orders-db
 }
 
@@ -41,6 +42,11 @@ func newPatient(t *testing.T) *patient {
 		if r.Header.Get("Authorization") != "Bearer sally_1_good" && r.Method != http.MethodHead {
 			w.WriteHeader(http.StatusUnauthorized)
 			_ = json.NewEncoder(w).Encode(map[string]string{"detail": "the token has ended"})
+			return
+		}
+		if p.unwell && r.URL.Path == "/api/v1/health" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_ = json.NewEncoder(w).Encode(map[string]string{"detail": "the server is not well"})
 			return
 		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"items": []client.Resource{{Name: "orders-db"}}})
@@ -124,6 +130,7 @@ func TestDoctorSaysWhatIsWrong(t *testing.T) {
 		"another name": {func(_ *testing.T, p *patient) {
 			p.profile.Server = strings.Replace(p.profile.Server, "127.0.0.1", "localhost", 1)
 		}, "is for another name"},
+		"server unwell":       {func(_ *testing.T, p *patient) { p.unwell = true }, "wrong health: the server says that it is not well"},
 		"clock behind":        {func(_ *testing.T, p *patient) { p.now = -time.Hour }, "wrong clock: the clock of this machine is about 1h0m0s behind the server's"},
 		"clock ahead":         {func(_ *testing.T, p *patient) { p.now = 10 * time.Minute }, "wrong clock: the clock of this machine is about 10m0s ahead of the server's"},
 		"signed out there":    {func(_ *testing.T, p *patient) { p.profile.Token = "sally_1_old" }, "wrong sign-in: the server does not let you in: list resources: the token has ended\n"},

@@ -129,12 +129,19 @@ func (a *SSHArguments) option(args []string) (words int, err error) {
 	return words, nil
 }
 
-// Target gives account and resource that the destination names; the account may be empty.
+// FullName is the second name of a server in ssh's configuration, for where its own means another host.
+func FullName(resource string) string { return resource + fullNameEnd }
+
+const fullNameEnd = ".sally"
+
+// Target gives account and resource that the destination names, by either of its names and in any case, as ssh takes hosts'; the account may
+// be empty.
 func (a SSHArguments) Target() (account, resource string) {
+	resource = a.Destination
 	if i := strings.LastIndexByte(a.Destination, '@'); i >= 0 {
-		return a.Destination[:i], a.Destination[i+1:]
+		account, resource = a.Destination[:i], a.Destination[i+1:]
 	}
-	return "", a.Destination
+	return account, strings.TrimSuffix(strings.ToLower(resource), fullNameEnd)
 }
 
 // For are the arguments for ssh itself: the way first, which nothing behind can change, the account unless one is named, and all that the

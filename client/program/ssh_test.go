@@ -30,6 +30,8 @@ func TestSSHArgumentsAreTakenApartAsSSHDoes(t *testing.T) {
 		"-o User=root web-1":                     {options: "-o User=root", resource: "web-1", named: true},
 		"-oLogLevel=ERROR web-1 -- -x":           {options: "-oLogLevel=ERROR", command: "-x", resource: "web-1"},
 		"-4 -- web-1 -v":                         {options: "-4", command: "-v", resource: "web-1"},
+		"root@web-1.sally id":                    {command: "id", account: "root", resource: "web-1", named: true},
+		"Web-1":                                  {resource: "web-1"},
 		"a@b@web-1":                              {account: "a@b", resource: "web-1", named: true},
 		"-o SendEnv=A web-1 git-upload-pack x.g": {options: "-o SendEnv=A", command: "git-upload-pack x.g", resource: "web-1"},
 	} {

@@ -18,6 +18,12 @@ redispy=5.2.1
 mysqljs=2.18.1 # of Debian's node-mysql
 mysql2=3.24.6
 noderedis=6.3.1
+ansible=2.18.19
+paramiko=3.5.1
+asyncssh=2.24.1
+sshaudit=3.9.0
+ssh2python=1.2.0.post1
+nodessh2=1.17.0
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/sallyport/suites
 mkdir -p "$cache"
@@ -160,7 +166,30 @@ get_nodemysql() {
     npm install --silent --no-audit --no-fund seedrandom@3.0.5 after@0.8.2 timezone-mock@0.0.7 utest@0.0.8
 }
 
-get_node() { npm install --silent --no-audit --no-fund --prefix . "mysql2@$mysql2" "redis@$noderedis"; }
+get_node() { npm install --silent --no-audit --no-fund --prefix . "mysql2@$mysql2" "redis@$noderedis" "ssh2@$nodessh2"; }
+
+# OpenSSH's own tests are a package of Debian's, with the programs that they want: the one that was built together with the installed server.
+get_openssh() {
+    apt-get download -qq -o APT::Sandbox::User=root "openssh-tests=$1"
+    dpkg -x openssh-tests_*.deb package
+    mv package/usr/lib/openssh/regress/* .
+    rm -rf package openssh-tests_*.deb
+}
+
+get_venv_ssh() {
+    python3 -m venv "$cache/venv-ssh.part"
+    bin/python -m pip install --quiet --disable-pip-version-check "ansible-core==$ansible" "paramiko==$paramiko" "asyncssh==$asyncssh" \
+        "ssh-audit==$sshaudit" "ssh2-python==$ssh2python"
+    # What pip writes names the directory that it is moved from.
+    sed -i '1s|/venv-ssh\.part/|/venv-ssh/|' bin/ansible* bin/ssh-audit
+}
+
+# ansible-core's own tests of its connection come with its sources.
+get_ansible() {
+    "$cache/venv-ssh/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --no-binary ansible-core -d . "ansible-core==$1"
+    tar xzf ./*.tar.gz --strip-components=1 --wildcards '*/test/integration/targets/connection*'
+    rm -f ./*.tar.gz
+}
 
 installed=$(dpkg-query -W -f '${Version}' 'postgresql-1[0-9]' 2>/dev/null || true)
 if [ -z "$installed" ]; then
@@ -183,4 +212,7 @@ once redis "$(dpkg-query -W -f '${Version}' redis-server)+login" get_installed_r
 once goredis "$goredis" get_goredis
 once redispy "$redispy" get_redispy
 once nodemysql "$mysqljs" get_nodemysql
-once node "$mysql2-$noderedis" get_node
+once node "$mysql2-$noderedis-$nodessh2" get_node
+once openssh "$(dpkg-query -W -f '${Version}' openssh-server)" get_openssh
+once venv-ssh "py-$ansible-$paramiko-$asyncssh-$sshaudit-$ssh2python" get_venv_ssh
+once ansible "$ansible" get_ansible

@@ -76,10 +76,6 @@ func (d door) address() string { return net.JoinHostPort(d.host, d.port) }
 func (j *job) sshTestEnv() []string {
 	d := j.door
 	return append(d.sshEnv(), "HOST="+resource, "SSH_CONFIG="+d.config, "SSH_HOST="+d.host, "SSH_PORT="+d.port, "SSH_USER="+d.user, "SSH_KEY="+d.key,
-		"SSH_KNOWN_HOSTS="+d.known, "SUITES="+j.cache, "NODE_PATH="+filepath.Join(j.cache, "node", "node_modules"))
-}
-
-// runSSHTests runs tests of ours by a program.
-func runSSHTests(ctx context.Context, j *job, program, file string) (map[string]result, error) {
-	return j.runDriverBy(ctx, program, file, j.sshTestEnv())
+		"SSH_KNOWN_HOSTS="+d.known, "SUITES="+j.cache, "SSHD_PORT="+j.direct().port, "SSHD_KEY="+j.direct().key, "SSHD_USER="+j.direct().user,
+		"NODE_PATH="+filepath.Join(j.cache, "node", "node_modules"))
 }

@@ -1,6 +1,9 @@
 package main
 
-import "context"
+import (
+	"context"
+	"path/filepath"
+)
 
 // opensshTests are those of OpenSSH's own tests that are about what passes through a connection.
 var opensshTests = []string{"connect", "connect-uri", "proxy-connect", "exit-status", "exit-status-signal", "envpass", "transfer", "stderr-data",
@@ -8,23 +11,34 @@ var opensshTests = []string{"connect", "connect-uri", "proxy-connect", "exit-sta
 	"sftp-perm", "sftp-uri", "reconfigure", "dynamic-forward", "forwarding", "multiplex", "localcommand", "forward-control", "channel-timeout",
 	"connection-timeout", "host-expand", "cfgmatch", "banner", "authinfo", "forcecommand", "rekey"}
 
+// sshTests are tests of ours, which a program runs.
+func sshTests(program, file string) func(context.Context, *job) (map[string]result, error) {
+	return func(ctx context.Context, j *job) (map[string]result, error) {
+		if program == "python" {
+			program = filepath.Join(j.cache, "venv-ssh", "bin", program)
+		}
+		return j.runDriverBy(ctx, program, file, j.sshTestEnv())
+	}
+}
+
 func sshSuites() []*suite {
 	return []*suite{
 		{
 			name: "openssh", title: "OpenSSH 9.2's own tests, those that go through a connection", store: "openssh",
 			run: func(ctx context.Context, j *job) (map[string]result, error) { return runOpenSSH(ctx, j, opensshTests) },
 		},
+		{name: "rsync", title: "rsync over SSH, tests of ours", store: "ssh", run: sshTests("bash", "rsync.sh")},
+		{name: "git", title: "git over SSH, tests of ours", store: "ssh", run: sshTests("bash", "git.sh")},
 		{
-			name: "rsync", title: "rsync over SSH, tests of ours", store: "ssh",
-			run: func(ctx context.Context, j *job) (map[string]result, error) {
-				return runSSHTests(ctx, j, "bash", "rsync.sh")
-			},
+			name: "ansible", title: "Ansible (ansible-core 2.18.19), a playbook of ours and its own tests of the connection", store: "ssh",
+			run: sshTests("bash", "ansible.sh"),
 		},
-		{
-			name: "git", title: "git over SSH, tests of ours", store: "ssh",
-			run: func(ctx context.Context, j *job) (map[string]result, error) {
-				return runSSHTests(ctx, j, "bash", "git.sh")
-			},
-		},
+		{name: "editor", title: "OpenSSH as editors use it, tests of ours", store: "ssh", run: sshTests("bash", "editor.sh")},
+		{name: "putty", title: "PuTTY's plink, pscp and psftp, and Dropbear's dbclient, tests of ours", store: "ssh", run: sshTests("bash", "putty.sh")},
+		{name: "paramiko", title: "Python: paramiko 3.5.1, tests of ours", store: "ssh", run: sshTests("python", "paramiko_test.py")},
+		{name: "asyncssh", title: "Python: asyncssh 2.24.1, tests of ours", store: "ssh", run: sshTests("python", "asyncssh_test.py")},
+		{name: "libssh2", title: "libssh2 (ssh2-python 1.2.0), tests of ours", store: "ssh", run: sshTests("python", "libssh2_test.py")},
+		{name: "ssh2", title: "Node.js: ssh2 1.17.0, tests of ours", store: "ssh", run: sshTests("node", "ssh2.cjs")},
+		{name: "ssh-audit", title: "ssh-audit 3.9.0", store: "ssh", run: runSSHAudit},
 	}
 }

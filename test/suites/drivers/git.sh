@@ -6,9 +6,9 @@ export GIT_SSH_COMMAND=$ssh GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/n
 
 # origin makes a repository at the server, with a history.
 origin() {
-    git init -q -b main seed
+    git init -q -b main seed && tree seed
     for i in 1 2 3 4 5; do
-        tree seed && echo "$i" >seed/version && git -C seed add . && git -C seed commit -q -m "version $i"
+        echo "$i" >seed/version && git -C seed add . && git -C seed commit -q -m "version $i"
     done
     git -C seed tag first HEAD~4
     git clone -q --bare seed "$there/origin.git"

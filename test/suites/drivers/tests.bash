@@ -40,6 +40,6 @@ tree() {
     echo spaces >"$1/deep/a name with spaces"
     echo signs >"$1/deep/"$'\xc3\xa4 "quoted" \$(sign)'
     chmod 750 "$1/deep/er/file"
-    ln -s ../numbers "$1/deep/link"
+    ln -sf ../numbers "$1/deep/link"
     for i in $(seq 100); do echo "$i" >"$1/empty/$i"; done
 }

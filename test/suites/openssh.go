@@ -139,14 +139,6 @@ func runOpenSSH(ctx context.Context, j *job, tests []string) (map[string]result,
 	if err := layOutPrograms(programs); err != nil {
 		return nil, err
 	}
-	authority, err := j.sally.Run(ctx, nil, "admin", "ssh-ca", "logins")
-	if err != nil {
-		return nil, err
-	}
-	ca := filepath.Join(j.dir, "user_ca.pub")
-	if err := os.WriteFile(ca, []byte(lastLine(authority)+"\n"), 0o644); err != nil {
-		return nil, fmt.Errorf("write authority: %w", err)
-	}
 	if err := j.diversions(ctx, s, programs); err != nil {
 		return nil, err
 	}
@@ -156,9 +148,10 @@ func runOpenSSH(ctx context.Context, j *job, tests []string) (map[string]result,
 	}
 	env := append(cleanEnv("SSH_"), "TEST_SHELL=sh", "BUILDDIR="+obj, "TEST_SSH_PORT="+j.direct().port, "TEST_SSH_UNSAFE_PERMISSIONS=1",
 		"TEST_SSH_SSH="+filepath.Join(programs, "ssh"), "TEST_SSH_SFTP="+filepath.Join(programs, "sftp"), "TEST_SSH_SCP="+filepath.Join(programs, "scp"),
-		"TEST_SSH_SFTPSERVER="+sftpServer, "TEST_SSH_SSHD_CONFOPTS=TrustedUserCAKeys "+ca+"\nForceCommand "+s.witness.program)
+		"TEST_SSH_SFTPSERVER="+sftpServer, "TEST_SSH_SSHD_CONFOPTS="+strings.Join(s.witness.config(j.dir), "\n"))
 	results := make(map[string]result)
 	for _, test := range tests {
+		var err error
 		if results[test], err = j.opensshTest(ctx, obj, test, env); err != nil {
 			return nil, err
 		}

@@ -23,6 +23,9 @@ import (
 var sshClasses = []string{"read", "write", access.ClassShell, access.ClassExec, access.ClassForward, access.ClassListen, access.ClassAgent,
 	access.ClassX11}
 
+// sshAuthority is the file in a world's directory with the authority by which the gateway logs in.
+const sshAuthority = "user_ca.pub"
+
 const sftpServer = "/usr/lib/openssh/sftp-server"
 
 // sshStore is an sshd with a witness: all that it runs, it runs by a program of ours that writes it down first.
@@ -38,7 +41,9 @@ func (s *sshStore) start(ctx context.Context, dir string, config map[string]stri
 	if s.witness, err = newSSHWitness(filepath.Join(dir, "witness")); err != nil {
 		return err
 	}
-	o := servers.SSHDOptions{Config: []string{"LogLevel DEBUG1", "SetEnv SHLVL=1", "ForceCommand " + s.witness.program}}
+	// With a level of DEBUG its log would be in what people's commands print, too.
+	o := servers.SSHDOptions{Config: []string{"LogVerbose serverloop.c:server_request_direct_tcpip():*", "SetEnv SHLVL=1"}}
+	o.Config = append(o.Config, s.witness.config(dir)...)
 	for name, value := range config {
 		o.Config = append(o.Config, name+" "+value)
 	}
@@ -87,11 +92,17 @@ type sshWitness struct {
 	home                     string // where relative paths begin
 }
 
-// witnessProgram tells bash by SHLVL that it is not the first, so that it reads .bashrc no second time: somebody's may take long.
+// witnessProgram writes down what those ask for who log in by a certificate: the gateway. Others come by a key, through a forward, of which the gateway sees no
+// more than that there is one. It tells bash by SHLVL that it is not the first, so that it reads .bashrc no second time: somebody's may take long.
 const witnessProgram = `#!/bin/sh
 export SHLVL=1
+told=%[1]s
+case $(cat "$SSH_USER_AUTH") in
+*-cert-*) ;;
+*) told=/dev/null ;;
+esac
 if [ -z "${SSH_ORIGINAL_COMMAND+set}" ]; then
-    printf 'shell\0' >>%[1]s
+    printf 'shell\0' >>"$told"
     exec bash -c 'exec -l "$SHELL"'
 fi
 command=$SSH_ORIGINAL_COMMAND
@@ -99,7 +110,7 @@ unset SSH_ORIGINAL_COMMAND
 if [ "$command" = %[3]s ]; then
     exec %[3]s -e -l INFO 2>>%[2]s
 fi
-printf '%%s\0' "$command" >>%[1]s
+printf '%%s\0' "$command" >>"$told"
 exec "$SHELL" -c "$command"
 `
 
@@ -117,6 +128,11 @@ func newSSHWitness(dir string) (sshWitness, error) {
 		return w, fmt.Errorf("write the witness: %w", err)
 	}
 	return w, nil
+}
+
+// config are lines of sshd_config, by which the gateway can log in and is heard.
+func (w *sshWitness) config(dir string) []string {
+	return []string{"ForceCommand " + w.program, "ExposeAuthInfo yes", "TrustedUserCAKeys " + filepath.Join(dir, sshAuthority)}
 }
 
 // textsOf are the keys of a recorded statement. What the words in parentheses tell of a file operation the server does not log.

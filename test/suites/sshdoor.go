@@ -43,6 +43,18 @@ func (w *world) knownHosts(ctx context.Context, entrance string, d door) (string
 	return lastLine(authority), err
 }
 
+// trustGateway has the store trust the authority by which the gateway logs in.
+func (w *world) trustGateway(ctx context.Context) error {
+	authority, err := w.sally.Run(ctx, nil, "admin", "ssh-ca", "logins")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, sshAuthority), []byte(lastLine(authority)+"\n"), 0o644); err != nil {
+		return fmt.Errorf("write authority: %w", err)
+	}
+	return nil
+}
+
 // lastLine is the last line of what a program printed.
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")

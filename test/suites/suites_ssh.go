@@ -9,7 +9,7 @@ import (
 var opensshTests = []string{"connect", "connect-uri", "proxy-connect", "exit-status", "exit-status-signal", "envpass", "transfer", "stderr-data",
 	"stderr-after-eof", "broken-pipe", "yes-head", "agent", "scp", "scp3", "scp-uri", "sftp", "sftp-cmds", "sftp-badcmds", "sftp-batch", "sftp-glob",
 	"sftp-perm", "sftp-uri", "reconfigure", "dynamic-forward", "forwarding", "multiplex", "localcommand", "forward-control", "channel-timeout",
-	"connection-timeout", "host-expand", "cfgmatch", "banner", "authinfo", "forcecommand", "rekey"}
+	"connection-timeout", "host-expand", "cfgmatch", "banner", "rekey"}
 
 // sshTests are tests of ours, which a program runs.
 func sshTests(program, file string) func(context.Context, *job) (map[string]result, error) {

@@ -103,16 +103,14 @@ func (w *world) onboard(ctx context.Context) error {
 	add := []string{"resources", "add", resource, "--protocol", w.store.protocol(), "--address", d.address(), "--account", d.user + "=suite"}
 	role := []string{"roles", "add", "tester", "--resource", "*", "--account", d.user}
 	credential := []string{"credentials", "add", "suite"}
-	switch {
-	case w.store.protocol() != "ssh":
-		credential = append(credential, "--username", d.user, "--password-stdin")
-	case d.key == "":
-		credential = append(credential, "--engine", "ssh-ca")
-	default:
-		credential = append(credential, "--key", d.key)
-	}
 	if w.store.protocol() == "ssh" {
+		credential = append(credential, "--engine", "ssh-ca")
 		role = append(role, "--class", strings.Join(sshClasses, ","))
+		if err := w.trustGateway(ctx); err != nil {
+			return err
+		}
+	} else {
+		credential = append(credential, "--username", d.user, "--password-stdin")
 	}
 	var out string
 	for _, step := range []struct {

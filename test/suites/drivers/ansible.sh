@@ -10,9 +10,13 @@ export ANSIBLE_SSH_ARGS="-F $SSH_CONFIG -o ControlMaster=auto -o ControlPersist=
 drivers=$(cd "${0%/*}" && pwd)
 
 playbook() {
+    local name='a directory/with ä'
+    if [ "$1" = scp ]; then
+        name=directory/plain # as Ansible's own tests have it
+    fi
     export ANSIBLE_SSH_TRANSFER_METHOD=$1 ANSIBLE_PIPELINING=$2
     head -c 1000000 /dev/urandom >random
-    ansible-playbook -i "$HOST," -e "here=$here there=$there" "$drivers/ansible.yml"
+    ansible-playbook -i "$HOST," -e "here=$here there=$there" -e "name='$name'" "$drivers/ansible.yml"
     cmp random "$there/random"
     cmp random "fetched/random"
 }

@@ -17,15 +17,6 @@ async def test_command(there):
         assert (r.stdout, r.stderr, r.exit_status) == ("what was piped", "notes\n", 42)
 
 
-async def test_signal(there):
-    async with connect() as c:
-        process = await c.create_process("echo ready; exec sleep 60")
-        await process.stdout.readline()
-        process.send_signal("TERM")
-        r = await process.wait()
-        assert r.exit_signal[0] == "TERM", r
-
-
 async def test_many_commands_in_one_connection(there):
     async with connect() as c:
         done = await asyncio.gather(*(c.run(f"sleep 0.2; echo {i}") for i in range(20)))

@@ -5,10 +5,10 @@ sockets=$(mktemp -d) # the path of a socket is short
 trap 'rm -rf "$sockets"' EXIT
 
 test_script_on_stdin() {
-    printf 'echo begin-$((40+2))\ncat <<END\n%s\nEND\nexit 9\n' "$(seq 20000)" | $ssh -T "$HOST" bash -l >said
-    [ "${PIPESTATUS[1]}" = 9 ] && head -1 said | grep begin-42 && tail -n +2 said | diff - <(seq 20000)
+    printf 'echo begin-$((40+2))\ncat <<END\n%s\nEND\nexit 9\n' "$(seq 20000)" | $ssh -T "$HOST" bash -l >said || status=$?
+    [ $status = 9 ] && head -1 said | grep begin-42 && tail -n +2 said | diff - <(seq 20000)
 }
-test_shell_without_terminal() { printf 'cd /\npwd\nexit 9\n' | $ssh -T "$HOST" >said; [ "${PIPESTATUS[1]}" = 9 ] && grep -x / said; }
+test_shell_without_terminal() { printf 'cd /\npwd\nexit 9\n' | $ssh -T "$HOST" >said || status=$?; [ $status = 9 ] && grep -x / said; }
 test_server_behind_dynamic_forward() {
     port=$((20000 + RANDOM % 10000)) far=$((30000 + RANDOM % 2000))
     printf 'echo page >%s/page; cd %s; echo ready; exec python3 -m http.server --bind 127.0.0.1 %s\n' "$there" "$there" "$far" |

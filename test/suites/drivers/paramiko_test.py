@@ -25,7 +25,8 @@ def test_command(there):
         stdin, out, err = c.exec_command("cat; echo notes >&2; exit 42")
         stdin.write("what was piped")
         stdin.channel.shutdown_write()
-        assert out.read() == b"what was piped" and err.read() == b"notes\n" and out.channel.recv_exit_status() == 42
+        said = out.read(), err.read(), out.channel.recv_exit_status()
+        assert said == (b"what was piped", b"notes\n", 42), said
 
 
 def test_many_commands_in_one_connection(there):

@@ -20,7 +20,7 @@ test_plink_command() {
 }
 test_plink_large() { head -c 20000000 /dev/urandom >one && to "cat >$there/one" <one && cmp one "$there/one" && to "cat $there/one" >two && cmp one two; }
 test_plink_compression() { seq 500000 >one && to -C "cat >$there/one" <one && cmp one "$there/one"; }
-test_plink_shell() { printf 'stty -echo\necho the-$((40+2))\nexit 7\n' | to -t >said; [ $? = 7 ] && grep -q 'the-42' said; }
+test_plink_shell() { printf 'stty -echo\necho the-$((40+2))\nexit 7\n' | to -t >said || status=$?; [ $status = 7 ] && grep -q 'the-42' said; }
 test_plink_forward() {
     port=$((20000 + RANDOM % 10000))
     to -N -L "$port:127.0.0.1:$SSH_PORT" &

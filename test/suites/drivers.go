@@ -26,12 +26,13 @@ func runDriver(ctx context.Context, j *job, file string) (map[string]result, err
 		"DB_PORT="+d.port, "DB_USER="+d.user, "DB_PASSWORD="+d.password, "DB_NAME="+d.database))
 }
 
-// runDriverBy runs tests of ours by a program, and reads what they say.
-func (j *job) runDriverBy(ctx context.Context, program, file string, env []string) (map[string]result, error) {
+// runDriverBy runs tests of ours by a program, and reads what they say. args choose among them, where the file can.
+func (j *job) runDriverBy(ctx context.Context, program, file string, env []string, args ...string) (map[string]result, error) {
 	if err := os.CopyFS(j.logs, driverTests); err != nil {
 		return nil, fmt.Errorf("lay out tests: %w", err)
 	}
-	out, err := j.commandEnv(ctx, filepath.Join(j.logs, "drivers"), env, program, filepath.Join(j.logs, "drivers", file))
+	out, err := j.commandEnv(ctx, filepath.Join(j.logs, "drivers"), env, program,
+		append([]string{filepath.Join(j.logs, "drivers", file)}, args...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -40,4 +40,4 @@ test_own_connection_ssh() {
     ANSIBLE_SSH_ARGS="-F $here/config -o ControlMaster=auto -o ControlPersist=20s" ./runme.sh
 }
 
-run_tests
+run_tests "$@"

@@ -37,4 +37,4 @@ test_remote_forward() {
 }
 test_terminal_with_size() { script -qec "stty rows 33 cols 101; $ssh -t $HOST stty size" /dev/null </dev/null | grep '33 101'; }
 
-run_tests
+run_tests "$@"

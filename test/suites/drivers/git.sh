@@ -63,4 +63,4 @@ test_mirror() { origin && git clone -q --mirror "$url" mirror.git && git -C "$th
 test_archive() { origin && git archive --remote="$url" main | tar x && diff -r --exclude=.git seed . >differs || ! grep -v '^Only in \.' differs; }
 test_missing() { git clone "$HOST:$there/none.git" work 2>said && false; grep -q 'does not appear to be a git repository' said; }
 
-run_tests
+run_tests "$@"

@@ -43,4 +43,4 @@ test_dropbear_command() { [ "$(echo piped | db 'cat; exit 42'; echo $?)" = "$(pr
 test_dropbear_large() { head -c 20000000 /dev/urandom >one && db "cat >$there/one" <one && cmp one "$there/one" && db "cat $there/one" >two && cmp one two; }
 test_dropbear_stdio() { db -B "127.0.0.1:$SSH_PORT" </dev/null | head -c 4 | grep SSH-; }
 
-run_tests
+run_tests "$@"

@@ -71,4 +71,4 @@ test_missing_source() {
     [ "$(sync -a "$HOST:$there/none" . >/dev/null 2>&1; echo $?)" = 23 ]
 }
 
-run_tests
+run_tests "$@"

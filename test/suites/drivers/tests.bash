@@ -3,9 +3,10 @@
 set -u
 ssh="ssh -F $SSH_CONFIG"
 
+# run_tests [NAME...]: all of them, or those that are named.
 run_tests() {
     local name status
-    for name in $(declare -F | sed -n 's/^declare -f test_//p'); do
+    for name in ${*:-$(declare -F | sed -n 's/^declare -f test_//p')}; do
         echo "has $name"
         here=$(mktemp -d) there=$(mktemp -d)
         (set -e && cd "$here" && "test_$name") >"$here.log" 2>&1

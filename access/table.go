@@ -21,6 +21,9 @@ type Case struct {
 	Token  string    `json:"token,omitempty" yaml:"token" doc:"ID of the access token that is shown"`
 	// Statement is its text; empty: only whether the session may be opened is tested.
 	Statement string `json:"statement,omitempty" yaml:"statement"`
+	// Class and Tables stand for a statement that has no text, such as a forward or the use of a file over SSH.
+	Class  string   `json:"class,omitempty" yaml:"class" doc:"Class of what is done, in a statement's place"`
+	Tables []string `json:"tables,omitempty" yaml:"tables" doc:"With class: the tables that it touches; over SSH paths, or HOST:PORT"`
 	Want      string `json:"want" yaml:"want" enum:"allow,deny"`
 	// By is the role, grant or policy that must decide, such as role:dba, or the cause of a denial; empty: any.
 	By string `json:"by,omitempty" yaml:"by" doc:"role:NAME, grant:ID, policy:NAME#n or a denial's cause"`
@@ -57,7 +60,12 @@ func (e *Engine) try(c *Case, now time.Time, read func(protocol, text string) (S
 		return x, err.Error()
 	}
 	var s *Statement
-	if c.Statement != "" {
+	switch {
+	case c.Class == "" && len(c.Tables) > 0 || c.Class != "" && c.Statement != "":
+		return x, "a case has a statement, or a class with its tables"
+	case c.Class != "":
+		s = &Statement{Class: c.Class, Tables: c.Tables, Understood: true}
+	case c.Statement != "":
 		facts, err := read(e.snapshot.Resources[c.Resource].Protocol, c.Statement)
 		if err != nil {
 			return x, fmt.Sprintf("statement: %v", err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/access"
@@ -19,6 +21,8 @@ type explainInput struct {
 	MFAAgo    *access.Duration `json:"mfa_ago,omitempty" doc:"How long before that they used a passkey; default: never"`
 	Token     string           `json:"token,omitempty" maxLength:"128" doc:"ID of the access token that they show; default: none"`
 	Statement string           `json:"statement,omitempty" maxLength:"131072" doc:"What they would run; default: only open a session"`
+	Class     string           `json:"class,omitempty" maxLength:"16" doc:"Class of what they would do, in a statement's place: over SSH shell, read, forward and the like"`
+	Tables    []string         `json:"tables,omitempty" maxItems:"100" doc:"With class: the tables that it would touch; over SSH paths, or HOST:PORT"`
 }
 
 type testInput struct {
@@ -81,15 +85,32 @@ func (s *Service) explain(ctx context.Context, in explainInput) (access.Explanat
 			return access.Explanation{}, invalid("from", "%q is no address; write one such as 10.1.2.3", in.From)
 		}
 	}
-	if in.Statement == "" {
-		return snap.Explain(ask, nil)
-	}
-	facts, err := s.readStatement(res.Protocol, in.Statement)
+	facts, err := s.asked(&in, res.Protocol)
 	if err != nil {
 		return access.Explanation{}, err
 	}
-	facts.Now = ask.Now
-	return snap.Explain(ask, &facts)
+	if facts != nil {
+		facts.Now = ask.Now
+	}
+	return snap.Explain(ask, facts)
+}
+
+// asked is what they would run; nil: nothing.
+func (s *Service) asked(in *explainInput, protocol string) (*access.Statement, error) {
+	switch {
+	case in.Class != "" && in.Statement != "":
+		return nil, invalid("class", "give a statement, or a class, not both")
+	case in.Class == "" && len(in.Tables) > 0:
+		return nil, invalid("tables", "tables go with a class")
+	case in.Class != "" && !slices.Contains(statementClasses, in.Class):
+		return nil, invalid("class", "%q is no class of statements; the classes are %s", in.Class, strings.Join(statementClasses, ", "))
+	case in.Class != "":
+		return &access.Statement{Class: in.Class, Tables: in.Tables, Understood: true}, nil
+	case in.Statement == "":
+		return nil, nil
+	}
+	facts, err := s.readStatement(protocol, in.Statement)
+	return &facts, err
 }
 
 // readStatement tells what a text is about, where this process knows the protocol.

@@ -63,6 +63,7 @@ type difference struct {
 	User        string    `json:"user"`
 	Resource    string    `json:"resource"`
 	Account     string    `json:"account,omitempty"`
+	Class       string    `json:"class,omitempty" doc:"Of statements"`
 	Fingerprint string    `json:"fingerprint,omitempty" doc:"Of statements: equal for those that differ in literals only"`
 	Count       int64     `json:"count"`
 	First       time.Time `json:"first"`
@@ -213,7 +214,7 @@ func (r *replay) look(e *audit.Event) {
 		r.out.Events++
 		return
 	}
-	facts, ok := r.facts(e, res.Protocol)
+	facts, ok := r.facts(e, &res)
 	if !ok {
 		r.out.Skipped++
 		return
@@ -222,14 +223,24 @@ func (r *replay) look(e *audit.Event) {
 	r.note(e, "statement", v.today.judge(facts), v.changed.judge(facts))
 }
 
-// facts reads the statement's text again, because the record does not hold all that policy looks at.
-func (r *replay) facts(e *audit.Event, protocol string) (access.Statement, bool) {
+// facts reads the statement's text again, because the record does not hold all that policy looks at. What is done at servers has no text that
+// tells it; there the record does.
+func (r *replay) facts(e *audit.Event, res *access.Resource) (access.Statement, bool) {
+	if r.service.speaksSSH(res) {
+		return access.Statement{Class: e.Class, Tables: e.Tables, Understood: understoodAt(e), Now: e.Time}, true
+	}
 	if len(e.Statement.Bytes) == 0 || e.Statement.File != nil || r.service.facts == nil {
 		return access.Statement{}, false
 	}
-	facts, err := r.service.facts(protocol, e.Statement.Bytes)
+	facts, err := r.service.facts(res.Protocol, e.Statement.Bytes)
 	facts.Now = e.Time
 	return facts, err == nil
+}
+
+// understoodAt says whether the record tells all that an operation at a server touches. An operation on files whose paths it does not tell was
+// on paths that only the server knew.
+func understoodAt(e *audit.Event) bool {
+	return len(e.Tables) > 0 || e.Class != "read" && e.Class != "write"
 }
 
 // permitKey is what the answer to whether a session may be opened depends on, with the time to the minute.
@@ -290,7 +301,7 @@ func open(e *access.Engine, a access.Ask) verdict {
 }
 
 type differenceKey struct {
-	would, of, user, resource, account, fingerprint string
+	would, of, user, resource, account, class, fingerprint string
 }
 
 func (r *replay) note(e *audit.Event, of string, today, changed *access.Denial) {
@@ -301,14 +312,14 @@ func (r *replay) note(e *audit.Event, of string, today, changed *access.Denial) 
 	if changed == nil {
 		would, denied = newlyAllowed, today
 	}
-	key := differenceKey{would, of, e.User, e.Resource, e.Account, e.Fingerprint}
+	key := differenceKey{would, of, e.User, e.Resource, e.Account, e.Class, e.Fingerprint}
 	d := r.found[key]
 	if d == nil {
 		if len(r.found) >= maxDifferences {
 			r.out.More++
 			return
 		}
-		d = &difference{Would: would, Of: of, User: e.User, Resource: e.Resource, Account: e.Account, Fingerprint: e.Fingerprint,
+		d = &difference{Would: would, Of: of, User: e.User, Resource: e.Resource, Account: e.Account, Class: e.Class, Fingerprint: e.Fingerprint,
 			Last: e.Time, Sentence: denied.Sentence, Event: e.ID}
 		if text := e.Statement.Bytes; of == "statement" {
 			d.Sample = strings.ToValidUTF8(string(text[:min(len(text), sampleText)]), "?")

@@ -60,6 +60,7 @@ func newAdminSignInLink(f *adminFlags) *cobra.Command {
 			var link struct {
 				User    string `json:"user"`
 				Path    string `json:"path"`
+				URL     string `json:"url,omitempty"`
 				Expires string `json:"expires"`
 			}
 			if err := c.do(cmd.Context(), http.MethodPost, "/sign-in/links", map[string]string{"user": user}, &link); err != nil {
@@ -68,7 +69,7 @@ func newAdminSignInLink(f *adminFlags) *cobra.Command {
 			if f.output == "json" {
 				return printJSON(cmd.OutOrStdout(), link)
 			}
-			return printLink(cmd.OutOrStdout(), c, link.Path)
+			return printLink(cmd.OutOrStdout(), c, link.URL, link.Path)
 		},
 	}
 }
@@ -102,13 +103,16 @@ the gateway a certificate of its own (tls), clients need the authority of that o
 	}
 }
 
-// printLink shows the whole address where it is known, which it is not over the local socket.
-func printLink(out io.Writer, c *apiClient, path string) error {
-	if c.base == localBase {
-		_, err := fmt.Fprintf(out, "%s\n(put it behind the address of the web UI)\n", path)
+// printLink shows the whole address where it is known, which over the local socket only the server's configuration tells.
+func printLink(out io.Writer, c *apiClient, whole, path string) error {
+	switch {
+	case whole == "" && c.base == localBase:
+		_, err := fmt.Fprintf(out, "%s\n(put it behind the address of the web UI; with url in the server's configuration it is told whole)\n", path)
 		return err
+	case whole == "":
+		whole = c.base + path
 	}
-	_, err := fmt.Fprintln(out, c.base+path)
+	_, err := fmt.Fprintln(out, whole)
 	return err
 }
 

@@ -36,13 +36,18 @@ func newAccessExplain(f *adminFlags) *cobra.Command {
 		MFAAgo    *access.Duration `json:"mfa_ago,omitempty"`
 		Token     string           `json:"token,omitempty"`
 		Statement string           `json:"statement,omitempty"`
+		Class     string           `json:"class,omitempty"`
+		Tables    []string         `json:"tables,omitempty"`
 	}
 	var at string
 	var mfaAgo time.Duration
 	cmd := &cobra.Command{
 		Use: "explain USER RESOURCE", Short: "Say whether a user could open a resource or run a statement, and which rule decides",
 		Example: `  sally admin access explain alice@acme.com orders-db
-  sally admin access explain alice@acme.com orders-db --statement "DELETE FROM orders" --from 10.1.2.3 --mfa-ago 5m`,
+  sally admin access explain alice@acme.com orders-db --statement "DELETE FROM orders" --from 10.1.2.3 --mfa-ago 5m
+  sally admin access explain alice@acme.com web-1 --class shell
+  sally admin access explain alice@acme.com web-1 --class forward --table db.internal:5432
+  sally admin access explain alice@acme.com web-1 --class write --table /etc/hosts`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.User, in.Resource = args[0], args[1]
@@ -78,6 +83,8 @@ func newAccessExplain(f *adminFlags) *cobra.Command {
 	fs.DurationVar(&mfaAgo, "mfa-ago", 0, "how long before that they used a passkey; default: never")
 	fs.StringVar(&in.Token, "proof", "", "ID of the access token that they come with, rather than a certificate")
 	fs.StringVar(&in.Statement, "statement", "", "statement that they would run")
+	fs.StringVar(&in.Class, "class", "", "class of what they would do, in a statement's place; over SSH shell, exec, read, write, forward, listen, agent or x11")
+	fs.StringSliceVar(&in.Tables, "table", nil, "with --class: table that it would touch; over SSH a path, or HOST:PORT (repeat)")
 	return cmd
 }
 

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -17,9 +20,12 @@ type adminNoun[T any] struct {
 	one, many string
 	long      string
 	example   string // of add
+	changes   string // examples of set
 	head      []string
 	row       func(T) []string
 	fresh     func(name string) T
+	// details is what show tells beside the row; nil: nothing.
+	details func(T) (head, row []string)
 	// flags adds the flags that describe an object and gives the function that puts those which were given into it.
 	flags func(*pflag.FlagSet) func(*T) error
 	// after follows a successful add or set; nil: nothing does.
@@ -96,7 +102,7 @@ func (n *adminNoun[T]) same(cmd *cobra.Command, c *apiClient, name string, apply
 
 func (n *adminNoun[T]) set(f *adminFlags) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "set NAME", Short: "Change a " + n.one, Args: cobra.ExactArgs(1),
+		Use: "set NAME", Short: "Change a " + n.one, Example: n.changes, Args: cobra.ExactArgs(1), ValidArgsFunction: n.completeOne(f),
 		Long: fmt.Sprintf("Changes what the flags name in a %s and leaves the rest. Lists are replaced whole; of KEY=VALUE flags the named\n"+
 			"keys are replaced, and KEY= takes one away.", n.one),
 	}
@@ -136,7 +142,7 @@ func (n *adminNoun[T]) done(cmd *cobra.Command, f *adminFlags, c *apiClient, nam
 
 func (n *adminNoun[T]) show(f *adminFlags) *cobra.Command {
 	return &cobra.Command{
-		Use: "show NAME", Short: "Show a " + n.one, Args: cobra.ExactArgs(1),
+		Use: "show NAME", Short: "Show a " + n.one, Args: cobra.ExactArgs(1), ValidArgsFunction: n.completeOne(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.api.client()
 			if err != nil {
@@ -149,7 +155,12 @@ func (n *adminNoun[T]) show(f *adminFlags) *cobra.Command {
 			if f.output == "json" {
 				return printJSON(cmd.OutOrStdout(), object)
 			}
-			return printPairs(cmd.OutOrStdout(), n.head, n.row(object))
+			head, row := n.head, n.row(object)
+			if n.details != nil {
+				more, values := n.details(object)
+				head, row = slices.Concat(head, more), slices.Concat(row, values)
+			}
+			return printPairs(cmd.OutOrStdout(), head, row)
 		},
 	}
 }
@@ -174,6 +185,7 @@ func (n *adminNoun[T]) list(f *adminFlags) *cobra.Command {
 func (n *adminNoun[T]) remove(f *adminFlags) *cobra.Command {
 	return &cobra.Command{
 		Use: "remove NAME...", Short: "Remove " + n.many, Aliases: []string{"rm", "delete"}, Args: cobra.MinimumNArgs(1),
+		ValidArgsFunction: n.complete(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.api.client()
 			if err != nil {
@@ -187,6 +199,43 @@ func (n *adminNoun[T]) remove(f *adminFlags) *cobra.Command {
 			}
 			return nil
 		},
+	}
+}
+
+// completionTime bounds what a press of the tab key waits for a server.
+const completionTime = 3 * time.Second
+
+// complete gives the names of objects that begin as what was typed, without those that stand there already.
+func (n *adminNoun[T]) complete(f *adminFlags) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		c, err := f.api.client()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
+		defer cancel()
+		items, err := all[T](ctx, c, "/"+n.many, nil)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var names []string
+		for _, item := range items {
+			if name := n.row(item)[0]; strings.HasPrefix(name, typed) && !slices.Contains(args, name) {
+				names = append(names, name)
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completeOne is complete for commands that take one name.
+func (n *adminNoun[T]) completeOne(f *adminFlags) cobra.CompletionFunc {
+	complete := n.complete(f)
+	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return complete(cmd, args, typed)
 	}
 }
 

@@ -46,6 +46,11 @@ ssh-keyscan.`,
 			return []string{r.Name, r.Protocol, r.Address, r.Database, string(r.SSLMode), joinMap(r.Accounts), joinMap(r.Labels), string(r.Durability),
 				joinNodes(r.Nodes), r.Master}
 		},
+		details: resourceDetails,
+		changes: `  sally admin resources set orders-db --durability strict --label tier=gold --label old=
+  sally admin resources set web-1 --account deploy=web-login --gateway gw-eu
+  sally admin resources set web-1 --host-key new.pub     # it was set up anew
+  sally admin resources set web-1 --host-key ''          # forget the key; the next that is seen is pinned`,
 		fresh: func(name string) access.Resource {
 			return access.Resource{Name: name, Protocol: "postgres", Accounts: map[string]string{}}
 		},
@@ -152,7 +157,12 @@ its holders may ask for it, see docs/access-requests.md.`,
   sally admin roles add readers --label env=prod --account readonly --class read --deny-column email --max-rows 10000 \
       --when "mon-fri 08:00-18:00 Europe/Berlin" --from 10.0.0.0/8 --max-session 8h
   sally admin roles add prod-writers --label env=prod --account app --mfa 1h \
-      --request --approver leads --approvals 1 --max-grant 4h`,
+      --request --approver leads --approvals 1 --max-grant 4h
+  sally admin roles add operators --label env=prod --account deploy --class shell --class exec --class read --class write --class forward
+  sally admin roles add uploaders --resource web-1 --account deploy --class read --class write \
+      --table /srv/incoming --table '/srv/incoming/*'`,
+		changes: `  sally admin roles set developers --resource orders-db --resource billing-db
+  sally admin roles set operators --class shell --class exec`,
 		head: []string{"NAME", "RESOURCES", "LABELS", "ACCOUNTS", "GROUPS", "ADMIN", "AUDITOR", "CONDITIONS"},
 		row: func(r access.Role) []string {
 			return []string{r.Name, joinList(r.Resources), joinMap(r.Labels), joinList(r.Accounts), joinList(r.Groups), yes(r.Admin), yes(r.Auditor), conditions(&r)}

@@ -45,6 +45,7 @@ type difference struct {
 	User        string    `json:"user"`
 	Resource    string    `json:"resource"`
 	Account     string    `json:"account,omitempty"`
+	Class       string    `json:"class,omitempty"`
 	Fingerprint string    `json:"fingerprint,omitempty"`
 	Count       int64     `json:"count"`
 	First       time.Time `json:"first"`
@@ -56,7 +57,7 @@ type difference struct {
 
 // key tells kinds of differences apart.
 func (d *difference) key() string {
-	return strings.Join([]string{d.Would, d.Of, d.User, d.Resource, d.Account, d.Fingerprint}, "\x00")
+	return strings.Join([]string{d.Would, d.Of, d.User, d.Resource, d.Account, d.Class, d.Fingerprint}, "\x00")
 }
 
 func newAccessSimulate(f *adminFlags) *cobra.Command {

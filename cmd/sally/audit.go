@@ -30,7 +30,7 @@ const auditQueryHelp = `QUERY is a list of terms that must all hold:
 
 Fields: user group role resource protocol account database client application session gateway entrance type class
 table column verdict error tag credential fingerprint action target id param command prepared policy reason redacted
-done rows bytes duration first_row bytes_in bytes_out statements seq since until.
+done recording rows bytes duration first_row bytes_in bytes_out statements seq since until.
 A term may also be negated by a minus: sally audit search -- '-user:bob class:write'.`
 
 func newAuditCommand() *cobra.Command {

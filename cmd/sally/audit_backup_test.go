@@ -18,7 +18,7 @@ func TestAuditBackupAndReconcileRefusals(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"backup"}, "write it like this: sally audit backup"},
+		{[]string{"backup"}, "accepts 1 arg"},
 		{[]string{"backup", "--journal", dir, filepath.Join(dir, "to")}, "holds no journal"},
 		{[]string{"backup", "--journal", j.Dir(), "-o", "xml", filepath.Join(dir, "to")}, "table or json"},
 		{[]string{"restore", plain, filepath.Join(dir, "new")}, "neither a directory nor a .tar"},

@@ -295,6 +295,9 @@ func printEvent(out io.Writer, e *audit.Event) error {
 	member("policy", e.Policy)
 	member("reason", e.Reason)
 	printOutcome(member, e)
+	if r := e.Recording; r != nil && e.Type == audit.StatementBegin {
+		member("recording", fmt.Sprintf("%v, %d bytes; replay it with: sally replay %s", time.Duration(r.Duration).Round(time.Millisecond), r.Size, e.ID))
+	}
 	member("action", e.Action)
 	member("target", e.Target)
 	member("before", e.Before)

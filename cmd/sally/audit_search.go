@@ -32,6 +32,8 @@ func newAuditSearchCommand() *cobra.Command {
 		Short: "Search the record, newest first",
 		Long:  "Search the record, newest first.\n\n" + auditQueryHelp,
 		Example: `  sally audit search 'user:alice resource:orders "refund" since:1h'
+  sally audit search 'class:write table:/etc/* since:7d'      # files over SFTP and SCP
+  sally audit search 'recording:yes user:alice' -o wide       # with the IDs that sally replay takes
   sally audit search 'error:* duration:>1s' --all -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text := strings.Join(args, " ")
@@ -67,6 +69,7 @@ func (s *auditSearch) run(ctx context.Context, text string, out, notes io.Writer
 		return err
 	}
 	var covered audit.Coverage
+	recorded := 0
 	for left > 0 {
 		q.Limit = min(left, auditPageRows)
 		page, err := record.Search(ctx, q)
@@ -77,6 +80,7 @@ func (s *auditSearch) run(ctx context.Context, text string, out, notes io.Writer
 			return err
 		}
 		left -= len(page.Rows)
+		recorded += recordings(page.Rows)
 		covered.Skipped += page.Skipped
 		covered.Scanned += page.Scanned
 		covered.Partial = page.Partial && page.Next == ""
@@ -85,7 +89,19 @@ func (s *auditSearch) run(ctx context.Context, text string, out, notes io.Writer
 		}
 	}
 	s.note(notes, p.printed, q.Cursor != "", covered)
+	if recorded > 0 && s.output == "table" {
+		fmt.Fprintf(notes, "Recorded: %d of them; -o wide shows the IDs to replay them by: sally replay ID\n", recorded)
+	}
 	return nil
+}
+
+func recordings(events []audit.Event) (n int) {
+	for i := range events {
+		if events[i].Recording != nil && events[i].Type == audit.StatementBegin {
+			n++
+		}
+	}
+	return n
 }
 
 // note tells, beside the output itself, what the rows alone do not.

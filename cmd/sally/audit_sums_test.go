@@ -173,7 +173,7 @@ func TestAuditSumsPrint(t *testing.T) {
 func TestAuditSumsRefuse(t *testing.T) {
 	j := dayJournal(t)
 	for _, c := range []struct{ args, want string }{
-		{"top", "write it like this: sally audit top"},
+		{"top", "requires at least 1 arg"},
 		{"top nonsense", `"nonsense" cannot be ranked; fields are user`},
 		{"top params", "cannot be ranked"},
 		{"top users --by luck", "write count, duration, rows or bytes"},
@@ -188,7 +188,7 @@ func TestAuditSumsRefuse(t *testing.T) {
 		{"count --until soon", "--until: \"soon\" is no time"},
 		{"touched a..b", "is no table or column"},
 		{"touched a --reads --writes", "none of the others can be"},
-		{"touched", "write it like this: sally audit touched"},
+		{"touched", "accepts 1 arg"},
 		{"export --format xlsx", "write jsonl, csv or parquet; say it with --format"},
 		{"export -o out.xlsx", "write jsonl, csv or parquet; say it with --format"},
 		{"export usr:x", "  usr:x\n  ^^^"},

@@ -78,7 +78,8 @@ func ownShell() string {
 	if runtime.GOOS == "windows" {
 		return "powershell"
 	}
-	return filepath.Base(os.Getenv("SHELL"))
+	path := os.Getenv("SHELL")
+	return path[strings.LastIndexByte(path, '/')+1:]
 }
 
 func installCompletion(cmd *cobra.Command, shell string) error {
@@ -86,6 +87,9 @@ func installCompletion(cmd *cobra.Command, shell string) error {
 	if shell == "powershell" {
 		fmt.Fprintln(out, "Add this line to your profile ($PROFILE):\n  sally completion powershell | Out-String | Invoke-Expression")
 		return nil
+	}
+	if shell == "" {
+		return errors.New("which shell is yours? write --shell bash, zsh, fish or powershell")
 	}
 	path := program.CompletionFile(shell)
 	if path == "" {

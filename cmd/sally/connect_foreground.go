@@ -64,6 +64,8 @@ func renewed(ctx context.Context, p *client.Profile) (*client.Profile, error) {
 		return next, nil
 	case time.Now().Before(p.Expires):
 		return p, nil
+	case errors.Is(err, client.ErrSignedOut):
+		return nil, err
 	}
 	return nil, fmt.Errorf("your sign-in has ended and could not be renewed: %w", err)
 }
@@ -94,7 +96,7 @@ func (c *connecting) resources(ctx context.Context, names []string, all bool) ([
 		case i >= 0:
 			chosen = append(chosen, mine[i])
 		case err == nil:
-			return nil, fmt.Errorf("there is no resource %q that you may open; sally ls shows those that you may", name)
+			return nil, client.NotYours(name, mine)
 		default:
 			chosen = append(chosen, client.Resource{Name: name})
 		}

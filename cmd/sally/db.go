@@ -96,6 +96,9 @@ func connectProgram(cmd *cobra.Command, args []string, account, wanted string) e
 			return fmt.Errorf("what %s is cannot be asked now; name its client program by --program, such as psql", r.Name)
 		}
 	}
+	if r.Protocol == program.SSH && wanted != "" && wanted != "ssh" {
+		return fmt.Errorf("%s is a server, which %s cannot open; use: sally ssh %[1]s", r.Name, wanted)
+	}
 	if r.Protocol == program.SSH {
 		return c.startSSH(r, account, program.SSHArguments{Destination: r.Name, Command: args[1:]})
 	}

@@ -216,6 +216,9 @@ func useProof(s *client.SignIn, proof string) error {
 func lastSignIn(store *client.Store, s *client.SignIn) (*client.Profile, error) {
 	if s.Server == "" {
 		active, err := store.Active()
+		if errors.Is(err, client.ErrSignedOut) {
+			return nil, errors.New("which server? write: sally login https://SERVER, or the sign-in link that you were sent, in quotes")
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -252,9 +255,12 @@ func firstLine(in io.Reader) (string, error) {
 
 // untilWhen tells a person when something ends, or that it has.
 func untilWhen(end time.Time) string {
-	left := time.Until(end).Round(time.Minute)
+	left := time.Until(end)
 	if left <= 0 {
 		return "ended at " + end.Local().Format(time.DateTime)
+	}
+	if left = left.Round(time.Minute); left == 0 {
+		return fmt.Sprintf("until %s (less than a minute left)", end.Local().Format(time.DateTime))
 	}
 	return fmt.Sprintf("until %s (%s left)", end.Local().Format(time.DateTime), strings.TrimSuffix(left.String(), "0s"))
 }

@@ -29,9 +29,10 @@ func newLsCommand() *cobra.Command {
 		Use:   "ls [FILTER...]",
 		Short: "List the resources that you may open",
 		Long: `List the resources that you may open, all or those that fit every filter: a part of the name, the protocol, or a
-label as key=value.`,
+label as key=value. The first of its accounts is the one that you get where you name none.`,
 		Example: `  sally ls
   sally ls orders env=prod
+  sally ls ssh
   sally ls postgres -o json`,
 		RunE: func(cmd *cobra.Command, filters []string) error {
 			if err := checkOutput(output); err != nil {
@@ -52,11 +53,22 @@ label as key=value.`,
 			if slices.ContainsFunc(listed, func(r listedResource) bool { return r.Protocol == program.SSH }) {
 				fmt.Fprintln(cmd.ErrOrStderr(), "Servers: sally ssh NAME; for scp, sftp, rsync, git and others: sally ssh-config --install")
 			}
+			if len(listed) == 0 {
+				fmt.Fprintln(cmd.ErrOrStderr(), nothingListed(filters))
+				return nil
+			}
 			return printResources(cmd.OutOrStdout(), listed)
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
 	return cmd
+}
+
+func nothingListed(filters []string) string {
+	if len(filters) > 0 {
+		return "None of the resources that you may open fits; sally ls lists all of them."
+	}
+	return "There is no resource that you may open; ask your admin for a role, or: sally access request NAME --reason ..."
 }
 
 func listResources(resources []client.Resource, filters []string, lines []agent.Line) []listedResource {

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sallyport/sallyport/client"
-	"github.com/sallyport/sallyport/client/agent"
+	"github.com/sallyport/sallyport/client/program"
 )
 
 func newReadyCommand() *cobra.Command {
@@ -18,7 +19,8 @@ func newReadyCommand() *cobra.Command {
 		Use:   "ready [NAME...]",
 		Short: "Succeed when resources can be used now, for scripts and containers",
 		Long: `Succeed when the agent runs, you are signed in, and the named resources, or all that are connected, are on their
-ports with a gateway behind them that answers. Nothing is opened at the resources themselves.`,
+ports with a gateway behind them that answers. Servers, which ssh uses, need neither agent nor port. Nothing is opened at
+the resources themselves.`,
 		Example: `  sally ready
   sally ready orders-db --wait 30s`,
 		ValidArgsFunction: completeNames,
@@ -42,8 +44,13 @@ ports with a gateway behind them that answers. Nothing is opened at the resource
 	return cmd
 }
 
-// ready says why the resources cannot be used.
+// ready says why the resources cannot be used. Servers need no port, and so no agent.
 func ready(ctx context.Context, names []string) error {
+	if servers, err := onlyServers(ctx, names); err != nil {
+		return err
+	} else if servers {
+		return gatewaysAnswer(ctx, names)
+	}
 	a, err := findAgent()
 	if err != nil {
 		return err
@@ -72,11 +79,45 @@ func ready(ctx context.Context, names []string) error {
 	if err := unopened(lines); err != nil {
 		return err
 	}
-	return gatewaysAnswer(ctx, lines)
+	connected := make([]string, len(lines))
+	for i, l := range lines {
+		connected[i] = l.Name
+	}
+	return gatewaysAnswer(ctx, connected)
 }
 
-// gatewaysAnswer dials a gateway of each line, naming no resource, which opens no session.
-func gatewaysAnswer(ctx context.Context, lines []agent.Line) error {
+// onlyServers says that what is named is used by ssh alone. The server is asked only of what it did not tell before.
+func onlyServers(ctx context.Context, names []string) (bool, error) {
+	if len(names) == 0 {
+		return false, nil
+	}
+	p, err := presentProfile(ctx)
+	if err != nil {
+		return false, err
+	}
+	store, err := client.OpenStore()
+	if err != nil {
+		return false, err
+	}
+	mine, _ := store.KeptResources(p.Name) // without a copy the server is asked
+	protocol := func(name string) string {
+		for _, r := range mine {
+			if r.Name == name {
+				return r.Protocol
+			}
+		}
+		return ""
+	}
+	if slices.ContainsFunc(names, func(n string) bool { return protocol(n) == "" }) {
+		if mine, err = ownResources(ctx, p); err != nil {
+			return false, fmt.Errorf("the server does not answer: %w", err)
+		}
+	}
+	return !slices.ContainsFunc(names, func(n string) bool { return protocol(n) != program.SSH }), nil
+}
+
+// gatewaysAnswer dials a gateway of each resource, naming none, which opens no session.
+func gatewaysAnswer(ctx context.Context, names []string) error {
 	store, err := client.OpenStore()
 	if err != nil {
 		return err
@@ -98,10 +139,10 @@ func gatewaysAnswer(ctx context.Context, lines []agent.Line) error {
 		ways[r.Name] = r.Ways(p.Host())
 	}
 	routes := client.NewRoutes(dialer)
-	for _, l := range lines {
-		conn, err := routes.Dial(ctx, client.GatewayName, ways[l.Name])
+	for _, name := range names {
+		conn, err := routes.Dial(ctx, client.GatewayName, ways[name])
 		if err != nil {
-			return fmt.Errorf("%s: %w", l.Name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		_ = conn.Close()
 	}

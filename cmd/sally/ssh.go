@@ -176,7 +176,7 @@ func dialKept(ctx context.Context, store *client.Store, p *client.Profile, route
 	dial := func(resources []client.Resource) (client.Conn, error) {
 		i := slices.IndexFunc(resources, func(r client.Resource) bool { return r.Name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("there is no resource %q that you may open; sally ls shows those that you may", name)
+			return nil, client.NotYours(name, resources)
 		}
 		return routes.Dial(ctx, name, resources[i].Ways(p.Host()))
 	}

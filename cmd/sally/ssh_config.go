@@ -92,7 +92,7 @@ func sshConfig(p *client.Profile, resources []client.Resource) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		out.WriteString("\n" + way.Host(r.Name, r.Name+".sally"))
+		out.WriteString("\n" + way.Host(r.Name, program.FullName(r.Name)))
 	}
 	return []byte(out.String()), nil
 }

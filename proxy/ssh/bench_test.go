@@ -1,7 +1,9 @@
 package ssh
 
 import (
+	"errors"
 	"io"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -107,4 +109,42 @@ func connectTo(b *testing.B, sshd *servers.SSHD, through bool) *ssh.Client {
 	}
 	b.Cleanup(func() { _ = c.Close() })
 	return c
+}
+
+// BenchmarkIdle tells what an idle connection with an open, recorded terminal weighs, and one without a channel. Client, gateway and server are one
+// process here, so that only differences tell.
+func BenchmarkIdle(b *testing.B) {
+	const connections = 200
+	for _, terminal := range []bool{false, true} {
+		b.Run(map[bool]string{false: "bare", true: "terminal"}[terminal], func(b *testing.B) {
+			g := startBefore(b, startListener(b), access.ClassExec)
+			for b.Loop() {
+				before := weight()
+				for range connections {
+					c := g.connect(b)
+					if !terminal {
+						continue
+					}
+					s, err := c.NewSession()
+					if err != nil {
+						b.Fatal(err)
+					}
+					if err := errors.Join(s.RequestPty("xterm", 24, 80, nil), s.Start("cat")); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(weight()-before)/connections/1024, "KB/connection")
+			}
+		})
+	}
+}
+
+// weight is the memory that heap and stacks take once there is no garbage, in bytes.
+func weight() int64 {
+	for range 3 { // stacks shrink one step at a time
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse)
 }

@@ -59,21 +59,19 @@ type Index interface {
 	Drop(ctx context.Context, before uint64) error
 }
 
-// Recordings is what the Keeper needs of what terminals showed; *recording.Store is one.
-type Recordings interface {
-	// Remove removes the recordings of statements that were recorded before a time.
-	Remove(before time.Time) (n int, bytes int64, err error)
-}
-
-// Options make a Keeper. All but Indexes, Recordings, Shipped and Log are needed.
+// Options make a Keeper. All but RecordingsConfig, Indexes, Recordings, ShippedRecordings, Shipped and Log are needed.
 type Options struct {
-	Config  Config
-	Gateway string // this gateway's name, in the events that the Keeper records
-	Journal Journal
-	Proof   Proof
-	Indexes []Index
+	Config Config
+	// RecordingsConfig is about recordings alone.
+	RecordingsConfig RecordingsConfig
+	Gateway          string // this gateway's name, in the events that the Keeper records
+	Journal          Journal
+	Proof            Proof
+	Indexes          []Index
 	// Recordings of statements go with these; nil: there are none.
 	Recordings Recordings
+	// ShippedRecordings are those that gateways have sent; nil: none have.
+	ShippedRecordings Recordings
 	// Shipped is the number of the oldest record that must stay because it is nowhere else yet; nil lets all go.
 	Shipped func() uint64
 	Log     *slog.Logger // nil discards
@@ -98,6 +96,9 @@ const (
 func New(o Options) (*Keeper, error) {
 	if err := o.Config.Validate(); err != nil {
 		return nil, fmt.Errorf("retention: %w", err)
+	}
+	if err := o.RecordingsConfig.Validate(); err != nil {
+		return nil, fmt.Errorf("recordings: %w", err)
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -175,5 +176,11 @@ func (k *Keeper) Pass(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return k.sweep(removed)
+	if err := k.sweep(removed); err != nil {
+		return err
+	}
+	if err := k.trimRecordings(ctx); err != nil {
+		return fmt.Errorf("remove recordings: %w", err)
+	}
+	return nil
 }

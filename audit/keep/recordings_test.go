@@ -2,9 +2,11 @@ package keep
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -238,5 +240,91 @@ func TestBackupHoldsRecordings(t *testing.T) {
 	o.To = filepath.Join(o.Recordings[0], "backup")
 	if _, err := MakeBackup(t.Context(), o); err == nil {
 		t.Error("a backup within what it backs up")
+	}
+}
+
+// TestRecordingsGoBeforeTheirStatements removes recordings by their age and by what they take, own ones and others', once that is on the record;
+// verifying takes them for removed, and no others.
+func TestRecordingsGoBeforeTheirStatements(t *testing.T) {
+	r := newRecord(t, filepath.Join(t.TempDir(), "journal"))
+	own, others := newTerminals(t, false), newTerminals(t, true)
+	ids := map[terminals][]string{}
+	for _, ago := range []time.Duration{5 * time.Hour, 4 * time.Hour, 3 * time.Hour, 2 * time.Hour, 0} {
+		for _, x := range []terminals{own, others} {
+			id, w := x.shown(t, ago)
+			state, err := w.Close()
+			must(t, err)
+			must(t, r.journal.Append(&audit.Event{Type: audit.StatementResult, Of: id, Done: true, Recording: &state}))
+			ids[x] = append(ids[x], id)
+		}
+	}
+	r.signed(t)
+	for _, id := range ids[others][1:] {
+		must(t, others.Shipped(id))
+	}
+	pass := func(c RecordingsConfig, hold bool) {
+		t.Helper()
+		k, err := r.keeper(Config{Hold: hold}, 0)
+		must(t, err)
+		k.o.RecordingsConfig, k.o.Recordings, k.o.ShippedRecordings = c, own, others
+		must(t, k.Pass(t.Context()))
+	}
+	left := func(x terminals, want ...bool) {
+		t.Helper()
+		for i, id := range ids[x] {
+			if got := x.has(t, id); got != want[i] {
+				t.Errorf("recording %d is kept: %t, want %t", i, got, want[i])
+			}
+		}
+	}
+	said := func() (all []RemovedRecordings) {
+		t.Helper()
+		for _, e := range events(t, r.dir) {
+			if e.Action == recording.ActionRemoved {
+				var s RemovedRecordings
+				must(t, json.Unmarshal([]byte(e.After), &s))
+				all = append(all, s)
+			}
+		}
+		return all
+	}
+	pass(RecordingsConfig{MaxAge: 210 * time.Minute}, true)
+	left(own, true, true, true, true, true)
+	for range 2 {
+		pass(RecordingsConfig{MaxAge: 210 * time.Minute}, false)
+	}
+	left(own, false, false, true, true, true)
+	left(others, true, false, true, true, true) // the first is nowhere else yet
+	if s := said(); len(s) != 1 || s[0].Count != 3 || s[0].Why != "recordings.max_age" {
+		t.Errorf("the record says %+v", s)
+	}
+	all, err := own.Removable()
+	must(t, err)
+	must(t, os.Truncate(all[0].Path, 2<<20))
+	pass(RecordingsConfig{MaxBytes: 2 << 20}, false)
+	left(own, false, false, false, true, true)
+	if s := said(); len(s) != 2 || s[1].Why != "recordings.max_bytes" {
+		t.Errorf("the record says %+v", s)
+	}
+	pass(RecordingsConfig{MaxBytes: 2 << 20}, false)
+	if s := said(); len(s) != 2 {
+		t.Errorf("nothing was due, and the record says %+v", s)
+	}
+	gone, err := own.Entry(ids[own][3])
+	must(t, err)
+	must(t, os.Remove(gone.Path))
+	v, err := recording.Verify(t.Context(), filepath.Dir(filepath.Dir(gone.Path)), r.dir)
+	must(t, err)
+	var missing []string
+	for _, f := range v.Faults {
+		missing = append(missing, f.Statement)
+	}
+	for _, id := range ids[own][:3] {
+		if slices.Contains(missing, id) {
+			t.Errorf("%s was removed by retention, and is missed", id)
+		}
+	}
+	if !slices.Contains(missing, ids[own][3]) {
+		t.Error("a recording that somebody removed is not missed")
 	}
 }

@@ -277,10 +277,8 @@ func (s *Store) create(in *incoming) (*os.File, error) {
 
 // forget removes what a first piece left that was not taken. in.mu is held.
 func (s *Store) forget(in *incoming) error {
-	for _, path := range []string{in.path, in.sign} {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+	if err := errors.Join(removeFile(in.path), removeFile(in.sign)); err != nil {
+		return err
 	}
 	s.end(in)
 	return nil
@@ -504,20 +502,24 @@ func (in *incoming) wake() {
 	}
 }
 
-// letGo says that a recording may be removed: nobody adds to it, or its sender has not since the time given. Nothing is taken of it any more
-// then.
-func (s *Store) letGo(e Entry, since time.Time) (bool, error) {
-	s.mu.Lock()
-	in := s.incoming[e.Statement]
-	s.mu.Unlock()
-	if in == nil {
-		return !e.Growing, nil
+// mayGo says that nobody adds to a recording, or that its sender has not since the time given.
+func (s *Store) mayGo(e Entry, since time.Time) bool {
+	if s.Sender(e.Statement) == "" {
+		return !e.Growing
 	}
 	info, err := os.Stat(e.Path)
-	if err != nil || info.ModTime().After(since) {
-		return false, err
+	return err == nil && info.ModTime().Before(since)
+}
+
+// letGo takes no more of a recording that is sent.
+func (s *Store) letGo(statement string) error {
+	s.mu.Lock()
+	in := s.incoming[statement]
+	s.mu.Unlock()
+	if in == nil {
+		return nil
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return true, s.forget(in)
+	return s.forget(in)
 }

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/audit"
@@ -165,23 +166,24 @@ func (s *Store) mustShip(statement string) bool {
 // vanished is how long a sender has been silent of whom nothing more is expected.
 const vanished = 24 * time.Hour
 
-// Remove removes the recordings of statements that were recorded before a time; n counts them, and their bytes. Those that grow stay, and
-// those that still have to be shipped. What is sent and never ends goes a day after the last of it has come.
-func (s *Store) Remove(before time.Time) (n int, bytes int64, err error) {
+// Removable are the recordings that may be removed: not those that grow, nor those that still have to be shipped. What is sent and never
+// ends may be removed a day after the last of it has come.
+func (s *Store) Removable() ([]Entry, error) {
 	all, err := s.List()
+	return slices.DeleteFunc(all, func(e Entry) bool { return s.mustShip(e.Statement) || !s.mayGo(e, time.Now().Add(-vanished)) }), err
+}
+
+// Remove removes those of the recordings that may be removed whose statements were recorded before a time; n counts them, and their bytes.
+func (s *Store) Remove(before time.Time) (n int, bytes int64, err error) {
+	all, err := s.Removable()
 	if err != nil {
 		return 0, 0, err
 	}
 	for _, e := range all {
-		if !e.Time.Before(before) || s.mustShip(e.Statement) {
+		if !e.Time.Before(before) {
 			continue
 		}
-		if gone, err := s.letGo(e, time.Now().Add(-vanished)); err != nil {
-			return n, bytes, fmt.Errorf("remove recording: %w", err)
-		} else if !gone {
-			continue
-		}
-		if err := os.Remove(e.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := errors.Join(s.letGo(e.Statement), removeFile(e.Path)); err != nil {
 			return n, bytes, fmt.Errorf("remove recording: %w", err)
 		}
 		n++
@@ -189,4 +191,12 @@ func (s *Store) Remove(before time.Time) (n int, bytes int64, err error) {
 		_ = os.Remove(filepath.Dir(e.Path)) // fails while it holds others
 	}
 	return n, bytes, nil
+}
+
+// removeFile removes a file that may be gone.
+func removeFile(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }

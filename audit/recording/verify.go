@@ -30,13 +30,32 @@ type Fault struct {
 type told struct {
 	audit.Recording
 	over bool // its statement has a result: nothing is added to it any more
-	kept bool // its statement stands in the journal still: retention has not removed it
+	kept bool // it must be here: retention has removed neither it nor the beginning of its statement
+}
+
+// ActionRemoved is the action of the event that says which recordings were removed. Its After is a JSON object with the members of Removed.
+const ActionRemoved = "audit.retention.recordings"
+
+// Removed says which recordings may be gone.
+type Removed struct {
+	Before time.Time `json:"before"` // those of statements that were recorded before it
 }
 
 // Verify holds the recordings below dir against what the journal says of them last. It needs no key, writes nothing, and both may be those
-// of a running server. That a recording is missing is no fault when retention has removed the beginning of its statement.
-func Verify(ctx context.Context, dir, journalDir string) (Verified, error) {
-	told, order, err := toldBy(ctx, journalDir)
+// of a running server. That a recording is missing is no fault when retention has removed the beginning of its statement, or when the journal
+// says that retention has removed the recording. removers, if there are any, are the journals that may say so instead: the control plane's, for what
+// it has of a gateway.
+func Verify(ctx context.Context, dir, journalDir string, removers ...string) (Verified, error) {
+	var removed time.Time
+	told, order, err := toldBy(ctx, journalDir, &removed)
+	for i, remover := range removers {
+		if i == 0 {
+			removed = time.Time{}
+		}
+		if err == nil {
+			_, _, err = toldBy(ctx, remover, &removed)
+		}
+	}
 	if err != nil {
 		return Verified{}, fmt.Errorf("verify recordings: %w", err)
 	}
@@ -46,7 +65,11 @@ func Verify(ctx context.Context, dir, journalDir string) (Verified, error) {
 		if err := ctx.Err(); err != nil {
 			return v, err
 		}
-		if err := s.holds(statement, told[statement]); err != nil {
+		t := told[statement]
+		if began, err := TimeOf(statement); err == nil && began.Before(removed) {
+			t.kept = false
+		}
+		if err := s.holds(statement, t); err != nil {
 			v.Faults = append(v.Faults, Fault{Statement: statement, Reason: err.Error()})
 		}
 	}
@@ -65,8 +88,9 @@ func (s *Store) holds(statement string, t told) error {
 	return s.Check(statement, t.Recording)
 }
 
-// toldBy is what a journal says last of each recording, and the order in which it says so first.
-func toldBy(ctx context.Context, dir string) (map[string]told, []string, error) {
+// toldBy is what a journal says last of each recording, and the order in which it says so first. removed becomes the time before which it
+// says that recordings were removed, where that is later.
+func toldBy(ctx context.Context, dir string, removed *time.Time) (map[string]told, []string, error) {
 	segments, err := journal.ListSegments(dir)
 	if err != nil || len(segments) == 0 {
 		return nil, nil, err
@@ -85,6 +109,11 @@ func toldBy(ctx context.Context, dir string) (map[string]told, []string, error) 
 		}
 		if err != nil {
 			return nil, nil, err
+		}
+		if bytes.Contains(rec.JSON, []byte(`"`+ActionRemoved+`"`)) {
+			if before := removedIn(rec.JSON); before.After(*removed) {
+				*removed = before
+			}
 		}
 		if !bytes.Contains(rec.JSON, []byte(`"recording":{`)) {
 			continue
@@ -106,4 +135,14 @@ func toldBy(ctx context.Context, dir string) (map[string]told, []string, error) 
 		all[e.Of] = t
 	}
 	return nil, nil, ctx.Err()
+}
+
+// removedIn is the time before which a record says that recordings were removed; zero when it says no such thing.
+func removedIn(record []byte) time.Time {
+	var e audit.Event
+	var said Removed
+	if json.Unmarshal(record, &e) != nil || e.Type != audit.AdminAct || e.Action != ActionRemoved || json.Unmarshal([]byte(e.After), &said) != nil {
+		return time.Time{}
+	}
+	return said.Before
 }

@@ -12,10 +12,12 @@ import (
 // auditConfig says how the record is kept, found again and proven.
 type auditConfig struct {
 	// SegmentBytes is the size at which the journal begins a new file.
-	SegmentBytes int64           `yaml:"segment_bytes"`
-	Index        indexConfig     `yaml:"index"`
-	Retention    keep.Config     `yaml:"retention"`
-	Witnesses    []witnessConfig `yaml:"witnesses"`
+	SegmentBytes int64       `yaml:"segment_bytes"`
+	Index        indexConfig `yaml:"index"`
+	Retention    keep.Config `yaml:"retention"`
+	// Recordings are kept as long as the records of their statements, unless this says that they go earlier.
+	Recordings keep.RecordingsConfig `yaml:"recordings"`
+	Witnesses  []witnessConfig       `yaml:"witnesses"`
 }
 
 // The kinds of index.
@@ -59,6 +61,9 @@ func (c auditConfig) validate() error {
 	}
 	if err := c.Retention.Validate(); err != nil {
 		return fmt.Errorf("retention.%w", err)
+	}
+	if err := c.Recordings.Validate(); err != nil {
+		return fmt.Errorf("recordings.%w", err)
 	}
 	for i, w := range c.Witnesses {
 		switch {

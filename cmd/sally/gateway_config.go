@@ -54,9 +54,10 @@ type gatewayListenConfig struct {
 
 // gatewayJournalConfig says how the gateway keeps its own record.
 type gatewayJournalConfig struct {
-	SegmentBytes int64           `yaml:"segment_bytes"`
-	Retention    keep.Config     `yaml:"retention"`
-	Witnesses    []witnessConfig `yaml:"witnesses"`
+	SegmentBytes int64                 `yaml:"segment_bytes"`
+	Retention    keep.Config           `yaml:"retention"`
+	Recordings   keep.RecordingsConfig `yaml:"recordings"`
+	Witnesses    []witnessConfig       `yaml:"witnesses"`
 }
 
 func defaultGatewayConfig() gatewayConfig {
@@ -128,5 +129,6 @@ func (c *gatewayConfig) own() (config, error) {
 	own.Redact, own.Limits, own.Log = c.Redact, c.Limits, c.Log
 	own.DrainTimeout, own.HandoverTimeout = c.DrainTimeout, c.HandoverTimeout
 	own.Audit.SegmentBytes, own.Audit.Retention, own.Audit.Witnesses = c.Journal.SegmentBytes, c.Journal.Retention, c.Journal.Witnesses
+	own.Audit.Recordings = c.Journal.Recordings
 	return own, err
 }

@@ -107,7 +107,11 @@ func (s *server) openIndex(context.Context) error {
 
 // openKeeper begins to remove what need not be kept any more.
 func (s *server) openKeeper(context.Context) error {
-	o := keep.Options{Config: s.config.Audit.Retention, Gateway: s.config.Gateway, Journal: s.journal, Proof: s.proof, Recordings: s.recordings, Shipped: s.shipped, Log: s.log}
+	o := keep.Options{Config: s.config.Audit.Retention, RecordingsConfig: s.config.Audit.Recordings, Gateway: s.config.Gateway,
+		Journal: s.journal, Proof: s.proof, Recordings: s.recordings, Shipped: s.shipped, Log: s.log}
+	if s.shippedRecordings != nil {
+		o.ShippedRecordings = s.shippedRecordings
+	}
 	if d, ok := s.own.(droppable); ok {
 		o.Indexes = append(o.Indexes, keptIndex{d})
 	}

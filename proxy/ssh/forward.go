@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strings"
 	"sync"
@@ -133,7 +132,11 @@ func splice(a ssh.Channel, aRequests <-chan *ssh.Request, b ssh.Channel, bReques
 func half(from ssh.Channel, requests <-chan *ssh.Request, to ssh.Channel) (n int64) {
 	var copying sync.WaitGroup
 	copying.Go(func() {
-		n, _ = io.Copy(to, from)
+		flow(from, func(b []byte) error {
+			written, err := to.Write(b)
+			n += int64(written)
+			return err
+		})
 		_ = to.CloseWrite()
 	})
 	ssh.DiscardRequests(requests)

@@ -21,6 +21,8 @@ type Snapshot struct {
 	SSHKeys     map[string]SSHKey     `json:"ssh_keys"` // by fingerprint
 	// SSHAuthorities are what SSH certificates of this Sallyport chain to.
 	SSHAuthorities SSHAuthorities `json:"ssh_authorities"`
+	// SSHRotations name keys that count besides these while an authority is rotated.
+	SSHRotations SSHRotations `json:"ssh_rotations,omitzero"`
 	// RecordingsRecipient is the age recipient that recordings are sealed to; empty: nothing is recorded.
 	RecordingsRecipient string `json:"recordings_recipient,omitempty"`
 	// TokenHashes are by the token's ID.

@@ -23,6 +23,8 @@ type NewCertificate struct {
 	Expires     time.Time `json:"expires"`
 	Tunnel      string    `json:"tunnel" doc:"host:port of the gateway's tunnel entrance; an empty host is the server's own"`
 	SSHHosts    string    `json:"ssh_hosts" doc:"Public key of what signs gateways' SSH host certificates, as in authorized_keys"`
+	// SSHHostsOther is set while that is rotated.
+	SSHHostsOther string `json:"ssh_hosts_other,omitempty" doc:"Another key whose SSH host certificates count, while the authority is rotated"`
 }
 
 // authority is the certificate authority, as everybody may know it.
@@ -81,7 +83,7 @@ func (s *Service) certify(ctx context.Context, publicKey string, lifetime time.D
 		return NewCertificate{}, err
 	}
 	return NewCertificate{Certificate: certificate, CA: s.authority.PEM(), Expires: expires, Tunnel: s.tunnel(),
-		SSHHosts: s.authority.SSH().Hosts}, nil
+		SSHHosts: s.authority.SSH().Hosts, SSHHostsOther: s.otherSSHHosts()}, nil
 }
 
 // ServerCertificates issues a gateway's server certificate for the names (DNS names and IP addresses) and gives the

@@ -59,6 +59,7 @@ var routes = []struct{ method, path, level string }{
 	{"POST", "/users", "admin"},
 	{"PUT", "/users/{name}", "admin"},
 	{"DELETE", "/users/{name}", "admin"},
+	{"POST", "/ca/ssh/{name}/rotate", "admin"},
 	{"POST", "/users/{name}/revoke", "admin"},
 	{"POST", "/users/{name}/suspend", "admin"},
 	{"POST", "/users/{name}/reinstate", "admin"},

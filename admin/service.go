@@ -97,14 +97,13 @@ type Service struct {
 	health   func() error
 	now      func() time.Time
 
-	authority      *ca.Authority
-	sshAuthorities access.SSHAuthorities // the public keys of authority's
-	sessions       Sessions
-	links          *gatewayLinks
-	journals       *gatewayJournals
-	recordings     Recordings
-	growing        *growingRecordings
-	readings       readings
+	authority  *ca.Authority
+	sessions   Sessions
+	links      *gatewayLinks
+	journals   *gatewayJournals
+	recordings Recordings
+	growing    *growingRecordings
+	readings   readings
 
 	mu      sync.Mutex // held over each change: check, record, apply, reload
 	current atomic.Pointer[snapshot]
@@ -200,11 +199,8 @@ func (s *Service) openAuthority(ctx context.Context, sealer ca.Sealer) error {
 	if err != nil {
 		return err
 	}
-	if s.authority, err = ca.Load(sealer, certificate, sealed); err != nil {
-		return err
-	}
-	s.sshAuthorities = s.authority.SSH()
-	return nil
+	s.authority, err = ca.Load(sealer, certificate, sealed)
+	return err
 }
 
 // keptKey reads the public part of a key and the sealed one, and makes them on the first start. Of several control planes

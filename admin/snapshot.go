@@ -60,7 +60,9 @@ func (s *Service) load(ctx context.Context) (*snapshot, error) {
 		return nil, fmt.Errorf("%w (generation %d after %d)", errWentBack, st.Generation, s.newest)
 	}
 	st.Issued = s.now().UTC()
-	st.SSHAuthorities = s.sshAuthorities
+	if st.SSHAuthorities, err = s.authority.UseSSH(&st.SSHRotations); err != nil {
+		return nil, err
+	}
 	st.RecordingsRecipient = s.recordings.recipient()
 	engine, err := access.Compile(st)
 	if err != nil {

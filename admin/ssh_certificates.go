@@ -26,9 +26,8 @@ type newSSHCertificate struct {
 func (s *Service) registerSSHCertificates(a *api) {
 	add(a, route{method: http.MethodGet, path: "/ca/ssh", id: "get-ssh-ca", summary: "Show the public keys of the SSH authorities", level: anyone,
 		description: "hosts is for @cert-authority in clients' known_hosts, logins for TrustedUserCAKeys of servers behind Sallyport."},
-		func(context.Context, *struct{}) (*answer[access.SSHAuthorities], error) {
-			return &answer[access.SSHAuthorities]{Body: s.sshAuthorities}, nil
-		})
+		func(ctx context.Context, _ *struct{}) (*answer[sshKeys], error) { return s.showSSHAuthorities(ctx) })
+	s.registerSSHRotation(a)
 	add(a, route{method: http.MethodPost, path: "/certificates/ssh", id: "create-ssh-certificate", summary: "Certify the caller's public SSH key", level: signedIn,
 		narrowed: true, status: http.StatusCreated, description: "For the native SSH entrance. For 12 hours, or until the access token that the caller came with ends; " +
 			"for an hour with a session cookie; for a local client's session as long as its present certificate is good."},
@@ -62,7 +61,7 @@ func (s *Service) issueSSHCertificate(ctx context.Context, publicKey string) (ne
 	if err != nil {
 		return newSSHCertificate{}, err
 	}
-	return newSSHCertificate{Certificate: ca.SSHLine(certificate), User: c.name, Expires: until, Hosts: s.sshAuthorities.Hosts}, nil
+	return newSSHCertificate{Certificate: ca.SSHLine(certificate), User: c.name, Expires: until, Hosts: s.authority.SSH().Hosts}, nil
 }
 
 // sshCertificateEnd is when a certificate for the caller ends. What a local client's API calls carry must not make itself last

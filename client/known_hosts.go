@@ -16,6 +16,9 @@ func (s *Store) KnownHosts(p *Profile) (string, error) {
 	}
 	path := s.sshPath(p.Name + ".known_hosts")
 	content := []byte("@cert-authority " + GatewayName + " " + p.SSHHosts + "\n")
+	if p.SSHHostsOther != "" {
+		content = append(content, "@cert-authority "+GatewayName+" "+p.SSHHostsOther+"\n"...)
+	}
 	if present, err := os.ReadFile(path); err == nil && bytes.Equal(present, content) {
 		return path, nil
 	}

@@ -109,7 +109,8 @@ func (p *Profile) takeCertificate(api *API, key *ecdsa.PrivateKey, answer certif
 	if err != nil {
 		return fmt.Errorf("get certificate: %w", err)
 	}
-	p.Certificate, p.CA, p.SSHHosts = answer.Certificate, answer.CA, printable(answer.SSHHosts)
+	p.Certificate, p.CA = answer.Certificate, answer.CA
+	p.SSHHosts, p.SSHHostsOther = printable(answer.SSHHosts), printable(answer.SSHOther)
 	p.Key = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
 	p.User, p.Expires = certificate.Subject.CommonName, certificate.NotAfter.UTC()
 	return nil

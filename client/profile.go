@@ -36,6 +36,8 @@ type Profile struct {
 	Tunnel      string    `json:"tunnel"`  // host:port of the gateway's tunnel entrance
 	// SSHHosts is the public key, as in authorized_keys, that gateways' SSH host keys are certified by.
 	SSHHosts string `json:"ssh_hosts,omitempty"`
+	// SSHHostsOther is another such key, while they are rotated.
+	SSHHostsOther string `json:"ssh_hosts_other,omitempty"`
 
 	store *Store // where it was loaded from; nil: the person's own
 }

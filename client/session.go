@@ -55,6 +55,7 @@ type certificateAnswer struct {
 	CA          string `json:"ca"`
 	Tunnel      string `json:"tunnel"`
 	SSHHosts    string `json:"ssh_hosts"`
+	SSHOther    string `json:"ssh_hosts_other"`
 }
 
 // openSession spends the proof, which holds what the route wants beside the key and the next secret, and fills p with

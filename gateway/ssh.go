@@ -68,10 +68,9 @@ func (d *Directory) IdentifySSHKey(_ context.Context, user string, key ssh.Publi
 
 // identifySSHCertificate looks at everything but the user first, so that it takes the same time whoever that is.
 func (d *Directory) identifySSHCertificate(e *access.Engine, user string, c *ssh.Certificate) (access.Identity, error) {
-	authority := e.Snapshot().SSHAuthorities.Users
 	checker := ssh.CertChecker{Clock: d.now}
 	switch {
-	case c.CertType != ssh.UserCert || authority == "" || c.SignatureKey == nil || authority != authorizedKey(c.SignatureKey):
+	case c.CertType != ssh.UserCert || c.SignatureKey == nil || !e.Snapshot().SSHUserAuthority(authorizedKey(c.SignatureKey)):
 		return access.Identity{}, errors.New("it is not of our authority")
 	case c.KeyId != user || len(c.ValidPrincipals) != 1:
 		return access.Identity{}, errors.New("it is another user's")

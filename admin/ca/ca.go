@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"sync/atomic"
 	"time"
 )
 
@@ -36,7 +37,7 @@ type Authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
 	pem         string
-	ssh         sshAuthorities
+	ssh         atomic.Pointer[sshAuthorities]
 }
 
 // Create makes a new authority and gives its certificate (PEM) and its sealed key (base64), ready to be stored.
@@ -104,7 +105,8 @@ func Load(sealer Sealer, certificate, sealedKey string) (*Authority, error) {
 		return nil, errors.New("the sealed key is not the root's")
 	}
 	a := &Authority{certificate: root, key: key, pem: certificate}
-	return a, a.deriveSSH()
+	_, err = a.UseSSH(firstSSH())
+	return a, err
 }
 
 // PEM is the root's certificate.

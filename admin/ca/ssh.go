@@ -26,42 +26,70 @@ type sshAuthorities struct {
 	users, hosts, logins ssh.Signer
 }
 
-// deriveSSH makes the SSH authorities of the root's private key.
-func (a *Authority) deriveSSH() error {
+// UseSSH signs from here on by the keys whose numbers these are, and gives their public halves; it fills in the keys that count besides.
+func (a *Authority) UseSSH(r *access.SSHRotations) (access.SSHAuthorities, error) {
+	var next sshAuthorities
+	for _, one := range []struct {
+		purpose  string
+		rotation *access.SSHRotation
+		into     *ssh.Signer
+	}{{"users", &r.Users, &next.users}, {"hosts", &r.Hosts, &next.hosts}, {"logins", &r.Logins, &next.logins}} {
+		var err error
+		if *one.into, err = a.deriveSSH(one.purpose, one.rotation.Signs); err != nil {
+			return access.SSHAuthorities{}, err
+		}
+		one.rotation.OtherKey = ""
+		if one.rotation.Other == 0 {
+			continue
+		}
+		other, err := a.deriveSSH(one.purpose, one.rotation.Other)
+		if err != nil {
+			return access.SSHAuthorities{}, err
+		}
+		one.rotation.OtherKey = SSHLine(other.PublicKey())
+	}
+	a.ssh.Store(&next)
+	return a.SSH(), nil
+}
+
+// firstSSH are the keys of an authority that was never rotated.
+func firstSSH() *access.SSHRotations {
+	first := access.SSHRotation{Signs: 1}
+	return &access.SSHRotations{Users: first, Hosts: first, Logins: first}
+}
+
+// deriveSSH makes the SSH authority's key of that number from the root's private key.
+func (a *Authority) deriveSSH(purpose string, number int) (ssh.Signer, error) {
 	secret, err := a.key.Bytes()
 	if err != nil {
-		return fmt.Errorf("read root key: %w", err)
+		return nil, fmt.Errorf("read root key: %w", err)
 	}
-	for _, d := range []struct {
-		purpose string
-		into    *ssh.Signer
-	}{
-		{"sallyport ssh users v1", &a.ssh.users}, {"sallyport ssh hosts v1", &a.ssh.hosts}, {"sallyport ssh logins v1", &a.ssh.logins},
-	} {
-		seed, err := hkdf.Key(sha256.New, secret, nil, d.purpose, ed25519.SeedSize)
-		if err != nil {
-			return fmt.Errorf("derive %s: %w", d.purpose, err)
-		}
-		if *d.into, err = ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(seed)); err != nil {
-			return fmt.Errorf("derive %s: %w", d.purpose, err)
-		}
+	info := fmt.Sprintf("sallyport ssh %s v%d", purpose, number)
+	seed, err := hkdf.Key(sha256.New, secret, nil, info, ed25519.SeedSize)
+	if err != nil {
+		return nil, fmt.Errorf("derive %s: %w", info, err)
 	}
-	return nil
+	signer, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(seed))
+	if err != nil {
+		return nil, fmt.Errorf("derive %s: %w", info, err)
+	}
+	return signer, nil
 }
 
 // SSHUsers signs people's certificates for the native SSH entrance.
-func (a *Authority) SSHUsers() ssh.Signer { return a.ssh.users }
+func (a *Authority) SSHUsers() ssh.Signer { return a.ssh.Load().users }
 
 // SSHHosts signs the gateways' host certificates.
-func (a *Authority) SSHHosts() ssh.Signer { return a.ssh.hosts }
+func (a *Authority) SSHHosts() ssh.Signer { return a.ssh.Load().hosts }
 
 // SSHLogins signs the certificates by which gateways log in at servers.
-func (a *Authority) SSHLogins() ssh.Signer { return a.ssh.logins }
+func (a *Authority) SSHLogins() ssh.Signer { return a.ssh.Load().logins }
 
 // SSH tells the authorities' public keys.
 func (a *Authority) SSH() access.SSHAuthorities {
 	line := func(s ssh.Signer) string { return SSHLine(s.PublicKey()) }
-	return access.SSHAuthorities{Users: line(a.ssh.users), Hosts: line(a.ssh.hosts), Logins: line(a.ssh.logins)}
+	present := a.ssh.Load()
+	return access.SSHAuthorities{Users: line(present.users), Hosts: line(present.hosts), Logins: line(present.logins)}
 }
 
 // IssueSSHUser certifies the public key for the identity from now until then, for the native SSH entrance of Sallyport's
@@ -74,7 +102,7 @@ func (a *Authority) IssueSSHUser(id access.Identity, public ssh.PublicKey, now, 
 	}
 	certificate := newSSHCertificate(ssh.UserCert, id.User, []string{id.User}, public, now, until)
 	certificate.Extensions = access.SSHExtensions(id)
-	return certificate, sign(certificate, a.ssh.users)
+	return certificate, sign(certificate, a.SSHUsers())
 }
 
 // IssueSSHHost certifies a gateway's host key for the names by which clients know it, for SSHHostLifetime.
@@ -83,7 +111,7 @@ func (a *Authority) IssueSSHHost(gateway string, names []string, public ssh.Publ
 		return nil, errors.New("a host certificate without names would be good for every host")
 	}
 	certificate := newSSHCertificate(ssh.HostCert, "gateway:"+gateway, names, public, now, now.Add(SSHHostLifetime))
-	return certificate, sign(certificate, a.ssh.hosts)
+	return certificate, sign(certificate, a.SSHHosts())
 }
 
 // newSSHCertificate makes a certificate whose serial number, which access.SSHCertified reads, is the time of issue in

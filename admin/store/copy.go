@@ -18,7 +18,7 @@ const generationTable = "generation"
 var tables = [...]string{
 	"users", "groups", "roles", "resources", "credentials", "policies", "grants", "access_requests", "scim_objects",
 	"tokens", "ssh_keys", "one_time_secrets", "web_sessions", "provider_grants", "provider_subjects", "passkeys", "passwords",
-	"gateways", "cuts", "kills", "receipts", "authorities", generationTable,
+	"gateways", "cuts", "kills", "receipts", "authorities", "ssh_authorities", generationTable,
 }
 
 // Copied says how many rows of a table were copied.

@@ -33,6 +33,7 @@ func (s *Store) Load(ctx context.Context) (*access.Snapshot, error) {
 			func(ctx context.Context, tx *sql.Tx) error { return loadGroups(ctx, tx, st.Groups) },
 			func(ctx context.Context, tx *sql.Tx) error { return loadTokens(ctx, tx, st) },
 			func(ctx context.Context, tx *sql.Tx) error { return loadSSHKeys(ctx, tx, st.SSHKeys) },
+			func(ctx context.Context, tx *sql.Tx) error { return loadSSHRotations(ctx, tx, &st.SSHRotations) },
 			func(ctx context.Context, tx *sql.Tx) error { return loadSpecs(ctx, tx, "policies", st.Policies) },
 			func(ctx context.Context, tx *sql.Tx) error { return loadSpecs(ctx, tx, "gateways", st.Gateways) },
 			func(ctx context.Context, tx *sql.Tx) error { return loadGrants(ctx, tx, st.Grants) },

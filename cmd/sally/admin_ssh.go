@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
@@ -97,7 +98,7 @@ func newAdminSSHKeyRemove(f *adminFlags) *cobra.Command {
 }
 
 func newAdminSSHCA(f *adminFlags) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "ssh-ca [users|hosts|logins]", Short: "Print the public keys of the SSH authorities",
 		Long: `Prints the public keys of Sallyport's own SSH authorities, or one of them, each below a line that says how it is used: hosts for clients that come
 without the local client, logins for the servers behind Sallyport. users signs people's certificates; gateways know it by themselves.`,
@@ -109,26 +110,77 @@ without the local client, logins for the servers behind Sallyport. users signs p
 			if err != nil {
 				return err
 			}
-			var keys access.SSHAuthorities
+			var keys sshAuthorities
 			if err := c.do(cmd.Context(), http.MethodGet, "/ca/ssh", nil, &keys); err != nil {
 				return err
 			}
 			if f.output == "json" {
 				return printJSON(cmd.OutOrStdout(), keys)
 			}
-			for _, a := range []struct{ name, use, line string }{
-				{"users", "signs people's certificates (sally ssh-cert) for gateways' SSH entrance; no server needs to trust it", keys.Users},
-				{"hosts", "signs gateways' host keys: a line of known_hosts, where * may be your gateways' names", "@cert-authority * " + keys.Hosts},
-				{"logins", "signs gateways' logins at servers: a file that TrustedUserCAKeys in their sshd_config names", keys.Logins},
-			} {
-				if len(args) == 1 && args[0] != a.name {
-					continue
-				}
-				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "# %s %s\n%s\n", a.name, a.use, a.line); err != nil {
-					return err
-				}
-			}
-			return nil
+			return keys.print(cmd.OutOrStdout(), args)
 		},
 	}
+	cmd.AddCommand(newAdminSSHCARotate(f))
+	return cmd
+}
+
+// sshAuthorities are the SSH authorities' keys, and those that count besides while they are rotated.
+type sshAuthorities struct {
+	access.SSHAuthorities
+	Rotations access.SSHRotations `json:"rotations"`
+}
+
+// print writes the keys of the authorities that are named; none is all. Of two keys the one that signs comes last.
+func (k *sshAuthorities) print(out io.Writer, names []string) error {
+	for _, a := range []struct{ name, use, prefix, key, other string }{
+		{"users", "signs people's certificates (sally ssh-cert) for gateways' SSH entrance; no server needs to trust it", "", k.Users, k.Rotations.Users.OtherKey},
+		{"hosts", "signs gateways' host keys: a line of known_hosts, where * may be your gateways' names", "@cert-authority * ", k.Hosts, k.Rotations.Hosts.OtherKey},
+		{"logins", "signs gateways' logins at servers: a file that TrustedUserCAKeys in their sshd_config names", "", k.Logins, k.Rotations.Logins.OtherKey},
+	} {
+		if len(names) == 1 && names[0] != a.name {
+			continue
+		}
+		lines := "# " + a.name + " " + a.use + "\n"
+		if a.other != "" {
+			lines += a.prefix + a.other + "\n"
+		}
+		if _, err := io.WriteString(out, lines+a.prefix+a.key+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newAdminSSHCARotate(f *adminFlags) *cobra.Command {
+	var in struct {
+		Step string `json:"step"`
+		Now  bool   `json:"now"`
+	}
+	cmd := &cobra.Command{
+		Use: "rotate users|hosts|logins begin|switch|finish", Short: "Give an SSH authority another key, step by step",
+		Long: `begin makes another key, which counts besides. Let all who have to know it learn it: clients' known_hosts of hosts (the local client learns it within
+the hour), TrustedUserCAKeys of logins; of users nobody has to. switch signs by it; the former key counts on. finish lets the former key count no
+more: of hosts and users once what it has signed has ended, a day later. --now finishes at once, as when a key was stolen: what the former key has
+signed is refused. Before switch, finish takes the new key back.`,
+		Example: "  sally admin ssh-ca rotate logins begin\n  sally admin ssh-ca logins > /etc/ssh/sallyport-ca.pub    # at each server: both keys\n" +
+			"  sally admin ssh-ca rotate logins switch\n  sally admin ssh-ca rotate logins finish",
+		Args: cobra.ExactArgs(2), ValidArgs: []string{"users", "hosts", "logins", "begin", "switch", "finish"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := f.api.client()
+			if err != nil {
+				return err
+			}
+			in.Step = args[1]
+			var keys sshAuthorities
+			if err := c.do(cmd.Context(), http.MethodPost, "/ca/ssh/"+escapeName(args[0])+"/rotate", in, &keys); err != nil {
+				return err
+			}
+			if f.output == "json" {
+				return printJSON(cmd.OutOrStdout(), keys)
+			}
+			return keys.print(cmd.OutOrStdout(), args[:1])
+		},
+	}
+	cmd.Flags().BoolVar(&in.Now, "now", false, "finish before what the former key has signed has ended")
+	return cmd
 }

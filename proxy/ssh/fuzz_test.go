@@ -23,6 +23,7 @@ type listener struct {
 	net.Listener
 	talks bool         // it asks for much before anybody serves it, and its host key is not known
 	flood bool         // it writes for ever on each session, once something is asked for
+	mute  bool         // it never answers a request
 	wrote atomic.Int64 // bytes, with flood
 
 	mu    sync.Mutex
@@ -120,7 +121,9 @@ func (l *listener) answer(requests <-chan *ssh.Request, asked chan<- struct{}) {
 			what += " " + named.Text
 		}
 		l.hear(what)
-		_ = q.Reply(true, nil)
+		if !l.mute {
+			_ = q.Reply(true, nil)
+		}
 		if asked != nil && (q.Type == requestExec || q.Type == requestShell) {
 			asked <- struct{}{}
 		}

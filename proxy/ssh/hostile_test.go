@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -92,6 +93,33 @@ func TestClientThatDoesNotRead(t *testing.T) {
 			}
 			end(g, c)
 			g.ended(t)
+		})
+	}
+}
+
+// TestServerThatNeverAnswers asks for a command, and for a place to listen at, and gets no answer: the session ends when it should all the same.
+func TestServerThatNeverAnswers(t *testing.T) {
+	for name, end := range map[string]func(*gateway, *ssh.Client){
+		"client leaves": func(_ *gateway, c *ssh.Client) { _ = c.Close() },
+		"is cut":        func(g *gateway, _ *ssh.Client) { g.Cut("your access was suspended by an admin") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := startListener(t)
+			server.mute = true
+			g := startBefore(t, server, access.ClassExec, access.ClassListen)
+			c := g.connect(t)
+			channel, requests, err := c.OpenChannel(channelSession, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			go ssh.DiscardRequests(requests)
+			var asking sync.WaitGroup
+			asking.Go(func() { _, _ = channel.SendRequest(requestExec, true, ssh.Marshal(textRequest{"id"})) })
+			asking.Go(func() { _, _, _ = c.SendRequest(requestListenTCP, true, ssh.Marshal(tcpListen{"127.0.0.1", 2222})) })
+			server.await(t, requestExec)
+			end(g, c)
+			g.ended(t)
+			asking.Wait()
 		})
 	}
 }

@@ -32,6 +32,7 @@ type session struct {
 
 	output sync.WaitGroup // what passes stdout and stderr
 	input  chan struct{}  // closed once all stdin was passed
+	turn   chan struct{}  // by which stdin waits for the requests that came before it
 
 	bytesIn, bytesOut atomic.Int64
 
@@ -70,7 +71,7 @@ func (r *relay) serveSession(ctx context.Context, n ssh.NewChannel) (left <-chan
 		return nil
 	}
 	s := &session{relay: r, client: client, store: store, screen: newScreen(client), begun: make(chan struct{}),
-		answered: make(chan struct{}), left: make(chan struct{}), over: make(chan struct{}), input: make(chan struct{})}
+		answered: make(chan struct{}), left: make(chan struct{}), over: make(chan struct{}), input: make(chan struct{}), turn: make(chan struct{})}
 	s.run(ctx, fromClient, fromStore)
 	return s.left
 }
@@ -125,8 +126,7 @@ func (s *session) hasBegun() bool {
 
 // takeFromClient serves the client's requests until it closes the channel, which closes the server's.
 func (s *session) takeFromClient(ctx context.Context, requests <-chan *ssh.Request) {
-	for q := range requests {
-		s.fromClient(ctx, q)
+	for s.takeNext(ctx, requests) { //nolint:revive // until it does
 	}
 	close(s.left)
 	select { // what came before the close goes first
@@ -134,6 +134,33 @@ func (s *session) takeFromClient(ctx context.Context, requests <-chan *ssh.Reque
 	case <-time.After(inputGrace):
 	}
 	_ = s.store.Close()
+}
+
+// takeNext serves the client's next request, or else all that are here when stdin wants its turn. false: there are no more.
+func (s *session) takeNext(ctx context.Context, requests <-chan *ssh.Request) bool {
+	select {
+	case q, more := <-requests:
+		if more {
+			s.fromClient(ctx, q)
+		}
+		return more
+	case <-s.turn:
+		for len(requests) > 0 {
+			s.fromClient(ctx, <-requests)
+		}
+		s.turn <- struct{}{}
+		return true
+	}
+}
+
+// awaitTurn returns once the requests are served that came before what was read of the client last. x/crypto has queued them by then, and hands
+// them on apart from the data. A terminal has its new size before what is typed in it.
+func (s *session) awaitTurn() {
+	select {
+	case s.turn <- struct{}{}:
+		<-s.turn
+	case <-s.left:
+	}
 }
 
 // inputGrace is how long a server may take for what came before the client closed a session.

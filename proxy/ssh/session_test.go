@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
@@ -318,5 +319,41 @@ func TestOneCommandASession(t *testing.T) {
 	_, _ = io.ReadAll(channel)
 	if _, err := os.Stat(mark); err == nil {
 		t.Error("a second command ran in a session")
+	}
+}
+
+// What is typed behind a new size of the terminal comes behind it: the two reach the gateway in one stream, and go on by two ways.
+func TestSizeBeforeWhatIsTyped(t *testing.T) {
+	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
+	s, err := g.connect(t).NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := s.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := s.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RequestPty("xterm", 24, 80, ssh.TerminalModes{ssh.ECHO: 0}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start("while read -r word; do echo $word: $(stty size); done"); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for i := range 200 {
+		if err := s.WindowChange(30, 100+i); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Fprintf(in, "now\n"); err != nil {
+			t.Fatal(err)
+		}
+		want := fmt.Sprintf("now: 30 %d", 100+i)
+		if !lines.Scan() || strings.TrimSpace(lines.Text()) != want {
+			t.Fatalf("%q, not %q", lines.Text(), want)
+		}
 	}
 }

@@ -101,6 +101,9 @@ func (s *session) feed() {
 		if s.transfer != nil {
 			return s.transfer.fromClient(b)
 		}
+		if s.terminal != nil {
+			s.awaitTurn()
+		}
 		s.bytesIn.Add(int64(len(b)))
 		if err := s.recorded.typed(b); err != nil {
 			s.breakOff(err)

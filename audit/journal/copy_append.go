@@ -73,6 +73,9 @@ func (c *Copy) append(segment uint64, offset int64, lines []byte) error {
 func (c *Copy) compareOlder(segment uint64, offset int64, lines []byte) error {
 	f, err := os.Open(c.path(segment))
 	if errors.Is(err, os.ErrNotExist) {
+		if first, err := First(c.dir); err != nil || segment < first { // removed since: nothing is left to compare with
+			return err
+		}
 		return fmt.Errorf("%w: there is no segment here that begins with record %d", ErrDiverged, segment)
 	}
 	if err != nil {

@@ -59,7 +59,20 @@ type Index interface {
 	Drop(ctx context.Context, before uint64) error
 }
 
-// Options make a Keeper. All but RecordingsConfig, Indexes, Recordings, ShippedRecordings, Shipped and Log are needed.
+// Copy is the copy of another gateway's journal.
+type Copy struct {
+	Name  string // as events name it
+	Dir   string
+	Proof CopyProof
+}
+
+// CopyProof is what the Keeper needs of a copy's proof; *proof.Mirror is one.
+type CopyProof interface {
+	Removal(before uint64) (proof.Removal, error)
+	Drop(before uint64) error
+}
+
+// Options make a Keeper. All but RecordingsConfig, Copy, Indexes, Recordings, ShippedRecordings, Shipped and Log are needed.
 type Options struct {
 	Config Config
 	// RecordingsConfig is about recordings alone.
@@ -67,7 +80,9 @@ type Options struct {
 	Gateway          string // this gateway's name, in the events that the Keeper records
 	Journal          Journal
 	Proof            Proof
-	Indexes          []Index
+	// Copy is what is removed from; Journal and Proof are where the removals are named then. nil: both are the same.
+	Copy    *Copy
+	Indexes []Index
 	// Recordings of statements go with these; nil: there are none.
 	Recordings Recordings
 	// ShippedRecordings are those that gateways have sent; nil: none have.
@@ -81,6 +96,7 @@ type Options struct {
 type Keeper struct {
 	o       Options
 	dir     string
+	proof   CopyProof        // of the journal in dir
 	swept   time.Time        // when side files were last looked through
 	started time.Time        // with the monotonic clock
 	now     func() time.Time // tests are in a hurry
@@ -103,7 +119,10 @@ func New(o Options) (*Keeper, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	k := &Keeper{o: o, dir: o.Journal.Dir(), started: time.Now(), step: func(string) {}}
+	k := &Keeper{o: o, dir: o.Journal.Dir(), proof: o.Proof, started: time.Now(), step: func(string) {}}
+	if o.Copy != nil {
+		k.dir, k.proof = o.Copy.Dir, o.Copy.Proof
+	}
 	k.now = k.clock
 	return k, nil
 }

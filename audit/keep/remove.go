@@ -7,19 +7,21 @@ import (
 
 	"github.com/sallyport/sallyport/audit"
 	"github.com/sallyport/sallyport/audit/journal"
+	"github.com/sallyport/sallyport/audit/proof"
 )
 
 // remove names the range in the record, waits until a signed checkpoint covers that, and only then takes it away.
 func (k *Keeper) remove(ctx context.Context, removed Removed) error {
 	var err error
-	if removed.Proof, err = k.o.Proof.Removal(removed.Before); err != nil {
+	if removed.Proof, err = k.proof.Removal(removed.Before); err != nil {
 		return err
 	}
 	after, err := json.Marshal(removed)
 	if err != nil {
 		return fmt.Errorf("encode removal: %w", err)
 	}
-	e := audit.Event{Type: audit.AdminAct, Action: Action, Target: "journal", After: string(after),
+	action, target := k.names()
+	e := audit.Event{Type: audit.AdminAct, Action: action, Target: target, After: string(after),
 		Reason: fmt.Sprintf("%d records are older or more than %s allows", removed.Count, removed.Why)}
 	e.Gateway, e.User = k.o.Gateway, "sallyport"
 	k.step("record")
@@ -42,9 +44,17 @@ func (k *Keeper) remove(ctx context.Context, removed Removed) error {
 	return k.carryOut(ctx, p)
 }
 
+// names are the action and the target of the events that name removals.
+func (k *Keeper) names() (action, target string) {
+	if k.o.Copy != nil {
+		return proof.ActionRetentionCopy, k.o.Copy.Name
+	}
+	return Action, "journal"
+}
+
 // resume finishes what a plan began, after making sure that the record really says so.
 func (k *Keeper) resume(ctx context.Context, p plan) error {
-	r, err := journal.OpenReader(k.dir, p.Event)
+	r, err := journal.OpenReader(k.o.Journal.Dir(), p.Event)
 	if err != nil {
 		return err
 	}
@@ -58,7 +68,7 @@ func (k *Keeper) resume(ctx context.Context, p plan) error {
 	if err := json.Unmarshal(rec.JSON, &e); err != nil {
 		return fmt.Errorf("read record %d: %w", p.Event, err)
 	}
-	if e.Action != Action || json.Unmarshal([]byte(e.After), &removed) != nil || removed.Before != p.Before {
+	if action, target := k.names(); e.Action != action || e.Target != target || json.Unmarshal([]byte(e.After), &removed) != nil || removed.Before != p.Before {
 		return fmt.Errorf("%s in the journal's directory wants records before %d removed, but record %d does not say so; "+
 			"nothing was removed: find out who wrote that file, then delete it", planFile, p.Before, p.Event)
 	}
@@ -73,7 +83,7 @@ func (k *Keeper) carryOut(ctx context.Context, p plan) error {
 		return err
 	}
 	k.step("proof")
-	if err := k.o.Proof.Drop(p.Before); err != nil {
+	if err := k.proof.Drop(p.Before); err != nil {
 		return fmt.Errorf("drop proof files: %w", err)
 	}
 	k.step("index")

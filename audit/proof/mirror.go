@@ -112,19 +112,19 @@ func (m *Mirror) openNotes() error {
 	}
 	m.file, _ = parseNumberedName(name, checkpointsSuffix)
 	m.size, m.text = size, string(latest)
-	if m.tree, err = m.storedTree(); err != nil || m.tree.root() != m.latest.Root {
+	if m.tree, err = m.storedTree(m.latest.Size); err != nil || m.tree.root() != m.latest.Root {
 		m.tree = m.store.base.clone() // what is stored is not whole: computed again from the records
 	}
 	return m.writeLatest()
 }
 
-// storedTree is the tree of the newest checkpoint by the stored hashes.
-func (m *Mirror) storedTree() (*tree, error) {
+// storedTree is the tree over so many records by the stored hashes.
+func (m *Mirror) storedTree(size uint64) (*tree, error) {
 	t := m.store.base.clone()
-	for t.size() < m.latest.Size {
+	for t.size() < size {
 		from, block := t.size(), t.size()>>blockLevel
 		to := (block + 1) << blockLevel
-		if from%blockSize == 0 && to <= m.latest.Size {
+		if from%blockSize == 0 && to <= size {
 			root, err := m.store.storedRoot(block)
 			if err != nil {
 				return nil, err
@@ -132,7 +132,7 @@ func (m *Mirror) storedTree() (*tree, error) {
 			t.pushBlock(root)
 			continue
 		}
-		leaves, err := m.store.leaves(from, min(to, m.latest.Size))
+		leaves, err := m.store.leaves(from, min(to, size))
 		if err != nil {
 			return nil, err
 		}
@@ -415,6 +415,42 @@ func (m *Mirror) writeLatest() error {
 		return fmt.Errorf("write checkpoint: %w", err)
 	}
 	return syncDir(m.dir)
+}
+
+// Removal is what stays provable of the records before the given one once they are gone. A checkpoint must cover them.
+func (m *Mirror) Removal(before uint64) (Removal, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if before > m.latest.Size {
+		return Removal{}, fmt.Errorf("records before %d cannot be removed: checkpoints cover %d records so far", before, m.latest.Size)
+	}
+	if before < m.store.base.size() {
+		return Removal{}, fmt.Errorf("records before %d were removed already", m.store.base.size())
+	}
+	t, err := m.storedTree(before)
+	if err != nil {
+		return Removal{}, fmt.Errorf("removal: %w", err)
+	}
+	return newRemoval(t), nil
+}
+
+// Drop removes the files that only records before the given one needed, as Removal was asked before. Dropping twice is no error.
+func (m *Mirror) Drop(before uint64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if before > m.latest.Size {
+		return fmt.Errorf("the proof of records before %d cannot be dropped: checkpoints cover %d records so far", before, m.latest.Size)
+	}
+	if before > m.store.base.size() {
+		base, err := m.storedTree(before)
+		if err != nil {
+			return fmt.Errorf("drop proof: %w", err)
+		}
+		if err := m.store.drop(base); err != nil {
+			return err
+		}
+	}
+	return dropNotes(filepath.Join(m.dir, checkpointsDir), m.store.base.size())
 }
 
 // Close lets go of the files.

@@ -126,13 +126,16 @@ func (n *noteFiles) begin(signed []byte, size uint64, prev Checkpoint) error {
 }
 
 // drop removes files whose checkpoints are all of fewer records than before, but never the newest.
-func (n *noteFiles) drop(before uint64) error {
-	firsts, err := listNumbered(n.dir, checkpointsSuffix)
+func (n *noteFiles) drop(before uint64) error { return dropNotes(n.dir, before) }
+
+// dropNotes is drop for the files in dir.
+func dropNotes(dir string, before uint64) error {
+	firsts, err := listNumbered(dir, checkpointsSuffix)
 	if err != nil {
 		return err
 	}
 	for i := 0; i+1 < len(firsts) && firsts[i+1] <= before; i++ {
-		if err := os.Remove(n.path(firsts[i])); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(filepath.Join(dir, numberedName(firsts[i], checkpointsSuffix))); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("drop checkpoints: %w", err)
 		}
 	}

@@ -1,13 +1,16 @@
 package proof
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/audit/journal"
 )
 
 // RemovalFormat names the form of a Removal; it stands in each.
@@ -16,6 +19,10 @@ const RemovalFormat = "sallyport-removal/1"
 // ActionRetention is the action of the event that names a removed range. Its After is a JSON object whose member proof
 // is the Removal.
 const ActionRetention = "audit.retention"
+
+// ActionRetentionCopy is the action of the event by which a control plane names a range that it removed of the copy of a gateway's journal. It
+// is like one of ActionRetention, but that it stands in another journal; its Target is the copy.
+const ActionRetentionCopy = "audit.retention.copy"
 
 // Removal is what stays of records that were removed: enough to compute the tree's root without them. The event that
 // holds it lies behind the removed range and is covered by checkpoints, so that the removal itself is signed.
@@ -65,6 +72,37 @@ func (r Removal) equal(other Removal) bool {
 		}
 	}
 	return true
+}
+
+// RemovalsOfCopy are the removals of a copy's records that the journal in dir, a control plane's, names. Verify that one first.
+func RemovalsOfCopy(ctx context.Context, dir, name string) ([]Removal, error) {
+	segments, err := journal.ListSegments(dir)
+	if err != nil || len(segments) == 0 {
+		return nil, err
+	}
+	r, err := journal.OpenReader(dir, segments[0].First)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var all []Removal
+	for ctx.Err() == nil {
+		rec, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("find removals: %w", err)
+		}
+		var e audit.Event
+		if !mayBeAct(rec.JSON, ActionRetentionCopy) || json.Unmarshal(rec.JSON, &e) != nil || e.Action != ActionRetentionCopy || e.Target != name {
+			continue
+		}
+		if removal, err := removalOf(&e); err == nil {
+			all = append(all, removal)
+		}
+	}
+	return nil, ctx.Err()
 }
 
 // removalOf reads the removal that an event of ActionRetention holds.

@@ -16,6 +16,9 @@ type VerifyOptions struct {
 	Key string
 	// Since is a signed checkpoint that a witness holds: the log must be an extension of it.
 	Since string
+	// Removals are removals of the log's oldest records that others' records name, as a control plane's does for the copy of a gateway's
+	// journal (RemovalsOfCopy). Whoever gives them has verified those.
+	Removals []Removal
 	// TempDir is where a compressed archive is unpacked; empty means the system's.
 	TempDir string
 }

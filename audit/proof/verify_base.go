@@ -39,6 +39,15 @@ func (v *verifier) findBase(ctx context.Context, firsts []uint64) error {
 // everything: it is only needed where retention was interrupted.
 func (v *verifier) findRemoval(ctx context.Context, firsts []uint64) error {
 	var base *tree
+	for _, r := range v.o.Removals {
+		if t, err := r.tree(); err == nil && r.Before >= firsts[0] && r.Before <= v.latest.Size && (base == nil || base.size() < r.Before) {
+			base = t
+		}
+	}
+	if base != nil {
+		v.base = base
+		return nil
+	}
 	err := readSegments(ctx, v.files, firsts, firsts[0], func(b *lineBatch) error {
 		for _, l := range b.lines {
 			if l.header {

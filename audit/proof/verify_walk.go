@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -242,7 +243,7 @@ func (w *walk) end() error {
 		return &Fault{Kind: JournalShort, Seq: size, Before: e.size,
 			Detail: fmt.Sprintf("the journal holds %d records, but %d were signed elsewhere", size, e.size)}
 	}
-	if w.removal != nil {
+	if w.removal != nil && !slices.ContainsFunc(w.o.Removals, w.removal.equal) {
 		return &Fault{Kind: RemovalUnsigned, Seq: 0, Before: w.removal.Before,
 			Detail: fmt.Sprintf("the records before %d are gone, and no signed record names their removal", w.removal.Before)}
 	}

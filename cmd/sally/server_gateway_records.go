@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport/sallyport/audit/index/embedded"
 	"github.com/sallyport/sallyport/audit/index/many"
 	"github.com/sallyport/sallyport/audit/index/segment"
+	"github.com/sallyport/sallyport/audit/keep"
 )
 
 // gatewaysDir holds the records of gateways that run elsewhere, within the data directory.
@@ -55,6 +56,9 @@ func (r *gatewayRecords) open(c *copies.Copy) error {
 		if err != nil {
 			return fmt.Errorf("index of %s: %w", c.Name, err)
 		}
+		if err := r.keep(c); err != nil {
+			return errors.Join(err, ix.Close())
+		}
 		r.follows = append(r.follows, ix.Close)
 		return nil
 	}
@@ -64,8 +68,22 @@ func (r *gatewayRecords) open(c *copies.Copy) error {
 	if err != nil {
 		return fmt.Errorf("index of %s: %w", c.Name, err)
 	}
+	if err := r.keep(c, keptIndex{ix}); err != nil {
+		return errors.Join(err, ix.Close())
+	}
 	r.follows = append(r.follows, ix.Close)
 	return r.indexes.Add(c.Name, ix)
+}
+
+// keep removes of a copy what need not be kept any more, until it is closed. r.mu is held.
+func (r *gatewayRecords) keep(c *copies.Copy, indexes ...keep.Index) error {
+	s := r.server
+	keeper, err := keep.New(keep.Options{Config: s.config.Audit.Retention, Gateway: s.config.Gateway, Journal: s.journal, Proof: s.proof,
+		Copy: &keep.Copy{Name: c.Name, Dir: c.Journal.Dir(), Proof: c.Proof}, Indexes: indexes, Log: s.log.With("copy", c.Name)})
+	if err == nil {
+		r.follows = append(r.follows, runKeeper(keeper))
+	}
+	return err
 }
 
 // close ends what follows the copies.

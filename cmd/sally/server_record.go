@@ -119,18 +119,23 @@ func (s *server) openKeeper(context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.closing = append(s.closing, runKeeper(keeper))
+	return nil
+}
+
+// runKeeper runs a keeper until end is called.
+func runKeeper(k *keep.Keeper) (end func() error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		keeper.Run(ctx)
+		k.Run(ctx)
 	}()
-	s.closing = append(s.closing, func() error {
+	return func() error {
 		cancel()
 		<-done
 		return nil
-	})
-	return nil
+	}
 }
 
 // keptIndex is an index as the keeper knows it.

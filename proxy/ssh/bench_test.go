@@ -4,12 +4,14 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
 
 	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/proxy/proxytest"
 	"github.com/sallyport/sallyport/test/servers"
 )
 
@@ -147,4 +149,19 @@ func weight() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc + m.StackInuse)
+}
+
+// BenchmarkLogin is a connection that comes in and leaves. Client, gateway and server are one process here.
+func BenchmarkLogin(b *testing.B) {
+	g := startBefore(b, startListener(b), access.ClassExec)
+	for b.Loop() {
+		c, err := dial(g.Native, proxytest.User, proxytest.Token, g.Store.Name, &strings.Builder{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, _, err := c.SendRequest("keepalive@openssh.com", true, nil); err != nil {
+			b.Fatal(err)
+		}
+		_ = c.Close()
+	}
 }

@@ -24,7 +24,7 @@ type Case struct {
 	// Class and Tables stand for a statement that has no text, such as a forward or the use of a file over SSH.
 	Class  string   `json:"class,omitempty" yaml:"class" doc:"Class of what is done, in a statement's place"`
 	Tables []string `json:"tables,omitempty" yaml:"tables" doc:"With class: the tables that it touches; over SSH paths, or HOST:PORT"`
-	Want      string `json:"want" yaml:"want" enum:"allow,deny"`
+	Want   string   `json:"want" yaml:"want" enum:"allow,deny"`
 	// By is the role, grant or policy that must decide, such as role:dba, or the cause of a denial; empty: any.
 	By string `json:"by,omitempty" yaml:"by" doc:"role:NAME, grant:ID, policy:NAME#n or a denial's cause"`
 }

@@ -72,7 +72,7 @@ func (s *Service) prepareCredential(snap *snapshot, c, _ *access.Credential) err
 	switch c.Source {
 	case sourceSealed:
 		if c.Engine != "" && c.Engine != engineCA {
-			return invalid("engine", "for the source sealed, engine is left out, or is ssh-ca for certificates of Sallyport's own authority")
+			return invalid("engine", "for the source sealed, engine is left out, or is ssh-ca for certificates of Sallyport's own authority; the others are Vault's, with the source vault")
 		}
 		if c.Mount != "" || c.Path != "" {
 			return invalid("source", "mount and path are for the source vault alone")

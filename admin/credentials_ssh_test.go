@@ -87,7 +87,7 @@ func TestSSHKeysAreKeptInTheClearInsideTheSeal(t *testing.T) {
 		"PKCS #8, encrypted":            {in: object{"key": inPEM("ENCRYPTED PRIVATE KEY", []byte("x"))}, refused: "ssh-keygen -p"},
 		"a passphrase that costs hours": {in: object{"key": manyRounds(t, ed.openSSH(t, "x")), "passphrase": "x"}, refused: "more than 200 rounds"},
 		"garbage":                       {in: object{"key": "garbage"}, refused: "no private key that SSH knows"},
-		"a public key":                  {in: object{"key": ed.public}, refused: "no private key that SSH knows"},
+		"a public key":                  {in: object{"key": ed.public}, refused: "this is a public key"},
 		"another's certificate":         {in: object{"key": ed.openSSH(t, ""), "certificate": big.certify(t, ca, ssh.UserCert)}, refused: "not a pair"},
 		"a host's certificate":          {in: object{"key": ed.openSSH(t, ""), "certificate": ed.certify(t, ca, ssh.HostCert)}, refused: "is a host's"},
 		"a key as a certificate":        {in: object{"key": ed.openSSH(t, ""), "certificate": ed.public}, refused: "neither PEM nor one line"},

@@ -49,13 +49,18 @@ func (in secretInput) secret() (creds.Secret, error) {
 	return secret, nil
 }
 
+func isPublicSSHKey(text string) bool {
+	_, _, _, _, err := ssh.ParseAuthorizedKey([]byte(text))
+	return err == nil
+}
+
 // readSSHKey reads the private key, and puts it into the secret in OpenSSH's form without a passphrase.
 func (in secretInput) readSSHKey(secret *creds.Secret) (ssh.Signer, error) {
 	key, err := ssh.ParseRawPrivateKey([]byte(in.Key))
 	if locked := (*ssh.PassphraseMissingError)(nil); errors.As(err, &locked) {
 		switch {
 		case in.Passphrase == "":
-			return nil, invalid("passphrase", "the key is encrypted; give its passphrase")
+			return nil, invalid("passphrase", "the key is encrypted; give its passphrase with it (sally admin credentials: --passphrase-prompt)")
 		case rounds([]byte(in.Key)) > maxRounds:
 			return nil, invalid("key", "the key is encrypted in more than %d rounds; write it anew with: ssh-keygen -p -a %d -f FILE", maxRounds, maxRounds)
 		}
@@ -66,6 +71,8 @@ func (in secretInput) readSSHKey(secret *creds.Secret) (ssh.Signer, error) {
 	switch {
 	case err != nil && strings.HasPrefix(strings.TrimSpace(in.Key), "-----BEGIN ENCRYPTED PRIVATE KEY"):
 		return nil, invalid("key", "keys that are encrypted in this form (PKCS #8) are not read; write it anew with: ssh-keygen -p -f FILE")
+	case err != nil && isPublicSSHKey(in.Key):
+		return nil, invalid("key", "this is a public key; the private one is in the file of that name without .pub")
 	case err != nil:
 		return nil, invalid("key", "this is no private key that SSH knows; it is a text that begins like: -----BEGIN OPENSSH PRIVATE KEY-----")
 	}

@@ -136,7 +136,7 @@ func checkAddress(address string) error {
 func checkHostPort(address string) error {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || host == "" || strings.ContainsAny(host, " \t\r\n,/") {
-		return invalid("address", "%q is no host:port", address)
+		return invalid("address", "%q is no host:port, such as server.internal:22", address)
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return invalid("address", "%q is no port from 1 to 65535", port)

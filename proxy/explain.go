@@ -78,6 +78,8 @@ func Explain(err error) string {
 		return "the gateway's memory for large statements is in use; try again in a moment"
 	case errors.As(err, &unreachable):
 		return fmt.Sprintf("%s cannot be reached from the gateway; try again, and tell its owners if it lasts", unreachable.Resource)
+	case errors.Is(err, context.Canceled): // nobody is left to read it, but the record tells it
+		return "the connection ended before this was done"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return "the connection took too long; try again"
 	}

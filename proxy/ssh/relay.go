@@ -54,13 +54,13 @@ func (r *relay) run(ctx context.Context) error {
 	defer r.fail(nil)
 	clientGone, storeGone := make(chan struct{}), make(chan struct{}) // closed once no more channels come, which is so once a connection has ended
 	r.serve(func() {
-		defer close(clientGone)
 		r.fromClient(ctx)
+		close(clientGone)
 	})
 	r.serve(func() { r.clientRequests(ctx) })
 	r.serve(func() {
-		defer close(storeGone)
 		r.fromStore(ctx)
+		close(storeGone)
 	})
 	var err error
 	select {

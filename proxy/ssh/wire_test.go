@@ -72,7 +72,10 @@ func TestWireAtOneThatDoesNotRead(t *testing.T) {
 		defer w.mu.Unlock()
 		return w.writing && len(w.pending) == wireBuffer
 	}
-	for began := time.Now(); !full(); time.Sleep(time.Millisecond) {
+	for still, began := 0, time.Now(); still < 20; time.Sleep(10 * time.Millisecond) {
+		if still++; !full() {
+			still = 0
+		}
 		if time.Since(began) > patience {
 			t.Fatal("the other side takes everything")
 		}

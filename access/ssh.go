@@ -40,7 +40,8 @@ func withheld(class string) string {
 type SSH struct {
 	// HostKeys are the server's own, as in authorized_keys; HostCAs those of the authorities that may have certified it for the
 	// host in the resource's address. Both empty: the key is learned at the first connection, and is the only one from then on.
-	HostKeys []string `json:"host_keys,omitempty" maxItems:"20" doc:"The server's public keys; without any, and without host_cas, the first that is seen is pinned"`
+	// Where a resource is replaced, nil keeps the keys that are known; an empty list forgets them.
+	HostKeys []string `json:"host_keys,omitzero" maxItems:"20" doc:"The server's public keys; without any, and without host_cas, the first that is seen is pinned. When a resource is replaced, leaving them out keeps those that are known; an empty list forgets them"`
 	HostCAs  []string `json:"host_cas,omitempty" maxItems:"20" doc:"Public keys of authorities whose host certificates are taken"`
 	// Env names the environment variables that clients may set, with * for any characters; nil: LANG and LC_*; empty: none.
 	Env []string `json:"env,omitzero" maxItems:"100" doc:"Environment variables that clients may set; * stands for any characters; default: LANG and LC_*; an empty list: none"`
@@ -49,6 +50,22 @@ type SSH struct {
 	RecordInput bool `json:"record_input,omitempty" doc:"Record what is typed in terminals, but never while echo is off"`
 	// RecordExec records the output of commands that run without a terminal as well.
 	RecordExec bool `json:"record_exec,omitempty" doc:"Record the output of commands without a terminal, too"`
+}
+
+// KeepHostKeys takes over the host keys that are known of the resource that this one takes the place of, such as one that was pinned at the
+// first connection, where nothing is said of how the server is known. An empty list forgets them.
+func (r *Resource) KeepHostKeys(old *Resource) {
+	if r.Protocol != old.Protocol || old.SSH == nil || len(old.SSH.HostKeys) == 0 {
+		return
+	}
+	s := SSH{}
+	if r.SSH != nil {
+		s = *r.SSH
+	}
+	if s.HostKeys == nil && len(s.HostCAs) == 0 {
+		s.HostKeys = old.SSH.HostKeys
+		r.SSH = &s
+	}
 }
 
 // SSHKey is a public key by which a user may sign in at the native SSH entrance.

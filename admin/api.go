@@ -229,6 +229,8 @@ type answer[T any] struct {
 type list[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next" doc:"Cursor of the next page; empty: there is none"`
+	// Revisions are there for objects that are kept by name.
+	Revisions []string `json:"revisions,omitempty" doc:"Of each item, in the same order: the If-Match of a PUT that replaces this one and no other"`
 }
 
 // byName is the input of routes that concern one object.

@@ -129,7 +129,7 @@ func (s *Service) registerGrants(a *api) {
 		func(ctx context.Context, in *answer[access.Grant]) (*answer[access.Grant], error) {
 			g := in.Body
 			g.ID, g.Request, g.By = newSecret(10), "", []string{callerOf(ctx).name}
-			g, _, err := n.save(ctx, s, g, true)
+			g, _, err := n.save(ctx, s, g, true, "")
 			return &answer[access.Grant]{Body: g}, err
 		})
 	add(a, route{method: http.MethodPut, path: "/grants/{id}", id: "put-grant", summary: "Create or replace a grant", level: adminOnly,
@@ -137,7 +137,7 @@ func (s *Service) registerGrants(a *api) {
 		func(ctx context.Context, in *grantReplacement) (*written[access.Grant], error) {
 			g := in.Body
 			g.ID, g.Request, g.By = in.ID, "", []string{callerOf(ctx).name}
-			g, created, err := n.save(ctx, s, g, false)
+			g, created, err := n.save(ctx, s, g, false, "")
 			status := http.StatusOK
 			if created {
 				status = http.StatusCreated

@@ -2,6 +2,10 @@ package admin
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"reflect"
@@ -26,13 +30,31 @@ type noun[T any] struct {
 // written is the answer to PUT: 201 when the object is new, else 200.
 type written[T any] struct {
 	Status int
+	ETag   string `header:"ETag" doc:"The object's revision"`
 	Body   T
+}
+
+// shown is the answer to GET of one object.
+type shown[T any] struct {
+	ETag string `header:"ETag" doc:"The object's revision, for If-Match"`
+	Body T
 }
 
 // replacement is the input of PUT.
 type replacement[T any] struct {
-	Name string `path:"name" maxLength:"128"`
-	Body T
+	Name    string `path:"name" maxLength:"128"`
+	IfMatch string `header:"If-Match" maxLength:"256" doc:"The revision that this was made of; another one is refused with 412, so that nobody undoes unknowingly what others did meanwhile"`
+	Body    T
+}
+
+// revisionOf tells an object's present state from any other: two objects that say the same have the same one.
+func revisionOf(object any) string {
+	text, err := json.Marshal(object)
+	if err != nil {
+		panic(fmt.Sprintf("encode revision: %v", err)) // of our own types: a mistake in this program
+	}
+	sum := sha256.Sum256(text)
+	return `"` + hex.EncodeToString(sum[:8]) + `"`
 }
 
 // registerNoun adds the five routes of a noun.
@@ -47,10 +69,15 @@ func registerNoun[T any](a *api, n noun[T]) {
 			}
 			objects := n.all(snap)
 			names := slices.Sorted(maps.Keys(objects))
-			return &answer[list[T]]{Body: page(*in, names, func(name string) T { return objects[name] })}, nil
+			l := page(*in, names, func(name string) T { return objects[name] })
+			l.Revisions = make([]string, len(l.Items))
+			for i := range l.Items {
+				l.Revisions[i] = revisionOf(l.Items[i])
+			}
+			return &answer[list[T]]{Body: l}, nil
 		})
 	add(a, route{method: http.MethodGet, path: root + "/{name}", id: "get-" + n.one, summary: "Show a " + n.one, level: reader},
-		func(ctx context.Context, in *byName) (*answer[T], error) {
+		func(ctx context.Context, in *byName) (*shown[T], error) {
 			snap, err := s.snapshot(ctx)
 			if err != nil {
 				return nil, err
@@ -59,12 +86,12 @@ func registerNoun[T any](a *api, n noun[T]) {
 			if !ok {
 				return nil, notFound(n.one, in.Name)
 			}
-			return &answer[T]{Body: object}, nil
+			return &shown[T]{ETag: revisionOf(object), Body: object}, nil
 		})
 	add(a, route{method: http.MethodPost, path: root, id: "create-" + n.one, summary: "Create a " + n.one, level: adminOnly,
 		status: http.StatusCreated},
 		func(ctx context.Context, in *answer[T]) (*answer[T], error) {
-			object, _, err := n.save(ctx, s, in.Body, true)
+			object, _, err := n.save(ctx, s, in.Body, true, "")
 			return &answer[T]{Body: object}, err
 		})
 	add(a, route{method: http.MethodPut, path: root + "/{name}", id: "put-" + n.one, summary: "Create or replace a " + n.one,
@@ -73,12 +100,12 @@ func registerNoun[T any](a *api, n noun[T]) {
 			if *n.name(&in.Body) != in.Name {
 				return nil, invalid("name", "the body is about %q, the path about %q", *n.name(&in.Body), in.Name)
 			}
-			object, created, err := n.save(ctx, s, in.Body, false)
+			object, created, err := n.save(ctx, s, in.Body, false, in.IfMatch)
 			status := http.StatusOK
 			if created {
 				status = http.StatusCreated
 			}
-			return &written[T]{Status: status, Body: object}, err
+			return &written[T]{Status: status, ETag: revisionOf(object), Body: object}, err
 		})
 	add(a, route{method: http.MethodDelete, path: root + "/{name}", id: "delete-" + n.one, summary: "Remove a " + n.one, level: adminOnly},
 		func(ctx context.Context, in *byName) (*struct{}, error) {
@@ -89,8 +116,8 @@ func registerNoun[T any](a *api, n noun[T]) {
 		})
 }
 
-// save creates or replaces the object; fresh demands that there is none yet.
-func (n *noun[T]) save(ctx context.Context, s *Service, object T, fresh bool) (saved T, created bool, err error) {
+// save creates or replaces the object; fresh demands that there is none yet, and match, unless empty, that it has this revision.
+func (n *noun[T]) save(ctx context.Context, s *Service, object T, fresh bool, match string) (saved T, created bool, err error) {
 	ctx, unlock := s.lock(ctx)
 	defer unlock()
 	snap, err := s.snapshotLocked(ctx)
@@ -106,6 +133,9 @@ func (n *noun[T]) save(ctx context.Context, s *Service, object T, fresh bool) (s
 		}
 		old, a.action, a.before = &present, n.many+".update", present
 	}
+	if err := n.unchanged(name, old, match); err != nil {
+		return object, false, err
+	}
 	if err := n.prepare(snap, &object, old); err != nil {
 		return object, false, err
 	}
@@ -117,6 +147,18 @@ func (n *noun[T]) save(ctx context.Context, s *Service, object T, fresh bool) (s
 		return object, false, err
 	}
 	return object, old == nil, nil
+}
+
+// unchanged refuses to replace an object that is not the one that match is the revision of.
+func (n *noun[T]) unchanged(name string, old *T, match string) error {
+	if match == "" || match == "*" && old != nil || old != nil && match == revisionOf(*old) {
+		return nil
+	}
+	sentence := fmt.Sprintf("the %s %s was changed meanwhile, and nothing was done of this; read it again, and make your change to what it is now", n.one, name)
+	if old == nil {
+		sentence = fmt.Sprintf("the %s %s was removed meanwhile, and nothing was done of this", n.one, name)
+	}
+	return &refusal{status: http.StatusPreconditionFailed, kind: "urn:sallyport:problem:changed-meanwhile", sentence: sentence}
 }
 
 func (n *noun[T]) drop(ctx context.Context, s *Service, name string) error {

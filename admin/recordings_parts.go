@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/sallyport/sallyport/audit/recording"
 )
@@ -53,31 +52,37 @@ type castEvent struct {
 
 // readings remembers who reads which recording, so that the record has one act of it and not one for each part.
 type readings struct {
-	mu    sync.Mutex
-	begun map[string]time.Time
+	mu  sync.Mutex
+	all map[string]*reading
 }
 
-// goesOn says whether the reading is part of one that is on the record.
-func (r *readings) goesOn(reading string, now time.Time) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	at, ok := r.begun[reading]
-	return ok && now.Sub(at) < readingTime
+// reading is one person's of one recording.
+type reading struct {
+	mu       sync.Mutex // held while the record takes it, so that of several parts at once one is recorded and the others wait
+	recorded time.Time
 }
 
-// note remembers a reading that is on the record now.
-func (r *readings) note(reading string, now time.Time) {
+// of is the reading of that key; those that are over are forgotten.
+func (r *readings) of(key string, now time.Time) *reading {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.begun == nil {
-		r.begun = map[string]time.Time{}
+	if r.all == nil {
+		r.all = map[string]*reading{}
 	}
-	for old, at := range r.begun {
-		if now.Sub(at) >= readingTime {
-			delete(r.begun, old)
+	if one := r.all[key]; one != nil {
+		return one
+	}
+	for old, one := range r.all {
+		if one.mu.TryLock() {
+			if now.Sub(one.recorded) >= readingTime {
+				delete(r.all, old)
+			}
+			one.mu.Unlock()
 		}
 	}
-	r.begun[reading] = now
+	one := &reading{}
+	r.all[key] = one
+	return one
 }
 
 func (s *Service) registerParts(a *api) {
@@ -105,11 +110,14 @@ func moment(seconds float64) time.Duration { return time.Duration(seconds*1e6+0.
 // readRecording opens a recording to be read in parts.
 func (s *Service) readRecording(ctx context.Context, statement string) (*recording.Reader, error) {
 	c := callerOf(ctx)
-	reading := strings.Join([]string{statement, c.name, c.cookie, c.client, hostOf(c.addr)}, "\x00")
-	if !s.readings.goesOn(reading, s.now()) {
+	now := s.now()
+	reading := s.readings.of(strings.Join([]string{statement, c.name, c.cookie, c.client, hostOf(c.addr)}, "\x00"), now)
+	reading.mu.Lock()
+	defer reading.mu.Unlock()
+	if now.Sub(reading.recorded) >= readingTime {
 		r, err := s.openRecording(ctx, statement, "recordings.read", "")
 		if err == nil {
-			s.readings.note(reading, s.now())
+			reading.recorded = now
 		}
 		return r, err
 	}
@@ -192,13 +200,11 @@ func (s *Service) recordedInput(ctx context.Context, statement string, from time
 	if _, err := seekTo(ctx, r, from); err != nil {
 		return found{}, err
 	}
-	var line typedLine
+	var typed recording.Typed
 	err = f.through(ctx, r, from, func(e *recording.Event) {
-		if e.Kind == recording.Input {
-			line.take(e, f.add)
-		}
+		typed.Take(e, f.add)
 	})
-	line.end(f.add)
+	typed.End(f.add)
 	return f, err
 }
 
@@ -230,42 +236,4 @@ func (f *found) through(ctx context.Context, r *recording.Reader, from time.Dura
 
 func (f *found) add(h recording.Hit) {
 	f.Items = append(f.Items, hit{Seconds: h.At.Seconds(), Line: short(h.Line)})
-}
-
-// typedLine gathers what was typed up to the end of a line.
-type typedLine struct {
-	at   time.Duration // of its beginning
-	text []byte
-}
-
-// maxTyped bounds a line that was typed, in bytes; what is longer is shown in pieces.
-const maxTyped = 4 << 10
-
-func (l *typedLine) take(e *recording.Event, line func(recording.Hit)) {
-	for _, c := range e.Data {
-		if c == '\n' || c == '\r' {
-			l.end(line)
-			continue
-		}
-		if len(l.text) == 0 {
-			l.at = e.At
-		}
-		if l.text = append(l.text, c); len(l.text) >= maxTyped {
-			l.end(line)
-		}
-	}
-}
-
-// end gives the line, unless there is nothing in it. What is no character that can be seen is left out.
-func (l *typedLine) end(line func(recording.Hit)) {
-	text := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(string(l.text), "\ufffd"))
-	if strings.TrimSpace(text) != "" {
-		line(recording.Hit{At: l.at, Line: text})
-	}
-	l.text = l.text[:0]
 }

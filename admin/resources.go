@@ -21,9 +21,12 @@ func (s *Service) resourceNoun() noun[access.Resource] {
 	}
 }
 
-func (s *Service) prepareResource(snap *snapshot, r, _ *access.Resource) error {
+func (s *Service) prepareResource(snap *snapshot, r, old *access.Resource) error {
 	if !labelNames.MatchString(r.Name) || r.Name == "mine" {
 		return invalid("name", "a resource's name is a DNS label other than mine: small letters, digits and - inside, at most 63 of them")
+	}
+	if old != nil {
+		r.KeepHostKeys(old)
 	}
 	if err := s.checkProtocol(r); err != nil {
 		return err
@@ -127,6 +130,7 @@ func (s *Service) ownResources(ctx context.Context, in *paging) (*answer[list[ow
 }
 
 func (s *Service) registerOwnResources(a *api) {
+	s.registerHostKeys(a)
 	add(a, route{method: http.MethodGet, path: "/resources/mine", id: "list-own-resources", level: signedIn,
 		summary: "List the resources that the caller may open"}, s.ownResources)
 }

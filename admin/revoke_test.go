@@ -107,7 +107,7 @@ func TestRevocationEndsALinkOnItsWay(t *testing.T) {
 	}})
 	shown, ended, _ := byLink(t.Context(), p.directory, "alice@acme.com")
 	_, secret, _ := strings.Cut(shown.url, "#")
-	p.must(alice, "POST", "/sign-in/ssh/approve", object{"secret": secret}, 200)
+	p.must(alice, "POST", "/sign-in/ssh/approve", object{"secret": secret, "code": shown.code}, 200)
 	if err := <-ended; causeOf(err) != access.BadCredentials {
 		t.Errorf("%v", err)
 	}

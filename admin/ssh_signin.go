@@ -1,7 +1,9 @@
 package admin
 
 import (
+	"cmp"
 	"context"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,11 +40,18 @@ type sshSignInInput struct {
 	Secret string `json:"secret" minLength:"1" maxLength:"256" writeOnly:"true" doc:"What follows # in the link"`
 }
 
+type sshApproval struct {
+	Secret string `json:"secret" minLength:"1" maxLength:"256" writeOnly:"true" doc:"What follows # in the link"`
+	Code   string `json:"code,omitempty" maxLength:"32" doc:"What the terminal shows; needed where the browser and the SSH client have different addresses"`
+}
+
 // shownSSHSignIn is what a person compares before they confirm.
 type shownSSHSignIn struct {
 	User    string    `json:"user" doc:"Who will be signed in"`
 	From    string    `json:"from,omitempty" doc:"The address of the SSH client"`
-	Code    string    `json:"code" doc:"Stands in the terminal as well"`
+	Viewer  string    `json:"viewer" doc:"The address of the browser"`
+	Same    bool      `json:"same" doc:"These are the same; else the person types what their terminal shows, and a link alone is worth nothing to who has it"`
+	Code    string    `json:"code,omitempty" doc:"Stands in the terminal as well; not told where the addresses differ"`
 	Gateway string    `json:"gateway"`
 	Expires time.Time `json:"expires" doc:"Until when it can be confirmed"`
 }
@@ -55,14 +64,31 @@ func (s *Service) registerSSHSignIn(a *api) {
 			if err != nil {
 				return nil, err
 			}
-			return &answer[shownSSHSignIn]{Body: p.shown(in.Body.Secret, o.Expires)}, nil
+			return &answer[shownSSHSignIn]{Body: p.shown(in.Body.Secret, hostOf(callerOf(ctx).addr), o.Expires)}, nil
 		})
 	add(a, route{method: http.MethodPost, path: "/sign-in/ssh/approve", id: "approve-ssh-sign-in", summary: "Confirm a sign-in by SSH as the caller", level: signedIn,
 		description: "In a browser, once. The SSH connection is signed in for as long as a certificate of the browser's would last."}, s.approveSSHSignIn)
+	add(a, route{method: http.MethodPost, path: "/sign-in/ssh/refuse", id: "refuse-ssh-sign-in", summary: "Refuse a sign-in by SSH that asks for the caller", level: signedIn,
+		description: "In a browser. The SSH connection is turned away, and nobody can confirm it any more."}, s.refuseSSHSignIn)
 }
 
-func (p *pendingSSH) shown(secret string, expires time.Time) shownSSHSignIn {
-	return shownSSHSignIn{User: p.User, From: p.from(), Code: sshCode(secret), Gateway: p.Gateway, Expires: expires}
+// shown is what somebody sees whose browser comes from the viewer's address.
+func (p *pendingSSH) shown(secret, viewer string, expires time.Time) shownSSHSignIn {
+	shown := shownSSHSignIn{User: p.User, From: p.from(), Viewer: viewer, Same: p.seenFrom(viewer), Gateway: p.Gateway, Expires: expires}
+	if shown.Same {
+		shown.Code = sshCode(secret)
+	}
+	return shown
+}
+
+// seenFrom says whether the SSH client has the viewer's address.
+func (p *pendingSSH) seenFrom(viewer string) bool {
+	at, err := netip.ParseAddr(viewer)
+	if err != nil || !p.From.IsValid() {
+		return false
+	}
+	at = at.Unmap().WithZone("")
+	return at == p.From || at.IsLoopback() && p.From.IsLoopback()
 }
 
 // from is the address; empty where it is not known.
@@ -164,10 +190,19 @@ func (s *Service) ownSSHSignIn(ctx context.Context, secret string) (store.OneTim
 	return o, p, nil
 }
 
-func (s *Service) approveSSHSignIn(ctx context.Context, in *answer[sshSignInInput]) (*answer[shownSSHSignIn], error) {
+func (s *Service) approveSSHSignIn(ctx context.Context, in *answer[sshApproval]) (*answer[shownSSHSignIn], error) {
 	o, p, err := s.ownSSHSignIn(ctx, in.Body.Secret)
 	if err != nil {
 		return nil, err
+	}
+	viewer := hostOf(callerOf(ctx).addr)
+	if !p.seenFrom(viewer) && !sameCode(in.Body.Code, sshCode(in.Body.Secret)) {
+		s.addrFailures.Note(viewer, s.now())
+		a := act{action: "sign_in.approve_ssh", target: p.User, denied: "the code is not the one that the terminal shows", after: p.shown(in.Body.Secret, viewer, o.Expires)}
+		if err := s.record(ctx, a); err != nil {
+			return nil, err
+		}
+		return nil, invalid("code", "this is not the code that the terminal shows, which asks from %s; if you did not start it, refuse", cmp.Or(p.from(), "an address that is not known"))
 	}
 	ws, err := s.store.WebSession(ctx, callerOf(ctx).cookie)
 	if err != nil {
@@ -182,13 +217,36 @@ func (s *Service) approveSSHSignIn(ctx context.Context, in *answer[sshSignInInpu
 	if err != nil {
 		return nil, fmt.Errorf("encode SSH sign-in: %w", err)
 	}
-	shown := p.shown(in.Body.Secret, p.Expires)
+	shown := p.shown(in.Body.Secret, viewer, p.Expires)
 	a := act{action: "sign_in.approve_ssh", target: p.User, after: shown}
 	err = s.carryOut(ctx, a, func(ctx context.Context) error { return s.store.ClaimOneTime(ctx, o.Hash, o.Data, string(data)) })
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, goneSSHSignIn()
 	}
 	return &answer[shownSSHSignIn]{Body: shown}, err
+}
+
+// sameCode compares what a person typed, without regard to small letters, spaces and hyphens.
+func sameCode(typed, code string) bool {
+	plain := strings.NewReplacer("-", "", " ", "")
+	typed, code = plain.Replace(strings.ToUpper(typed)), plain.Replace(strings.ToUpper(code))
+	return subtle.ConstantTimeCompare([]byte(typed), []byte(code)) == 1
+}
+
+func (s *Service) refuseSSHSignIn(ctx context.Context, in *answer[sshSignInInput]) (*struct{}, error) {
+	o, p, err := s.ownSSHSignIn(ctx, in.Body.Secret)
+	if err != nil {
+		return nil, err
+	}
+	a := act{action: "sign_in.refuse_ssh", target: p.User, after: p.shown(in.Body.Secret, hostOf(callerOf(ctx).addr), o.Expires)}
+	err = s.carryOut(ctx, a, func(ctx context.Context) error {
+		_, err := s.store.SpendOneTime(ctx, store.SSHSignIn, o.Hash, s.now())
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		err = goneSSHSignIn()
+	}
+	return nil, err
 }
 
 // PollSSHSignIn implements gateway.Control for this process's own gateway.

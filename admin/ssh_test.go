@@ -385,9 +385,12 @@ func TestBrowserSignsInAnSSHConnection(t *testing.T) {
 		t.Fatalf("shown: %+v", shown)
 	}
 	in := object{"secret": secret}
-	var look struct{ User, From, Code, Gateway string }
+	var look struct {
+		User, From, Viewer, Code, Gateway string
+		Same                              bool
+	}
 	p.must(alice, "POST", "/sign-in/ssh/look", in, 200).decode(t, &look)
-	if look.User != "alice@acme.com" || look.From != "192.0.2.7" || look.Code != shown.code || look.Gateway != "gw-1" {
+	if look.User != "alice@acme.com" || look.From != "192.0.2.7" || look.Viewer != "127.0.0.1" || look.Same || look.Code != "" || look.Gateway != "gw-1" {
 		t.Errorf("the page shows %+v", look)
 	}
 	for _, path := range []string{"look", "approve"} {
@@ -403,7 +406,13 @@ func TestBrowserSignsInAnSSHConnection(t *testing.T) {
 		t.Fatalf("it ended: %v", err)
 	default:
 	}
-	p.must(alice, "POST", "/sign-in/ssh/approve", in, 200)
+	// The browser is elsewhere than the SSH client, so what the terminal shows is asked for.
+	for _, wrong := range []string{"", "ABCD-EFGH"} {
+		if d := p.must(alice, "POST", "/sign-in/ssh/approve", object{"secret": secret, "code": wrong}, 422).detail(t); !strings.Contains(d, "asks from 192.0.2.7") {
+			t.Error(d)
+		}
+	}
+	p.must(alice, "POST", "/sign-in/ssh/approve", object{"secret": secret, "code": " " + strings.ToLower(shown.code)}, 200)
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
@@ -411,7 +420,8 @@ func TestBrowserSignsInAnSSHConnection(t *testing.T) {
 		t.Errorf("identity %+v", id)
 	}
 	p.must(alice, "POST", "/sign-in/ssh/approve", in, 404) // it is used up
-	if said := p.acts("sign_in.approve_ssh", "alice@acme.com"); len(said) != 3 || said[2] != "allow" || !strings.Contains(said[0], "another user") {
+	if said := p.acts("sign_in.approve_ssh", "alice@acme.com"); len(said) != 5 || said[4] != "allow" ||
+		!strings.Contains(said[0], "another user") || !strings.Contains(said[2], "not the one that the terminal shows") {
 		t.Errorf("the record of the confirmations: %v", said)
 	}
 	if said := p.acts("sign_in", "alice@acme.com"); len(said) != 2 || said[1] != "allow" {
@@ -423,6 +433,43 @@ func TestBrowserSignsInAnSSHConnection(t *testing.T) {
 	p.must(root, "POST", "/users/alice@acme.com/reinstate", nil, 200)
 	if _, err := p.directory.Authorize(t.Context(), access.Ask{Identity: *id, Resource: "orders-db"}); causeOf(err) != access.Expired {
 		t.Errorf("after a suspension: %v", err)
+	}
+}
+
+// TestSSHSignInAtOnePlace shows the code where the browser has the SSH client's address, and lets its user refuse.
+func TestSSHSignInAtOnePlace(t *testing.T) {
+	p := newPlaneWith(t, func(c *admin.Config) { c.URL = "https://sally.acme.com" })
+	p.addOrders(p.start())
+	p.directory.SetControl(p.service)
+	alice := p.browser("alice@acme.com")
+	begin := func() (object, string) {
+		t.Helper()
+		begun, err := p.service.BeginSSHSignIn(t.Context(), "alice@acme.com", netip.MustParseAddr("::ffff:127.0.0.1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return object{"secret": begun.Secret}, begun.Code
+	}
+	in, code := begin()
+	var look struct {
+		Code string
+		Same bool
+	}
+	p.must(alice, "POST", "/sign-in/ssh/look", in, 200).decode(t, &look)
+	if !look.Same || look.Code != code {
+		t.Errorf("the page shows %+v", look)
+	}
+	p.must(alice, "POST", "/sign-in/ssh/approve", in, 200)
+
+	in, _ = begin()
+	p.must(p.browser("admin"), "POST", "/sign-in/ssh/refuse", in, 403)
+	p.must(alice, "POST", "/sign-in/ssh/refuse", in, 204)
+	p.must(alice, "POST", "/sign-in/ssh/approve", in, 404)
+	if state, err := p.service.PollSSHSignIn(t.Context(), in["secret"].(string)); causeOf(err) != access.Expired {
+		t.Errorf("after it was refused: %+v, %v", state, err)
+	}
+	if said := p.acts("sign_in.refuse_ssh", "alice@acme.com"); len(said) != 1 || said[0] != "allow" {
+		t.Errorf("the record of the refusal: %v", said)
 	}
 }
 
@@ -460,7 +507,7 @@ func TestSSHSignInsThatComeToNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.must(alice, "POST", "/sign-in/ssh/approve", object{"secret": begun.Secret}, 200)
+	p.must(alice, "POST", "/sign-in/ssh/approve", object{"secret": begun.Secret, "code": begun.Code}, 200)
 	p.must(root, "POST", "/users/alice@acme.com/suspend", nil, 200)
 	if state, err := p.service.PollSSHSignIn(t.Context(), begun.Secret); causeOf(err) != access.Suspended {
 		t.Errorf("%+v, %v", state, err)
@@ -608,7 +655,7 @@ func TestWhatEndsSSHSessions(t *testing.T) {
 		"link": func(p scene) access.Identity {
 			shown, ended, id := byLink(p.t.Context(), p.directory, "alice@acme.com")
 			_, secret, _ := strings.Cut(shown.url, "#")
-			p.must(p.alice, "POST", "/sign-in/ssh/approve", object{"secret": secret}, 200)
+			p.must(p.alice, "POST", "/sign-in/ssh/approve", object{"secret": secret, "code": shown.code}, 200)
 			if err := <-ended; err != nil {
 				p.t.Fatal(err)
 			}
@@ -776,7 +823,7 @@ func TestRemoteGatewayServesSSH(t *testing.T) {
 	// A sign-in by link goes through the control plane, and is no other gateway's.
 	shown, ended, who := byLink(t.Context(), directory, "alice@acme.com")
 	_, secret, _ := strings.Cut(shown.url, "#")
-	l.must(alice, "POST", "/sign-in/ssh/approve", object{"secret": secret}, 200)
+	l.must(alice, "POST", "/sign-in/ssh/approve", object{"secret": secret, "code": shown.code}, 200)
 	other := l.join("gw-2")
 	if status, answer := l.ask(&other.Certificate, "POST", link.SSHPollPath, link.PollSSHSignIn{Secret: secret}); status != 401 {
 		t.Errorf("another gateway polls: %d %s", status, answer)

@@ -35,7 +35,7 @@ func sshFlags(fs *pflag.FlagSet) func(*access.Resource) error {
 			if !fs.Changed(l.flag) {
 				continue
 			}
-			*l.into = nil
+			*l.into = []string{} // which forgets those that are known
 			for _, given := range l.given {
 				keys, err := readPublicKeys(given)
 				if err != nil {
@@ -66,6 +66,9 @@ func readPublicKeys(given string) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read keys: %w", err)
 		}
+		if strings.Contains(string(b), "PRIVATE KEY-----") {
+			return nil, fmt.Errorf("%s holds a private key; give the public one, which is in the file that ends in .pub", given)
+		}
 		lines = strings.Split(string(b), "\n")
 	}
 	var keys []string
@@ -89,21 +92,8 @@ func readPublicKeys(given string) ([]string, error) {
 	return keys, nil
 }
 
-// keepHostKeys takes over the host keys that are known, such as one that was pinned at the first connection, where the file says
-// nothing of how the server is known. An empty list forgets them.
-func keepHostKeys(wanted, old *access.Resource) {
-	if wanted.Protocol != "ssh" || old.SSH == nil || len(old.SSH.HostKeys) == 0 {
-		return
-	}
-	s := access.SSH{}
-	if wanted.SSH != nil {
-		s = *wanted.SSH
-	}
-	if s.HostKeys == nil && len(s.HostCAs) == 0 {
-		s.HostKeys = old.SSH.HostKeys
-		wanted.SSH = &s
-	}
-}
+// keepHostKeys takes over the host keys that are known, as the server does.
+func keepHostKeys(wanted, old *access.Resource) { wanted.KeepHostKeys(old) }
 
 // plainSSH brings keys into the server's form; nil: it says nothing. An empty list of host keys says that there are none.
 func plainSSH(s *access.SSH) *access.SSH {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +25,7 @@ type replayFlags struct {
 	idleLimit time.Duration
 	from      string
 	find      string
+	input     bool
 	output    string
 }
 
@@ -39,7 +38,8 @@ func newReplayCommand() *cobra.Command {
 2 or 3). Where the output is no terminal, all of it is written at once. That somebody replays it is on the record.
 
 While it plays: space pauses and goes on, the right and left arrows go 10 seconds ahead and back, + and - change the speed, n and p go to
-the next and the previous place that --find found, q ends it. What a recording would make your terminal do besides showing it, such as
+the next and the previous place that --find found, q ends it. Long recordings are read piece by piece. What was typed, where that was
+recorded, shows with --input. What a recording would make your terminal do besides showing it, such as
 answering questions or changing the clipboard, is left out.`,
 		Example: `  sally replay 0199b1de-4a3c-7d2e-9c60-3f1b2a5d4e6f --idle-limit 2s
   sally replay 0199b1de-4a3c-7d2e-9c60-3f1b2a5d4e6f --find "rm -rf"
@@ -52,6 +52,7 @@ answering questions or changing the clipboard, is left out.`,
 	cmd.Flags().DurationVar(&f.idleLimit, "idle-limit", 0, "make pauses no longer than this, such as 2s; 0 keeps them")
 	cmd.Flags().StringVar(&f.from, "from", "", "begin here: 1m30s, or 1:30, since the recording's beginning")
 	cmd.Flags().StringVar(&f.find, "find", "", "begin where this text was shown first")
+	cmd.Flags().BoolVar(&f.input, "input", false, "show what was typed as well, on the last line of the terminal; without a terminal list it alone")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "write it to this file as asciicast instead; - is the standard output")
 	return cmd
 }
@@ -70,7 +71,11 @@ func (f *replayFlags) run(cmd *cobra.Command, what string) error {
 	}
 	if file, err := os.Open(what); err == nil {
 		defer file.Close()
-		return f.play(ctx, file, from, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		cast, err := recording.ReadCast(file)
+		if err != nil {
+			return err
+		}
+		return f.play(ctx, fileTape{cast}, from, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
 	c, err := f.api.client()
 	if err != nil {
@@ -95,12 +100,7 @@ func (f *replayFlags) run(cmd *cobra.Command, what string) error {
 }
 
 func (f *replayFlags) playFrom(ctx context.Context, c *apiClient, statement string, from time.Duration, cmd *cobra.Command) error {
-	res, err := c.send(ctx, http.MethodGet, "/recordings/"+url.PathEscape(statement), nil, "application/x-asciicast")
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	return f.play(ctx, res.Body, from, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	return f.play(ctx, &apiTape{client: c, statement: statement}, from, cmd.OutOrStdout(), cmd.ErrOrStderr())
 }
 
 // recordingItem is a recording as the API lists it.
@@ -173,28 +173,35 @@ func (f *replayFlags) export(ctx context.Context, what string, out io.Writer) er
 	return writeWhole(f.output, write)
 }
 
-// play shows a cast on the terminal, or writes what it showed where there is none.
-func (f *replayFlags) play(ctx context.Context, cast io.Reader, from time.Duration, out, notes io.Writer) error {
-	p := &player{out: out, speed: f.speed, idleLimit: f.idleLimit}
+// play shows a recording on the terminal, or writes what it showed where there is none.
+func (f *replayFlags) play(ctx context.Context, t tape, from time.Duration, out, notes io.Writer) error {
+	p := &player{tape: t, out: out, speed: f.speed, idleLimit: f.idleLimit}
 	screen, isFile := out.(*os.File)
-	isTerminal := isFile && term.IsTerminal(int(screen.Fd()))
-	if !isTerminal && f.find == "" { // however long it is
-		return p.read(cast, p.showEvent)
-	}
-	if err := p.load(cast, f.find); err != nil {
-		return err
-	}
 	if f.find != "" {
+		var err error
+		if p.hits, err = t.find(ctx, f.find); err != nil {
+			return err
+		}
 		if len(p.hits) == 0 {
 			return fmt.Errorf("%q was not shown in this recording", f.find)
 		}
 		from = p.hits[0]
 	}
-	if !isTerminal {
-		return p.dump()
+	if !isFile || !term.IsTerminal(int(screen.Fd())) {
+		if f.input {
+			return p.listInput(ctx)
+		}
+		return p.dump(ctx, from)
 	}
-	if cols, rows, err := term.GetSize(int(screen.Fd())); err == nil && (cols < p.header.Cols || rows < p.header.Rows) {
-		fmt.Fprintf(notes, "recorded at %dx%d; this terminal has %dx%d, and lines may break elsewhere\n", p.header.Cols, p.header.Rows, cols, rows)
+	if err := p.seek(ctx, from); err != nil {
+		return err
+	}
+	cols, rows, err := term.GetSize(int(screen.Fd()))
+	if err == nil && (cols < p.cols || rows < p.rows) {
+		fmt.Fprintf(notes, "recorded at %dx%d; this terminal has %dx%d, and lines may break elsewhere\n", p.cols, p.rows, cols, rows)
+	}
+	if f.input {
+		p.status = max(20, cols)
 	}
 	keys, restore, err := readKeys(os.Stdin)
 	if err != nil {
@@ -202,58 +209,7 @@ func (f *replayFlags) play(ctx context.Context, cast io.Reader, from time.Durati
 	}
 	defer restore()
 	defer fmt.Fprint(out, leaveTerminal)
-	return p.run(ctx, from, keys)
-}
-
-// load reads a whole cast, and where it shows the text.
-func (p *player) load(cast io.Reader, text string) error {
-	finder := recording.NewFinder(text, func(h recording.Hit) { p.hits = append(p.hits, h.At) })
-	err := p.read(cast, func(e *recording.Event) error {
-		p.events = append(p.events, *e)
-		if text != "" {
-			finder.Take(e)
-		}
-		return nil
-	})
-	if err == nil && text != "" {
-		finder.End()
-		slices.Sort(p.hits)
-	}
-	return err
-}
-
-// read takes a cast event by event.
-func (p *player) read(cast io.Reader, take func(*recording.Event) error) error {
-	in := bufio.NewReaderSize(cast, 1<<20)
-	var parser recording.Parser
-	line, err := in.ReadBytes('\n')
-	if err != nil && (!errors.Is(err, io.EOF) || len(line) == 0) {
-		return fmt.Errorf("read recording: %w", err)
-	}
-	if p.header, err = parser.Header(line); err != nil {
-		return fmt.Errorf("this is no asciicast: %w", err)
-	}
-	for {
-		line, err := in.ReadBytes('\n')
-		if len(line) > 0 {
-			e, bad := parser.Event(line)
-			switch {
-			case errors.Is(bad, recording.ErrNoEvent):
-			case bad != nil:
-				return fmt.Errorf("read recording: %w", bad)
-			default:
-				if err := take(&e); err != nil {
-					return err
-				}
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read recording: %w", err)
-		}
-	}
+	return p.run(ctx, keys)
 }
 
 // parseMoment reads 1m30s, 1:30 or 1:02:03; empty is the beginning.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,28 +36,27 @@ const (
 
 // player shows a recording's events in their time.
 type player struct {
-	header    recording.Header
-	events    []recording.Event
+	tape      tape
 	hits      []time.Duration // where a text was found
 	out       io.Writer
 	speed     float64
 	idleLimit time.Duration // 0: none
+	status    int           // columns of the line that shows what was typed; 0: none does
 
-	next     int           // the event that comes next
-	at       time.Duration // of the recording, by now
-	paused   bool
-	harmless recording.Harmless
-	buf      []byte
+	upcoming   *recording.Event // nil: there is none
+	at         time.Duration    // of the recording, by now
+	cols, rows int              // of the recorded terminal
+	paused     bool
+	harmless   recording.Harmless
+	typed      recording.Typed
+	buf        []byte
 }
 
-// run plays from a moment on to the end.
-func (p *player) run(ctx context.Context, from time.Duration, keys <-chan key) error {
-	if err := p.seek(from); err != nil {
-		return err
-	}
+// run plays from where it is to the end.
+func (p *player) run(ctx context.Context, keys <-chan key) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for p.next < len(p.events) {
+	for p.upcoming != nil {
 		began, wait := time.Now(), p.wait()
 		var due <-chan time.Time
 		if !p.paused {
@@ -64,7 +65,7 @@ func (p *player) run(ctx context.Context, from time.Duration, keys <-chan key) e
 		}
 		select {
 		case <-due:
-			if err := p.show(); err != nil {
+			if err := p.show(ctx); err != nil {
 				return err
 			}
 		case k, ok := <-keys:
@@ -73,9 +74,9 @@ func (p *player) run(ctx context.Context, from time.Duration, keys <-chan key) e
 				continue
 			}
 			if !p.paused {
-				p.at = min(p.events[p.next].At, p.at+time.Duration(float64(time.Since(began))*p.speed))
+				p.at = min(p.upcoming.At, p.at+time.Duration(float64(time.Since(began))*p.speed))
 			}
-			if err := p.press(k); err != nil {
+			if err := p.press(ctx, k); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -87,7 +88,7 @@ func (p *player) run(ctx context.Context, from time.Duration, keys <-chan key) e
 
 // wait is how long it is until the next event.
 func (p *player) wait() time.Duration {
-	pause := p.events[p.next].At - p.at
+	pause := p.upcoming.At - p.at
 	if p.idleLimit > 0 {
 		pause = min(pause, p.idleLimit)
 	}
@@ -95,18 +96,39 @@ func (p *player) wait() time.Duration {
 }
 
 // show shows the next event.
-func (p *player) show() error {
-	e := &p.events[p.next]
-	p.next++
+func (p *player) show(ctx context.Context) error {
+	e := p.upcoming
 	p.at = e.At
-	return p.showEvent(e)
+	var err error
+	switch e.Kind {
+	case recording.Output:
+		err = p.write(e.Data)
+	case recording.Input:
+		if p.status > 0 {
+			p.typed.Take(e, func(line recording.Hit) { err = errors.Join(err, p.showTyped(line.Line)) })
+		}
+	}
+	return errors.Join(err, p.advance(ctx))
 }
 
-func (p *player) showEvent(e *recording.Event) error {
-	if e.Kind != recording.Output {
+// advance reads the event that comes next.
+func (p *player) advance(ctx context.Context) error {
+	e, err := p.tape.next(ctx)
+	if errors.Is(err, io.EOF) {
+		p.upcoming = nil
 		return nil
 	}
-	return p.write(e.Data)
+	p.upcoming = &e
+	return err
+}
+
+// showTyped shows a line that was typed at the foot of the terminal, dimmed, and has the cursor where it was.
+func (p *player) showTyped(line string) error {
+	text := []rune("typed: " + line)
+	if _, err := fmt.Fprintf(p.out, "\x1b7\x1b[999;1H\x1b[0;2;7m%s\x1b[0m\x1b[K\x1b8", string(text[:min(len(text), p.status-1)])); err != nil {
+		return fmt.Errorf("show recording: %w", err)
+	}
+	return nil
 }
 
 func (p *player) write(b []byte) error {
@@ -118,26 +140,26 @@ func (p *player) write(b []byte) error {
 }
 
 // press does what a key says.
-func (p *player) press(k key) error {
+func (p *player) press(ctx context.Context, k key) error {
 	switch k {
 	case ' ':
 		p.paused = !p.paused
 	case keyRight:
-		return p.seek(p.at + jump)
+		return p.seek(ctx, p.at+jump)
 	case keyLeft:
-		return p.seek(p.at - jump)
+		return p.seek(ctx, p.at-jump)
 	case '+', '=':
 		p.speed = min(1000, p.speed*2)
 	case '-':
 		p.speed = max(1.0/64, p.speed/2)
 	case 'n':
 		if i := slices.IndexFunc(p.hits, func(at time.Duration) bool { return at > p.at }); i >= 0 {
-			return p.seek(p.hits[i])
+			return p.seek(ctx, p.hits[i])
 		}
 	case 'p':
 		for _, at := range slices.Backward(p.hits) {
 			if at < p.at {
-				return p.seek(at)
+				return p.seek(ctx, at)
 			}
 		}
 	case 'q', 3, 4: // q, Ctrl-C, Ctrl-D
@@ -147,28 +169,57 @@ func (p *player) press(k key) error {
 }
 
 // seek shows the screen as it was at a moment.
-func (p *player) seek(to time.Duration) error {
-	to = max(0, to)
-	screen := recording.NewScreen(p.header)
-	for p.next = 0; p.next < len(p.events) && p.events[p.next].At <= to; p.next++ {
-		screen.Take(&p.events[p.next])
+func (p *player) seek(ctx context.Context, to time.Duration) error {
+	screen, err := p.tape.seek(ctx, max(0, to))
+	if err != nil {
+		return err
 	}
-	p.at = to
-	if p.next == len(p.events) && p.next > 0 {
-		p.at = p.events[p.next-1].At
+	p.at, p.cols, p.rows = min(max(0, to), screen.at), screen.cols, screen.rows
+	p.harmless, p.typed = recording.Harmless{}, recording.Typed{}
+	if err := p.write(screen.init); err != nil {
+		return err
 	}
-	p.harmless = recording.Harmless{}
-	return p.write(screen.Bytes())
+	return p.advance(ctx)
 }
 
-// dump writes everything that was shown, without its time.
-func (p *player) dump() error {
-	for p.next < len(p.events) {
-		if err := p.show(); err != nil {
+// dump writes everything that was shown from a moment on, without its time.
+func (p *player) dump(ctx context.Context, from time.Duration) error {
+	screen, err := p.tape.seek(ctx, cmp.Or(from, -1))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(p.write(bytes.TrimPrefix(screen.init, []byte("\x1bc"))), p.advance(ctx)); err != nil {
+		return err
+	}
+	for p.upcoming != nil {
+		if err := p.show(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// listInput writes the lines that were typed, each with its moment.
+func (p *player) listInput(ctx context.Context) error {
+	if _, err := p.tape.seek(ctx, 0); err != nil {
+		return err
+	}
+	var err error
+	tell := func(line recording.Hit) {
+		_, e := fmt.Fprintf(p.out, "%s\t%s\n", line.At.Round(time.Second), line.Line)
+		err = errors.Join(err, e)
+	}
+	for {
+		e, ended := p.tape.next(ctx)
+		if errors.Is(ended, io.EOF) {
+			p.typed.End(tell)
+			return err
+		}
+		if err = errors.Join(err, ended); err != nil {
+			return err
+		}
+		p.typed.Take(&e, tell)
+	}
 }
 
 // readKeys reads what is pressed at a terminal until it ends; restore gives the terminal back. Where in is none, there are no keys.

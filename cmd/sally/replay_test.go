@@ -6,13 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sallyport/sallyport/audit/recording"
 )
 
 // cast is a recording whose outputs come at the given seconds.
@@ -31,11 +31,21 @@ func cast(t *testing.T, outputs ...any) string {
 	return text
 }
 
-func loaded(t *testing.T, text, find string) (*player, *bytes.Buffer) {
+// taped is the cast as a file.
+func taped(t *testing.T, text string) tape {
+	t.Helper()
+	file, err := recording.ReadCast(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fileTape{file}
+}
+
+func loaded(t *testing.T, text string) (*player, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer
-	p := &player{out: &out, speed: 1}
-	if err := p.load(strings.NewReader(text), find); err != nil {
+	p := &player{tape: taped(t, text), out: &out, speed: 1}
+	if err := p.seek(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
 	return p, &out
@@ -44,14 +54,15 @@ func loaded(t *testing.T, text, find string) (*player, *bytes.Buffer) {
 func TestReplayIsWrittenAtOnceWithoutTerminal(t *testing.T) {
 	var out, notes bytes.Buffer
 	f := replayFlags{speed: 1}
-	if err := f.play(t.Context(), strings.NewReader(cast(t, 1.0, "one\r\n", 500.0, "two\x1b[6n\r\n")), 0, &out, &notes); err != nil {
+	text := cast(t, 1.0, "one\r\n", 500.0, "two\x1b[6n\r\n")
+	if err := f.play(t.Context(), taped(t, text), 0, &out, &notes); err != nil {
 		t.Fatal(err)
 	}
 	if got := out.String(); got != "one\r\ntwo\r\n" {
 		t.Errorf("%q", got)
 	}
 	f.find = "three"
-	if err := f.play(t.Context(), strings.NewReader(cast(t, 1.0, "one")), 0, &out, &notes); err == nil || !strings.Contains(err.Error(), "not shown") {
+	if err := f.play(t.Context(), taped(t, text), 0, &out, &notes); err == nil || !strings.Contains(err.Error(), "not shown") {
 		t.Errorf("what was not shown: %v", err)
 	}
 }
@@ -59,19 +70,41 @@ func TestReplayIsWrittenAtOnceWithoutTerminal(t *testing.T) {
 // TestReplayHoldsNoMoreThanItMust writes what was shown as it comes, so that a recording may be longer than memory is.
 func TestReplayHoldsNoMoreThanItMust(t *testing.T) {
 	var out, notes bytes.Buffer
-	broken := errors.New("the line broke")
 	f := replayFlags{speed: 1}
-	err := f.play(t.Context(), io.MultiReader(strings.NewReader(cast(t, 1.0, "one")), iotest.ErrReader(broken)), 0, &out, &notes)
-	if !errors.Is(err, broken) || out.String() != "one" {
+	err := f.play(t.Context(), taped(t, cast(t, 1.0, "one")+"[1.0, broken"), 0, &out, &notes)
+	if err == nil || !strings.Contains(err.Error(), "read recording") || out.String() != "one" {
 		t.Errorf("%v after %q", err, out.String())
 	}
 }
 
+// TestReplayListsWhatWasTyped tells lines as they were sent, and nothing that a terminal would act upon.
+func TestReplayListsWhatWasTyped(t *testing.T) {
+	text := cast(t, 1.0, "$ ") + `[1.0, "i", "ls -l\r"]` + "\n" + `[60.0, "i", "rm \u001b[2Jx\n\nexit"]` + "\n"
+	var out, notes bytes.Buffer
+	f := replayFlags{speed: 1, input: true}
+	if err := f.play(t.Context(), taped(t, text), 0, &out, &notes); err != nil {
+		t.Fatal(err)
+	}
+	if want := "2s\tls -l\n1m2s\trm [2Jx\n1m2s\texit\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+	p, shown := loaded(t, text)
+	p.status = 20
+	for p.upcoming != nil {
+		if err := p.show(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := "\x1b7\x1b[999;1H\x1b[0;2;7mtyped: ls -l\x1b[0m\x1b[K\x1b8"; !strings.Contains(shown.String(), want) {
+		t.Errorf("%q shows not %q", shown.String(), want)
+	}
+}
+
 func TestReplayKeepsTime(t *testing.T) {
-	p, out := loaded(t, cast(t, 0.1, "a", 0.3, "b", 3600.0, "c"), "")
+	p, out := loaded(t, cast(t, 0.1, "a", 0.3, "b", 3600.0, "c"))
 	p.speed, p.idleLimit = 2, 400*time.Millisecond
 	began := time.Now()
-	if err := p.run(t.Context(), 0, nil); err != nil {
+	if err := p.run(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if took := time.Since(began); took < 350*time.Millisecond || took > 20*time.Second {
@@ -96,11 +129,11 @@ func TestReplayGoesWhereKeysSay(t *testing.T) {
 		"and the last": {[]key{'n', 'n', 'p'}, "\x1bcone two ", 12 * time.Second},
 		"past the end": {[]key{keyRight, keyRight, keyRight, keyRight, keyRight}, "\x1bcthree four", 40 * time.Second},
 	} {
-		p, out := loaded(t, text, "")
+		p, out := loaded(t, text)
 		p.hits = []time.Duration{12 * time.Second, 40 * time.Second}
 		for _, k := range c.keys {
 			out.Reset()
-			if err := p.press(k); err != nil {
+			if err := p.press(t.Context(), k); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -111,16 +144,16 @@ func TestReplayGoesWhereKeysSay(t *testing.T) {
 }
 
 func TestReplayPausesAndEnds(t *testing.T) {
-	p, out := loaded(t, cast(t, 0.05, "a", 0.1, "b"), "")
+	p, out := loaded(t, cast(t, 0.05, "a", 0.1, "b"))
 	keys := make(chan key, 1)
 	keys <- ' '
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if err := p.run(ctx, 0, keys); !errors.Is(err, errQuit) || strings.Contains(out.String(), "a") {
+	if err := p.run(ctx, keys); !errors.Is(err, errQuit) || strings.Contains(out.String(), "a") {
 		t.Errorf("paused: %v, %q", err, out)
 	}
 	keys <- 'q'
-	if err := p.run(t.Context(), 0, keys); !errors.Is(err, errQuit) {
+	if err := p.run(t.Context(), keys); !errors.Is(err, errQuit) {
 		t.Errorf("q: %v", err)
 	}
 }

@@ -997,10 +997,30 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the recordings of a session
-         * @description Oldest first, all in one page.
+         * List recordings
+         * @description Newest first, up to 100 in a page; those of one session oldest first, and all in one page.
          */
         get: operations["list-recordings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search what terminals showed
+         * @description Looks for a text in the recordings that the filter chooses, newest first, for as long as one request may take; next goes on from there. Of each recording up to 20 lines are told. The search is in the record, and each recording that it shows something of.
+         */
+        get: operations["search-recordings"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1049,6 +1069,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/recordings/{statement}/input": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was typed in a terminal
+         * @description The lines that were typed or sent, up to 500, where the recording has them. In the record it is a reading of the recording.
+         */
+        get: operations["list-recorded-input"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/recordings/{statement}/live": {
         parameters: {
             query?: never;
@@ -1061,6 +1101,26 @@ export interface paths {
          * @description Server-sent events: first the screen as it is, then [seconds, code, data] for each output (o) and new size (r), and an event named done when the terminal is closed. It ends when the caller loses the right to read. Who watches is in the record.
          */
         get: operations["watch-recording"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/{statement}/part": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what a terminal showed from a moment on
+         * @description The screen at that moment and what came after it, up to about 512 KiB. Where a moment far into a long recording is not found in time, the answer is 503, and the next request goes on looking from there. Reading a recording part by part is one act in the record, and another one each hour.
+         */
+        get: operations["get-recording-part"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1239,6 +1299,26 @@ export interface paths {
         post?: never;
         /** Remove a resource */
         delete: operations["delete-resource"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/resources/{name}/host-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the keys by which an SSH server is known
+         * @description With who gave them and when, as far as the record tells.
+         */
+        get: operations["list-host-keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1660,6 +1740,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sign-in/ssh/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refuse a sign-in by SSH that asks for the caller
+         * @description In a browser. The SSH connection is turned away, and nobody can confirm it any more.
+         */
+        post: operations["refuse-ssh-sign-in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sign-in/workload": {
         parameters: {
             query?: never;
@@ -2052,6 +2152,8 @@ export interface components {
             at?: string;
             /** @description role:NAME, grant:ID, policy:NAME#n or a denial's cause */
             by?: string;
+            /** @description Class of what is done, in a statement's place */
+            class?: string;
             /** @description The client's address */
             from?: string;
             /**
@@ -2063,11 +2165,26 @@ export interface components {
             name?: string;
             resource: string;
             statement?: string;
+            /** @description With class: the tables that it touches; over SSH paths, or HOST:PORT */
+            tables?: string[];
             /** @description ID of the access token that is shown */
             token?: string;
             user: string;
             /** @enum {string} */
             want: "allow" | "deny";
+        };
+        CastEvent: {
+            /**
+             * Format: double
+             * @description Seconds since the recording's beginning
+             */
+            at: number;
+            data: string;
+            /**
+             * @description o: output, i: typed, r: new size COLSxROWS, m: a mark, x: exit status
+             * @enum {string}
+             */
+            kind: "o" | "i" | "r" | "m" | "x";
         };
         CertificateInput: {
             /** @description PEM: PUBLIC KEY or CERTIFICATE REQUEST; ECDSA, Ed25519 or RSA */
@@ -2296,6 +2413,8 @@ export interface components {
              * @description When; default: now
              */
             at?: string;
+            /** @description Class of what they would do, in a statement's place: over SSH shell, read, forward and the like */
+            class?: string;
             /** @description The client's address; default: not known */
             from?: string;
             /**
@@ -2306,6 +2425,8 @@ export interface components {
             resource: string;
             /** @description What they would run; default: only open a session */
             statement?: string;
+            /** @description With class: the tables that it would touch; over SSH paths, or HOST:PORT */
+            tables?: string[];
             /** @description ID of the access token that they show; default: none */
             token?: string;
             user: string;
@@ -2342,8 +2463,15 @@ export interface components {
         };
         Found: {
             items: components["schemas"]["Hit"][];
-            /** @description There are more than these */
+            /** @description There may be more than these, after to */
             more: boolean;
+            /** @description The recording is long, and was looked at up to to alone in the time that there is; go on from there */
+            partial: boolean;
+            /**
+             * Format: double
+             * @description How far it was looked at, in seconds
+             */
+            to: number;
         };
         Gateway: {
             /**
@@ -2467,6 +2595,25 @@ export interface components {
             suspended?: boolean;
             user: string;
         };
+        HostKey: {
+            /** Format: date-time */
+            at?: string;
+            /** @description It is no server's own, but signs those of servers */
+            authority: boolean;
+            /** @description Who gave it, or the gateway that saw it */
+            by?: string;
+            /** @description SHA256:..., as ssh-keygen -l shows it */
+            fingerprint: string;
+            /**
+             * @description learned: it was the first that was seen; given: by a person. Empty: the record does not tell
+             * @enum {string}
+             */
+            how?: "learned" | "given";
+            /** @description In which it was seen */
+            session?: string;
+            /** @description Such as ssh-ed25519 */
+            type: string;
+        };
         Inclusion: {
             hashes: string[];
             record: string;
@@ -2509,121 +2656,176 @@ export interface components {
             items: components["schemas"]["AccessRequest"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListCredential: {
             items: components["schemas"]["Credential"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListGateway: {
             items: components["schemas"]["Gateway"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListGatewayStatus: {
             items: components["schemas"]["GatewayStatus"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListGrant: {
             items: components["schemas"]["Grant"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListGroup: {
             items: components["schemas"]["Group"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListHeldRole: {
             items: components["schemas"]["HeldRole"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListHolder: {
             items: components["schemas"]["Holder"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
+        };
+        ListHostKey: {
+            items: components["schemas"]["HostKey"][];
+            /** @description Cursor of the next page; empty: there is none */
+            next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListLiveSession: {
             items: components["schemas"]["LiveSession"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListOffer: {
             items: components["schemas"]["Offer"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListOpenness: {
             items: components["schemas"]["Openness"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListOwnResource: {
             items: components["schemas"]["OwnResource"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListPasskey: {
             items: components["schemas"]["Passkey"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListPassword: {
             items: components["schemas"]["Password"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListPolicy: {
             items: components["schemas"]["Policy"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListProtocol: {
             items: components["schemas"]["Protocol"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListReceiptSummary: {
             items: components["schemas"]["ReceiptSummary"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListRecordingInfo: {
             items: components["schemas"]["RecordingInfo"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListResource: {
             items: components["schemas"]["Resource"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListRole: {
             items: components["schemas"]["Role"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListSSHKey: {
             items: components["schemas"]["SSHKey"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListSignedInAt: {
             items: components["schemas"]["SignedInAt"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListToken: {
             items: components["schemas"]["Token"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         ListUser: {
             items: components["schemas"]["User"][];
             /** @description Cursor of the next page; empty: there is none */
             next: string;
+            /** @description Of each item, in the same order: the If-Match of a PUT that replaces this one and no other */
+            revisions?: string[];
         };
         LiveSession: {
             account: string;
@@ -2699,6 +2901,8 @@ export interface components {
             expires: string;
             /** @description To put behind the address of the web UI; the part after # is the secret. It is shown this once. */
             path: string;
+            /** @description The whole of it, where the configuration's url says where the web UI is */
+            url?: string;
             user: string;
         };
         NewLinkInput: {
@@ -3057,6 +3261,12 @@ export interface components {
             /** Format: int64 */
             size: number;
         };
+        RecordingHits: {
+            hits: components["schemas"]["Hit"][];
+            /** @description There are more in this recording */
+            more: boolean;
+            recording: components["schemas"]["RecordingInfo"];
+        };
         RecordingInfo: {
             account?: string;
             /**
@@ -3085,6 +3295,52 @@ export interface components {
             /** @description The command line */
             text?: string;
             user: string;
+        };
+        RecordingPart: {
+            /** Format: int64 */
+            cols: number;
+            /** @description What came after from, in order */
+            events: components["schemas"]["CastEvent"][];
+            /**
+             * Format: double
+             * @description What follows is the screen at this moment
+             */
+            from: number;
+            /** @description What to write to a terminal of this size so that it shows the screen */
+            init: string;
+            /** @description Nothing comes after this part by now */
+            last: boolean;
+            /** @description Its end is known; it will not grow */
+            over: boolean;
+            /** Format: int64 */
+            rows: number;
+            /**
+             * Format: double
+             * @description How far the recording goes by now
+             */
+            seconds: number;
+            /**
+             * Format: double
+             * @description The events go up to this moment, it included; the next part's from
+             */
+            to: number;
+        };
+        RecordingsFound: {
+            /**
+             * Format: int64
+             * @description Recordings that the filter chooses and that are not here, or cannot be read
+             */
+            absent: number;
+            items: components["schemas"]["RecordingHits"][];
+            /** @description Cursor of the next answer; empty: there is none */
+            next: string;
+            /** @description There are more recordings than the time allowed to look into; next goes on from there */
+            partial: boolean;
+            /**
+             * Format: int64
+             * @description Recordings that were looked into
+             */
+            searched: number;
         };
         Rehearsal: {
             /** @description The previous answer's next, with all else as before */
@@ -3261,7 +3517,7 @@ export interface components {
             env?: string[];
             /** @description Public keys of authorities whose host certificates are taken */
             host_cas?: string[];
-            /** @description The server's public keys; without any, and without host_cas, the first that is seen is pinned */
+            /** @description The server's public keys; without any, and without host_cas, the first that is seen is pinned. When a resource is replaced, leaving them out keeps those that are known; an empty list forgets them */
             host_keys?: string[];
             /** @description Record the output of commands without a terminal, too */
             record_exec?: boolean;
@@ -3317,8 +3573,8 @@ export interface components {
             username?: string;
         };
         ShownSSHSignIn: {
-            /** @description Stands in the terminal as well */
-            code: string;
+            /** @description Stands in the terminal as well; not told where the addresses differ */
+            code?: string;
             /**
              * Format: date-time
              * @description Until when it can be confirmed
@@ -3327,8 +3583,12 @@ export interface components {
             /** @description The address of the SSH client */
             from?: string;
             gateway: string;
+            /** @description These are the same; else the person types what their terminal shows, and a link alone is worth nothing to who has it */
+            same: boolean;
             /** @description Who will be signed in */
             user: string;
+            /** @description The address of the browser */
+            viewer: string;
         };
         ShownTerminal: {
             /** @description Stands in the terminal as well */
@@ -3374,6 +3634,12 @@ export interface components {
         SignedReceipt: {
             payload: components["schemas"]["Receipt"];
             signature: string;
+        };
+        SshApproval: {
+            /** @description What the terminal shows; needed where the browser and the SSH client have different addresses */
+            code?: string;
+            /** @description What follows # in the link */
+            secret: string;
         };
         SshCertificateInput: {
             /** @description As in id_ed25519.pub */
@@ -4262,6 +4528,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4282,7 +4549,10 @@ export interface operations {
     "put-credential": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The revision that this was made of; another one is refused with 412, so that nobody undoes unknowingly what others did meanwhile */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -4297,6 +4567,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4346,7 +4617,10 @@ export interface operations {
     "put-credential-secret": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The revision that this was made of; another one is refused with 412, so that nobody undoes unknowingly what others did meanwhile */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -4486,6 +4760,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4506,7 +4781,10 @@ export interface operations {
     "put-gateway": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The revision that this was made of; another one is refused with 412, so that nobody undoes unknowingly what others did meanwhile */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -4521,6 +4799,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4722,6 +5001,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4849,6 +5129,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4869,7 +5150,10 @@ export interface operations {
     "put-group": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The revision that this was made of; another one is refused with 412, so that nobody undoes unknowingly what others did meanwhile */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -4884,6 +5168,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5593,6 +5878,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5613,7 +5899,10 @@ export interface operations {
     "put-policy": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The revision that this was made of; another one is refused with 412, so that nobody undoes unknowingly what others did meanwhile */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -5628,6 +5917,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5801,9 +6091,27 @@ export interface operations {
     };
     "list-recordings": {
         parameters: {
-            query: {
+            query?: {
                 /** @description The session's ID */
-                session: string;
+                session?: string;
+                /** @description Who was recorded; the part before the @ is enough */
+                user?: string;
+                /** @description At which server */
+                resource?: string;
+                /** @description As which account */
+                account?: string;
+                /** @description Shells alone, or single commands alone */
+                command?: "shell" | "exec";
+                /** @description Begun at this time or later */
+                since?: string;
+                /** @description Begun before this time */
+                until?: string;
+                /** @description That took this many seconds or more */
+                longer?: number;
+                /** @description Terminals that are open now alone */
+                open?: boolean;
+                /** @description The previous page's next */
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -5818,6 +6126,58 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListRecordingInfo"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "search-recordings": {
+        parameters: {
+            query: {
+                /** @description The session's ID */
+                session?: string;
+                /** @description Who was recorded; the part before the @ is enough */
+                user?: string;
+                /** @description At which server */
+                resource?: string;
+                /** @description As which account */
+                account?: string;
+                /** @description Shells alone, or single commands alone */
+                command?: "shell" | "exec";
+                /** @description Begun at this time or later */
+                since?: string;
+                /** @description Begun before this time */
+                until?: string;
+                /** @description That took this many seconds or more */
+                longer?: number;
+                /** @description Terminals that are open now alone */
+                open?: boolean;
+                /** @description What to look for on the screen; upper and lower case are the same */
+                q: string;
+                /** @description The previous answer's next */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingsFound"];
                 };
             };
             /** @description Error */
@@ -5868,6 +6228,43 @@ export interface operations {
             query: {
                 /** @description What to look for on the screen; upper and lower case are the same */
                 q: string;
+                /** @description After this moment, in seconds since the recording's beginning */
+                from?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The ID of the statement whose terminal was recorded */
+                statement: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Found"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-recorded-input": {
+        parameters: {
+            query?: {
+                /** @description Where to begin, in seconds since the recording's beginning: the end of the part before, or any moment */
+                from?: number;
             };
             header?: never;
             path: {
@@ -5917,6 +6314,41 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["ScreenNow"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-recording-part": {
+        parameters: {
+            query?: {
+                /** @description Where to begin, in seconds since the recording's beginning: the end of the part before, or any moment */
+                from?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The ID of the statement whose terminal was recorded */
+                statement: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingPart"];
                 };
             };
             /** @description Error */
@@ -6278,6 +6710,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6298,7 +6731,10 @@ export interface operations {
     "put-resource": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The revision that this was made of; another one is refused with 412, so that nobody undoes unknowingly what others did meanwhile */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -6313,6 +6749,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6347,6 +6784,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-host-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListHostKey"];
+                };
             };
             /** @description Error */
             default: {
@@ -6440,6 +6908,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6460,7 +6929,10 @@ export interface operations {
     "put-role": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The revision that this was made of; another one is refused with 412, so that nobody undoes unknowingly what others did meanwhile */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -6475,6 +6947,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7138,7 +7611,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SshSignInInput"];
+                "application/json": components["schemas"]["SshApproval"];
             };
         };
         responses: {
@@ -7183,6 +7656,37 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ShownSSHSignIn"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "refuse-ssh-sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SshSignInInput"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -7600,6 +8104,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7620,7 +8125,10 @@ export interface operations {
     "put-user": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The revision that this was made of; another one is refused with 412, so that nobody undoes unknowingly what others did meanwhile */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -7635,6 +8143,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {

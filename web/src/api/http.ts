@@ -43,7 +43,14 @@ interface Options {
   params?: Params;
   body?: unknown;
   signal?: AbortSignal;
+  // match is the revision that the object must still have.
+  match?: string;
 }
+
+// revisions are what the server said of objects that it keeps by name, by the objects as they were read.
+const revisions = new WeakMap<object, string>();
+
+export const revisionOf = (object: object): string | undefined => revisions.get(object);
 
 export const API = '/api/v1';
 
@@ -57,24 +64,12 @@ export function apiPath(path: string, params: Params = {}): string {
   return API + path + (query ? `?${query}` : '');
 }
 
-// requestText gets what is no JSON. It throws a Problem for every answer that is not a success.
-export async function requestText(path: string, signal?: AbortSignal): Promise<string> {
-  let response: Response;
-  try {
-    response = await fetch(apiPath(path), { credentials: 'same-origin', signal });
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new Problem(0, 'The server cannot be reached. Is sally server running?');
-  }
-  if (!response.ok) throw await problemOf(response);
-  return response.text();
-}
-
 // request calls the API as the signed-in person. It throws a Problem for every answer that is not a success.
 export async function request<T>(method: string, path: string, options: Options = {}): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json' };
   if (method !== 'GET') headers['X-Sallyport'] = '1';
   if (options.body !== undefined) headers['Content-Type'] = 'application/json';
+  if (options.match !== undefined) headers['If-Match'] = options.match;
 
   let response: Response;
   try {
@@ -91,7 +86,10 @@ export async function request<T>(method: string, path: string, options: Options 
   }
   if (!response.ok) throw await problemOf(response);
   if (response.status === 204) return undefined as T;
-  return (await response.json()) as T;
+  const answer = (await response.json()) as T;
+  const revision = response.headers.get('ETag');
+  if (revision && typeof answer === 'object' && answer !== null) revisions.set(answer, revision);
+  return answer;
 }
 
 async function problemOf(response: Response): Promise<Problem> {
@@ -126,8 +124,12 @@ export async function requestAll<T>(path: string, signal: AbortSignal, params: P
   const items: T[] = [];
   let cursor: string | undefined;
   do {
-    const page: { items: T[] | null; next?: string } = await request('GET', path, { params: { ...params, cursor }, signal });
+    const page: { items: T[] | null; next?: string; revisions?: string[] } = await request('GET', path, { params: { ...params, cursor }, signal });
     items.push(...(page.items ?? []));
+    page.items?.forEach((item, i) => {
+      const revision = page.revisions?.[i];
+      if (revision && typeof item === 'object' && item !== null) revisions.set(item, revision);
+    });
     cursor = page.next;
   } while (cursor);
   return { items };

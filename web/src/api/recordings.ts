@@ -1,6 +1,6 @@
-import { queryOptions } from '@tanstack/react-query';
-import { apiPath, request, requestText } from './http';
-import type { AuditEvent, EventPage, Found, Recording } from './types';
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
+import { apiPath, Problem, request } from './http';
+import type { AuditEvent, EventPage, Found, Recording, RecordingPart, RecordingsFound } from './types';
 
 // sessionRecordings are what the terminals of a session showed, oldest first; asked for again while one is open.
 export const sessionRecordings = (session: string) =>
@@ -23,25 +23,77 @@ export const sessionStatements = (session: string) =>
     retry: false,
   });
 
-// foundInRecording are the moments at which a text was shown.
+// foundInRecording are the moments at which a text was shown; a long recording is searched page by page.
 export const foundInRecording = (statement: string, text: string) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: ['recordings', 'find', statement, text] as const,
-    queryFn: ({ signal }) =>
-      request<Found>('GET', `/recordings/${encodeURIComponent(statement)}/find`, { params: { q: text }, signal }),
+    queryFn: ({ signal, pageParam }) => request<Found>('GET', pathOf(statement, 'find'), { params: { q: text, from: pageParam }, signal }),
+    initialPageParam: 0,
+    getNextPageParam: (page) => (page.partial || page.more ? page.to : undefined),
     enabled: text !== '',
     staleTime: Infinity,
     retry: false,
   });
 
-// recordingText is a recording as asciicast, as far as it goes. It is read once, since the record says who reads it.
-export const recordingText = (statement: string) =>
-  queryOptions({
-    queryKey: ['recordings', 'text', statement] as const,
-    queryFn: ({ signal }) => requestText(`/recordings/${encodeURIComponent(statement)}`, signal),
+// recordedInput are the lines that were typed or sent.
+export const recordedInput = (statement: string) =>
+  infiniteQueryOptions({
+    queryKey: ['recordings', 'input', statement] as const,
+    queryFn: ({ signal, pageParam }) => request<Found>('GET', pathOf(statement, 'input'), { params: { from: pageParam }, signal }),
+    initialPageParam: 0,
+    getNextPageParam: (page) => (page.partial || page.more ? page.to : undefined),
     staleTime: Infinity,
     retry: false,
   });
+
+// readPart reads what a terminal showed from a moment on. Where the server has not got there yet, it is asked again.
+export async function readPart(statement: string, from: number, signal: AbortSignal): Promise<RecordingPart> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await request<RecordingPart>('GET', pathOf(statement, 'part'), { params: { from }, signal });
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status !== 503 || tries === 20) throw error;
+    }
+  }
+}
+
+// RecordingFilter chooses recordings; moments are in RFC 3339.
+export interface RecordingFilter {
+  user?: string;
+  resource?: string;
+  account?: string;
+  command?: string;
+  since?: string;
+  until?: string;
+  longer?: string;
+  open?: string;
+}
+
+// recordings are those that a filter chooses, newest first.
+export const recordings = (filter: RecordingFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['recordings', 'list', filter] as const,
+    queryFn: ({ signal, pageParam }) =>
+      request<{ items: Recording[]; next: string }>('GET', '/recordings', { params: { ...filter, cursor: pageParam }, signal }),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.next || undefined,
+    retry: false,
+  });
+
+// searchedRecordings are those of them that showed a text, for as long as one request may take at a time.
+export const searchedRecordings = (filter: RecordingFilter, text: string) =>
+  infiniteQueryOptions({
+    queryKey: ['recordings', 'search', filter, text] as const,
+    queryFn: ({ signal, pageParam }) =>
+      request<RecordingsFound>('GET', '/recordings/search', { params: { ...filter, q: text, cursor: pageParam }, signal }),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.next || undefined,
+    enabled: text !== '',
+    staleTime: Infinity,
+    retry: false,
+  });
+
+const pathOf = (statement: string, what: string) => `/recordings/${encodeURIComponent(statement)}/${what}`;
 
 // livePath is where an open terminal is watched.
 export const livePath = (statement: string) => apiPath(`/recordings/${encodeURIComponent(statement)}/live`);

@@ -86,8 +86,13 @@ export const sshLook = (secret: string) =>
     staleTime: Infinity,
   });
 
-export function useApproveSSH() {
+// useApproveSSH takes the code that the terminal shows, where the page does not know it.
+export function useApproveSSH(secret: string) {
   return useMutation({
-    mutationFn: (secret: string) => request<SSHSignIn>('POST', '/sign-in/ssh/approve', { body: { secret } }),
+    mutationFn: (code: string | undefined) => request<SSHSignIn>('POST', '/sign-in/ssh/approve', { body: { secret, code } }),
   });
+}
+
+export function useRefuseSSH(secret: string) {
+  return useMutation({ mutationFn: () => request<void>('POST', '/sign-in/ssh/refuse', { body: { secret } }) });
 }

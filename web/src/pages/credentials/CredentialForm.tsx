@@ -18,6 +18,7 @@ const ENGINES = [
 // CredentialForm says where a credential is kept. Its value is set by itself, and never shown.
 export function CredentialForm({ credential, fresh, done }: { credential: Credential; fresh: boolean; done: () => void }) {
   const save = useSaveCredential();
+  const [before] = useState(credential);
   const [draft, setDraft] = useState(credential);
   const change = (part: Partial<Credential>) => setDraft((before) => ({ ...before, ...part }));
   const vault = draft.source === 'vault';
@@ -30,7 +31,7 @@ export function CredentialForm({ credential, fresh, done }: { credential: Creden
       error={save.error}
       pending={save.isPending}
       submit={fresh ? 'Add credential' : 'Save'}
-      onSubmit={() => save.mutate({ object, fresh }, { onSuccess: done })}
+      onSubmit={() => save.mutate({ object, fresh, before }, { onSuccess: done })}
       cancel={done}
     >
       {(at) => (

@@ -66,7 +66,7 @@ function Switch({ policy }: { policy: Policy }) {
       title={`${verb} the policy ${policy.name}?`}
       pending={save.isPending}
       error={save.error}
-      act={(done) => save.mutate({ object: { name: policy.name, text: policy.text, disabled: !policy.disabled }, fresh: false }, { onSuccess: done })}
+      act={(done) => save.mutate({ object: { name: policy.name, text: policy.text, disabled: !policy.disabled }, fresh: false, before: policy }, { onSuccess: done })}
     >
       {policy.disabled
         ? 'It decides from now on; open sessions that it forbids are cut.'

@@ -9,6 +9,7 @@ import { PolicyText } from './PolicyText';
 // PolicyForm writes a policy. Its error stands at the line that it is about.
 export function PolicyForm({ policy, fresh, saved, cancel }: { policy: Policy; fresh: boolean; saved: (policy: Policy) => void; cancel?: () => void }) {
   const save = useSavePolicy();
+  const [before] = useState(policy);
   const [draft, setDraft] = useState(policy);
   const change = (part: Partial<Policy>) => setDraft((before) => ({ ...before, ...part }));
   const line = save.error instanceof Problem ? save.error.line : undefined;
@@ -19,7 +20,7 @@ export function PolicyForm({ policy, fresh, saved, cancel }: { policy: Policy; f
       pending={save.isPending}
       submit={fresh ? 'Create the policy' : 'Save'}
       onSubmit={() =>
-        save.mutate({ object: { name: draft.name.trim(), text: draft.text, disabled: draft.disabled || undefined }, fresh }, { onSuccess: saved })
+        save.mutate({ object: { name: draft.name.trim(), text: draft.text, disabled: draft.disabled || undefined }, fresh, before }, { onSuccess: saved })
       }
       cancel={cancel}
     >

@@ -1,9 +1,9 @@
 import { Button, Checkbox, Select, Skeleton, TextInput } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { type InfiniteData, useInfiniteQuery, type UseInfiniteQueryResult, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { useEffect, useState } from 'react';
-import { foundInRecording, sessionRecordings, sessionStatements } from '../../api/recordings';
-import type { Recording } from '../../api/types';
+import { useEffect, useMemo, useState } from 'react';
+import { foundInRecording, recordedInput, sessionRecordings, sessionStatements } from '../../api/recordings';
+import type { Found, Recording } from '../../api/types';
 import { Command, Failure, Notice } from '../../components/Notice';
 import { localTime } from '../../format/time';
 import { momentsOf, position } from './moments';
@@ -41,6 +41,8 @@ function Shown({ recording, all }: { recording: Recording; all: Recording[] }) {
   const [skipIdle, setSkipIdle] = useState(true);
   const [live, setLive] = useState(recording.growing);
   const watching = live && recording.growing;
+  const found = useInfiniteQuery(foundInRecording(recording.statement, recording.here ? (search.q ?? '') : ''));
+  const marks = useMemo(() => found.data?.pages.flatMap((page) => page.items.map(({ seconds }) => seconds)).toSorted((a, b) => a - b) ?? [], [found.data]);
   const go = (at: number) => {
     setLive(false);
     setPlace({ at });
@@ -77,7 +79,10 @@ function Shown({ recording, all }: { recording: Recording; all: Recording[] }) {
                 </Button>
               )}
             </div>
-            <Player statement={recording.statement} live={watching} place={place} speed={Number(speed)} idleLimit={skipIdle ? 2 : 0} />
+            <Player
+              statement={recording.statement} live={watching} place={place} marks={marks} speed={Number(speed)} idleLimit={skipIdle ? 2 : 0}
+            />
+            {!watching && <Keys />}
           </>
         ) : (
           <Notice title="This recording is not here yet">
@@ -89,7 +94,8 @@ function Shown({ recording, all }: { recording: Recording; all: Recording[] }) {
       </div>
       <aside className={classes.side} aria-label="Moments">
         {all.length > 1 && <Others shown={recording} all={all} />}
-        <Find recording={recording} go={go} />
+        <Find recording={recording} found={found} go={go} />
+        <Typed recording={recording} go={go} />
         <Done recording={recording} go={go} />
       </aside>
     </div>
@@ -120,12 +126,20 @@ function Others({ shown, all }: { shown: Recording; all: Recording[] }) {
   );
 }
 
+// Keys tells by which keys the player is used, once it has the focus.
+function Keys() {
+  return (
+    <p className={classes.note}>
+      In the player: space plays and pauses, ← and → go 5 s, with shift a tenth, [ and ] go to what was found before and after, f fills the screen.
+    </p>
+  );
+}
+
 // Find looks for what was shown. That somebody looks is on the record, so it begins with Enter and not with each letter.
-function Find({ recording, go }: { recording: Recording; go: (at: number) => void }) {
+function Find({ recording, found, go }: { recording: Recording; found: Pages; go: (at: number) => void }) {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const [text, setText] = useState(search.q ?? '');
-  const query = useQuery(foundInRecording(recording.statement, recording.here ? (search.q ?? '') : ''));
   return (
     <>
       <form
@@ -137,27 +151,68 @@ function Find({ recording, go }: { recording: Recording; go: (at: number) => voi
       >
         <TextInput label="Find on the screen" placeholder="a text, then Enter" value={text} onChange={(e) => setText(e.currentTarget.value)} />
       </form>
-      {query.error && (
-        <p role="alert" className="bad">
-          {query.error.message}
-        </p>
-      )}
-      {query.data && (
-        <>
-          <p className={classes.note} role="status">
-            {query.data.items.length === 0 ? 'It was not shown.' : `Shown on ${query.data.items.length}${query.data.more ? ' and more' : ''} lines`}
-          </p>
-          <ul className={classes.list} aria-label="Found">
-            {query.data.items.map((hit, i) => (
-              <li key={i}>
-                <button type="button" className={classes.moment} onClick={() => go(hit.seconds)}>
-                  <span className={classes.at}>{position(hit.seconds)}</span>
-                  <span className="mono">{hit.line}</span>
-                </button>
-              </li>
-            ))}
-          </ul>
-        </>
+      {found.isFetching && <p className={classes.note}>Searching…</p>}
+      <Moments label="Found" pages={found} go={go} none="It was not shown." count={(n, more) => `Shown on ${n}${more ? ' and more' : ''} lines`} />
+    </>
+  );
+}
+
+// Typed lists what was typed or sent, where that was recorded.
+function Typed({ recording, go }: { recording: Recording; go: (at: number) => void }) {
+  const pages = useInfiniteQuery({ ...recordedInput(recording.statement), enabled: recording.here && !recording.growing });
+  if (!pages.data?.pages[0]?.items.length && !pages.hasNextPage) return null;
+  return (
+    <>
+      <h2 className={classes.section}>Typed</h2>
+      <Moments label="Typed" pages={pages} go={go} none="" count={(n, more) => `${n}${more ? ' and more' : ''} lines`} />
+    </>
+  );
+}
+
+type Pages = Pick<
+  UseInfiniteQueryResult<InfiniteData<Found>>,
+  'data' | 'error' | 'hasNextPage' | 'isFetching' | 'isFetchingNextPage' | 'fetchNextPage'
+>;
+
+interface MomentsProps {
+  label: string;
+  pages: Pages;
+  none: string;
+  count: (n: number, more: boolean) => string;
+  go: (at: number) => void;
+}
+
+// Moments are lines with the moment of each, and a way to the rest of them.
+function Moments({ label, pages, none, count, go }: MomentsProps) {
+  if (pages.error) {
+    return (
+      <p role="alert" className="bad">
+        {pages.error.message}
+      </p>
+    );
+  }
+  if (!pages.data) return null;
+  const items = pages.data.pages.flatMap((page) => page.items);
+  const upTo = pages.data.pages.at(-1)?.to ?? 0;
+  return (
+    <>
+      <p className={classes.note} role="status">
+        {items.length === 0 && !pages.hasNextPage ? none : count(items.length, pages.hasNextPage)}
+      </p>
+      <ul className={classes.list} aria-label={label}>
+        {items.map((hit, i) => (
+          <li key={i}>
+            <button type="button" className={classes.moment} onClick={() => go(hit.seconds)}>
+              <span className={classes.at}>{position(hit.seconds)}</span>
+              <span className="mono">{hit.line}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+      {pages.hasNextPage && (
+        <Button size="xs" variant="default" mt={4} loading={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
+          Go on from {position(upTo)}
+        </Button>
       )}
     </>
   );

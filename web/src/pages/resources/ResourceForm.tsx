@@ -25,6 +25,7 @@ const DURABILITY = [
 export function ResourceForm({ resource, fresh, done }: { resource: Resource; fresh: boolean; done: () => void }) {
   const save = useSaveResource();
   const servers = useQuery(gateways).data?.items ?? [];
+  const [before] = useState(resource);
   const [draft, setDraft] = useState(resource);
   const [labels, setLabels] = useState(() => pairs(resource.labels));
   const [rows, setRows] = useState(() => rowsOf(resource.accounts));
@@ -40,7 +41,7 @@ export function ResourceForm({ resource, fresh, done }: { resource: Resource; fr
     const object: Resource = {
       ...draft, name: draft.name.trim(), labels: labels.length > 0 ? labelsOf(labels) : undefined, accounts: accountsOf(rows), nodes: nodesOf(nodes),
     };
-    save.mutate({ object: fitting(object, protocol), fresh }, { onSuccess: done });
+    save.mutate({ object: fitting(object, protocol), fresh, before }, { onSuccess: done });
   };
   return (
     <Form fields={FIELDS} error={save.error} pending={save.isPending} submit={fresh ? 'Add resource' : 'Save'} onSubmit={submit} cancel={done}>

@@ -38,7 +38,7 @@ interface KeysProps {
   description: string;
   keys: string[] | null | undefined;
   error: string | undefined;
-  change: (keys: string[] | undefined) => void;
+  change: (keys: string[]) => void;
 }
 
 function Keys({ keys, change, ...rest }: KeysProps) {

@@ -29,8 +29,5 @@ export const fitting = (resource: Resource, protocol: Protocol | undefined): Res
   ...(protocol?.ssh ? { database: undefined, ssl_mode: undefined, ca: undefined } : {}),
 });
 
-// keysOf are the public keys in a text, one a line.
-export const keysOf = (text: string): string[] | undefined => {
-  const keys = text.split('\n').map((line) => line.trim()).filter(Boolean);
-  return keys.length > 0 ? keys : undefined;
-};
+// keysOf are the public keys in a text, one a line. An empty list forgets those that are known; left out, they are kept.
+export const keysOf = (text: string): string[] => text.split('\n').map((line) => line.trim()).filter(Boolean);

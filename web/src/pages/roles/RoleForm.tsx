@@ -27,6 +27,7 @@ interface PartProps {
 // RoleForm shows and edits all that a role says.
 export function RoleForm({ role, fresh, saved, cancel }: { role: Role; fresh: boolean; saved: (role: Role) => void; cancel?: () => void }) {
   const save = useSaveRole();
+  const [before] = useState(role);
   const [draft, setDraft] = useState(() => draftOf(role));
   const change = (part: Partial<RoleDraft>) => setDraft((before) => ({ ...before, ...part }));
   return (
@@ -35,7 +36,7 @@ export function RoleForm({ role, fresh, saved, cancel }: { role: Role; fresh: bo
       error={save.error}
       pending={save.isPending}
       submit={fresh ? 'Create the role' : 'Save'}
-      onSubmit={() => save.mutate({ object: roleOf(draft), fresh }, { onSuccess: saved })}
+      onSubmit={() => save.mutate({ object: roleOf(draft), fresh, before }, { onSuccess: saved })}
       disabled={[draft.maxSession, draft.mfa, draft.longest].some(durationFault)}
       cancel={cancel}
     >

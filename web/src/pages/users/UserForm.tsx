@@ -3,20 +3,21 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { groups } from '../../api/groups';
 import { roles } from '../../api/roles';
-import type { NewUser } from '../../api/types';
+import type { NewUser, User } from '../../api/types';
 import { useSaveUser } from '../../api/users';
 import { Form } from '../../components/Form';
 
 const FIELDS = ['name', 'title', 'email', 'kind', 'roles', 'groups'] as const;
 
 // UserForm adds a user, or changes one. What only Sallyport itself sets, and workloads, it leaves as they are.
-export function UserForm({ user: begun, fresh, done }: { user: NewUser; fresh: boolean; done: () => void }) {
+export function UserForm({ user: begun, of, fresh, done }: { user: NewUser; of?: User; fresh: boolean; done: () => void }) {
   const save = useSaveUser();
   const known = useQuery(roles).data?.items ?? [];
   const named = useQuery(groups).data?.items ?? [];
+  const [before] = useState(of);
   const [user, setUser] = useState(begun);
   const change = (part: Partial<NewUser>) => setUser((before) => ({ ...before, ...part }));
-  const submit = () => save.mutate({ object: { ...user, name: user.name.trim() }, fresh }, { onSuccess: done });
+  const submit = () => save.mutate({ object: { ...user, name: user.name.trim() }, fresh, before }, { onSuccess: done });
   return (
     <Form fields={FIELDS} error={save.error} pending={save.isPending} submit={fresh ? 'Add user' : 'Save'} onSubmit={submit} cancel={done}>
       {(at) => (

@@ -65,7 +65,7 @@ function Tools({ user }: { user: User }) {
     <>
       {user.kind !== 'service_account' && !user.suspended && <SignInLink user={name} />}
       <FormDialog label="Edit" title={`Edit ${name}`} minor>
-        {(close) => <UserForm user={{ name, title, email, kind, groups, roles, workloads }} fresh={false} done={close} />}
+        {(close) => <UserForm user={{ name, title, email, kind, groups, roles, workloads }} of={user} fresh={false} done={close} />}
       </FormDialog>
       <RevokeButton user={user} />
       <SuspendButton user={user} />

@@ -103,8 +103,11 @@ func (k *Keeper) dueRecordings(all []recording.Entry) RemovedRecordings {
 	})
 	var due RemovedRecordings
 	c := k.o.RecordingsConfig
-	if c.MaxAge > 0 {
+	switch {
+	case c.MaxAge > 0:
 		due.Before, due.Why = k.now().Add(-c.MaxAge).UTC(), "recordings.max_age"
+	case k.o.Config.MaxAge > 0 && k.o.ShippedRecordings != nil: // whose statements' records are in many journals
+		due.Before, due.Why = k.now().Add(-k.o.Config.MaxAge).UTC(), "retention.max_age"
 	}
 	total := int64(0)
 	for _, e := range all {

@@ -74,7 +74,8 @@ func (r Removal) equal(other Removal) bool {
 	return true
 }
 
-// RemovalsOfCopy are the removals of a copy's records that the journal in dir, a control plane's, names. Verify that one first.
+// RemovalsOfCopy are the removals of a copy's records that the journal in dir, a control plane's, names; of all copies where the name is
+// empty. Verify that one first.
 func RemovalsOfCopy(ctx context.Context, dir, name string) ([]Removal, error) {
 	segments, err := journal.ListSegments(dir)
 	if err != nil || len(segments) == 0 {
@@ -95,7 +96,7 @@ func RemovalsOfCopy(ctx context.Context, dir, name string) ([]Removal, error) {
 			return nil, fmt.Errorf("find removals: %w", err)
 		}
 		var e audit.Event
-		if !mayBeAct(rec.JSON, ActionRetentionCopy) || json.Unmarshal(rec.JSON, &e) != nil || e.Action != ActionRetentionCopy || e.Target != name {
+		if !mayBeAct(rec.JSON, ActionRetentionCopy) || json.Unmarshal(rec.JSON, &e) != nil || e.Action != ActionRetentionCopy || name != "" && e.Target != name {
 			continue
 		}
 		if removal, err := removalOf(&e); err == nil {

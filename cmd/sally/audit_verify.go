@@ -22,6 +22,8 @@ type auditVerify struct {
 	key     string
 	since   string
 	output  string
+	// control is the control plane's journal, where the record is the copy of a gateway's; empty: it is none, or its retention has removed nothing.
+	control string
 	// recordings is the directory of what terminals showed; empty: that is not looked at.
 	recordings string
 }
@@ -50,6 +52,7 @@ the record could also change the key that lies beside it.`,
 	f.StringVar(&v.key, "key", "", "the verifier key that you trust, or a file that holds it; any that the log ever had")
 	f.StringVar(&v.since, "since", "", "file with a checkpoint that a witness holds: the record must be an extension of it")
 	f.StringVar(&v.recordings, "recordings", "", "directory of recordings, such as recordings in the data directory: those that the record tells of must be there, unchanged (by default the backup's own)")
+	f.StringVar(&v.control, "control", "", "journal of the control plane whose copy of a gateway's journal this is: it names what was removed of it (by default the one in the same data directory)")
 	f.StringVarP(&v.output, "output", "o", "table", "table or json")
 	return cmd
 }
@@ -77,13 +80,23 @@ func (v *auditVerify) run(ctx context.Context, args []string, out io.Writer) err
 	if err := v.checkRecordings(place); err != nil {
 		return err
 	}
+	if v.control == "" {
+		v.control = controlOf(place)
+	}
+	if o.Removals, err = removalsBy(ctx, v.control, v.recordings != ""); err != nil {
+		return err
+	}
 	r, err := auditproof.Verify(ctx, place, o)
 	if err != nil {
 		return err
 	}
 	var found *recording.Verified
 	if v.recordings != "" && r.Fault == nil { // a record that was changed proves nothing of recordings
-		of, err := recording.Verify(ctx, v.recordings, place)
+		var removers []string
+		if v.control != "" {
+			removers = append(removers, v.control)
+		}
+		of, err := recording.Verify(ctx, v.recordings, place, removers...)
 		if err != nil {
 			return err
 		}
@@ -99,6 +112,37 @@ func (v *auditVerify) run(ctx context.Context, args []string, out io.Writer) err
 		return fmt.Errorf("%d of %d recordings are not what the record says", len(found.Faults), found.Recordings)
 	}
 	return nil
+}
+
+// controlOf is the control plane's journal in whose data directory the copy of a gateway's lies; empty when it lies elsewhere.
+func controlOf(place string) string {
+	place, err := filepath.Abs(place)
+	if gateways := filepath.Dir(filepath.Dir(place)); err == nil && filepath.Base(gateways) == gatewaysDir {
+		if control := filepath.Join(filepath.Dir(gateways), journalDir); isDir(control) {
+			return control
+		}
+	}
+	return ""
+}
+
+// removalsBy are the removals of copies' records that a control plane's record names, which must be as it was signed: also where it names none,
+// if it is asked about recordings.
+func removalsBy(ctx context.Context, control string, recordings bool) ([]auditproof.Removal, error) {
+	if control == "" {
+		return nil, nil
+	}
+	removals, err := auditproof.RemovalsOfCopy(ctx, control, "")
+	if err != nil || len(removals) == 0 && !recordings {
+		return nil, err
+	}
+	r, err := auditproof.Verify(ctx, control, auditproof.VerifyOptions{})
+	if err == nil && r.Fault != nil {
+		err = r.Fault
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the record of the control plane, which says what was removed of this copy, is not what was signed: %w", err)
+	}
+	return removals, nil
 }
 
 func isDir(path string) bool {

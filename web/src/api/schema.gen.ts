@@ -292,6 +292,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/ca/ssh/{name}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give an SSH authority another key, step by step
+         * @description Two keys count between begin and finish, so that whoever has to know the new one can learn it before it signs: clients' known_hosts of hosts, TrustedUserCAKeys of logins. Of users nobody has to know it but gateways, which do at once. finish waits until what the former key of hosts or users signed has ended.
+         */
+        post: operations["rotate-ssh-ca"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/certificates": {
         parameters: {
             query?: never;
@@ -1313,7 +1333,7 @@ export interface paths {
         };
         /**
          * List the keys by which an SSH server is known
-         * @description With who gave them and when, as far as the record tells.
+         * @description With who gave them and when, as far as the record tells. All are in one page.
          */
         get: operations["list-host-keys"];
         put?: never;
@@ -2231,6 +2251,8 @@ export interface components {
             session_expires: string;
             /** @description Public key of what signs gateways' SSH host certificates, as in authorized_keys */
             ssh_hosts: string;
+            /** @description Another key whose SSH host certificates count, while the authority is rotated */
+            ssh_hosts_other?: string;
             /** @description host:port of the gateway's tunnel entrance; an empty host is the server's own */
             tunnel: string;
         };
@@ -2295,6 +2317,8 @@ export interface components {
         };
         Difference: {
             account?: string;
+            /** @description Of statements */
+            class?: string;
             /** Format: int64 */
             count: number;
             /** @description ID of the latest of them */
@@ -2877,6 +2901,8 @@ export interface components {
             expires: string;
             /** @description Public key of what signs gateways' SSH host certificates, as in authorized_keys */
             ssh_hosts: string;
+            /** @description Another key whose SSH host certificates count, while the authority is rotated */
+            ssh_hosts_other?: string;
             /** @description host:port of the gateway's tunnel entrance; an empty host is the server's own */
             tunnel: string;
         };
@@ -3512,6 +3538,15 @@ export interface components {
             checkpoint: string;
             inclusion: components["schemas"]["Inclusion"];
         };
+        RotationInputBody: {
+            /** @description Finish before the certificates by the former key have ended, as when it was stolen: they are refused at once */
+            now?: boolean;
+            /**
+             * @description begin: another key counts besides; switch: it signs, and the former one counts on; finish: what does not sign does not count any more
+             * @enum {string}
+             */
+            step: "begin" | "switch" | "finish";
+        };
         SSH: {
             /** @description Environment variables that clients may set; * stands for any characters; default: LANG and LC_*; an empty list: none */
             env?: string[];
@@ -3524,11 +3559,6 @@ export interface components {
             /** @description Record what is typed in terminals, but never while echo is off */
             record_input?: boolean;
         };
-        SSHAuthorities: {
-            hosts: string;
-            logins: string;
-            users: string;
-        };
         SSHKey: {
             /** Format: date-time */
             readonly created?: string;
@@ -3538,6 +3568,30 @@ export interface components {
             /** @description The public key, as in id_ed25519.pub */
             public: string;
             readonly user: string;
+        };
+        SSHRotation: {
+            /**
+             * Format: date-time
+             * @description When this was last changed
+             */
+            changed?: string;
+            /**
+             * Format: int64
+             * @description Number of the key that counts besides: a greater one is to sign next, a smaller one has signed before
+             */
+            other?: number;
+            /** @description That key, as in authorized_keys */
+            other_key?: string;
+            /**
+             * Format: int64
+             * @description Number of the key that signs
+             */
+            signs: number;
+        };
+        SSHRotations: {
+            hosts: components["schemas"]["SSHRotation"];
+            logins: components["schemas"]["SSHRotation"];
+            users: components["schemas"]["SSHRotation"];
         };
         Scope: {
             /** @description Accounts that it opens them as */
@@ -3650,6 +3704,13 @@ export interface components {
             public: string;
             /** @description The service account whose key it will be */
             user: string;
+        };
+        SshKeys: {
+            hosts: string;
+            logins: string;
+            /** @description Keys that count besides while an authority is rotated */
+            rotations: components["schemas"]["SSHRotations"];
+            users: string;
         };
         SshSignInInput: {
             /** @description What follows # in the link */
@@ -4367,7 +4428,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SSHAuthorities"];
+                    "application/json": components["schemas"]["SshKeys"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "rotate-ssh-ca": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: "users" | "hosts" | "logins";
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotationInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SshKeys"];
                 };
             };
             /** @description Error */

@@ -169,7 +169,7 @@ func (s *Service) noRecording(ctx context.Context, statement string) error {
 	}
 	if e.Gateway != s.gateway && (e.Recording != nil || !e.Done) {
 		return &refusal{status: http.StatusNotFound, sentence: fmt.Sprintf(
-			"the gateway %s keeps this recording until it is over and then sends it; what runs there cannot be watched from here", e.Gateway)}
+			"the gateway %s has not sent this recording yet; it does so while it grows, as soon as it reaches this control plane", e.Gateway)}
 	}
 	if e.Recording != nil {
 		return &refusal{status: http.StatusNotFound, sentence: "this statement was recorded, but its file is not here any more; sally audit verify --recordings DIR says what is missing"}

@@ -196,7 +196,7 @@ func TestRecordingsOfASession(t *testing.T) {
 		t.Error(diff)
 	}
 	x.must(root, "GET", "/recordings/"+sent.ID, nil, 200)
-	for id, words := range map[string]string{plain.ID: "was not recorded", elsewhere.ID: "the gateway gw-2 keeps this recording",
+	for id, words := range map[string]string{plain.ID: "was not recorded", elsewhere.ID: "the gateway gw-2 has not sent this recording",
 		shellSession: "no recording"} {
 		if d := x.must(root, "GET", "/recordings/"+id, nil, 404).detail(t); !strings.Contains(d, words) {
 			t.Errorf("%s: %s", words, d)

@@ -58,6 +58,7 @@ func TestFileOperations(t *testing.T) {
 		`mkdir name "/srv/d" mode 0777`:                         "mkdir /srv/d",
 		`rmdir name "/srv/d"`:                                   "rmdir /srv/d",
 		`readlink "/srv/l"`:                                     "readlink /srv/l",
+		`open "/srv/a."b"" flags READ mode 0666`:                "",
 		`open "/srv/a name" flags READ mode 0666`:               "",
 		`close "/srv/a" bytes read 3 written 0`:                 "",
 		`sent status No such file`:                              "",

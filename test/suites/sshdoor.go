@@ -15,8 +15,7 @@ import (
 func (w *world) sshConfig(ctx context.Context, entrance string, d *door) error {
 	d.config = filepath.Join(w.dir, "ssh_config."+entrance)
 	if entrance == tunnel {
-		_, err := w.asPerson(ctx, "ssh-config", "--output", d.config)
-		return err
+		return w.asPerson(ctx, "ssh-config", "--output", d.config)
 	}
 	known, err := w.knownHosts(ctx, entrance, *d)
 	if err != nil {

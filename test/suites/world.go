@@ -198,19 +198,17 @@ func (w *world) signIn(ctx context.Context) error {
 	if err := os.MkdirAll(w.home(), 0o700); err != nil {
 		return fmt.Errorf("make home: %w", err)
 	}
-	_, err := w.asPerson(ctx, "login", "--server", "http://"+w.sally.Web, "--token-stdin")
-	return err
+	return w.asPerson(ctx, "login", "--server", "http://"+w.sally.Web, "--token-stdin")
 }
 
-// asPerson runs a command of the program as the person, and returns what it printed.
-func (w *world) asPerson(ctx context.Context, args ...string) (string, error) {
+// asPerson runs a command of the program as the person.
+func (w *world) asPerson(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, w.bin, args...)
 	cmd.Env, cmd.Stdin = append(os.Environ(), door{home: w.home()}.personEnv()...), strings.NewReader(w.token)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("run sally %s: %w: %s", args[0], err, out)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("run sally %s: %w: %s", args[0], err, out)
 	}
-	return string(out), nil
+	return nil
 }
 
 // openTunnel signs the person in and starts the local client. It returns the local port.

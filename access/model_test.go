@@ -39,7 +39,7 @@ func vocabulary() []handWritten {
 			unless { context has mfa_age && context.mfa_age <= duration("1h") };`, true, true, true,
 			func(a access.Ask, _ string, _ *access.Statement) bool {
 				ago, proven := sinceProof(a)
-				return a.Identity.User == "alice" && a.Resource == "orders-db" && (!proven || ago > time.Hour)
+				return a.Identity.User == "alice" && a.Resource != "other-db" && (!proven || ago > time.Hour) // which alone is not the shop's
 			}},
 		{`forbid (principal, action == Action::"open", resource) when { context.local["Europe/Berlin"].hour < 6 };`, true, true, false,
 			func(a access.Ask, _ string, _ *access.Statement) bool { return a.Now.In(berlin()).Hour() < 6 }},

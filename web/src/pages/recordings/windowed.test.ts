@@ -29,10 +29,11 @@ interface Held {
 function start(idleLimit = 0, read: (from: number) => RecordingPart = partFrom): Held {
   const held = { screen: '', told: [], reads: [], errors: [] } as unknown as Held;
   held.windowed = new Windowed(
-    async (from) => {
-      held.reads.push(from);
-      return read(from);
-    },
+    (from) =>
+      new Promise((resolve) => {
+        held.reads.push(from);
+        resolve(read(from));
+      }),
     { speed: 1, idleLimit }, 0, (error) => held.errors.push(error.message),
   );
   held.driver = held.windowed.driver({

@@ -18,7 +18,7 @@ type transport struct {
 // newTransport gives a context besides that ends when the client has left.
 func newTransport(conn *proxy.Conn) (*transport, context.Context) {
 	here, left := context.WithCancel(context.Background())
-	return &transport{Conn: newWire(conn.Conn), left: left}, here
+	return &transport{Conn: conn.Conn, left: left}, here
 }
 
 func (t *transport) Read(b []byte) (int, error) {

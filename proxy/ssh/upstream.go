@@ -80,7 +80,7 @@ func reach(ctx context.Context, store *access.Resource) (net.Conn, error) {
 	if err != nil {
 		return nil, &proxy.StoreUnreachable{Resource: store.Name, Err: err}
 	}
-	return newWire(conn), nil
+	return conn, nil
 }
 
 // methodsOf are the ways in which the credential opens a server.

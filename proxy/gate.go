@@ -189,7 +189,7 @@ func judgedClass(s *Statement) string {
 	if s.Judged != "" {
 		class = s.Judged
 	}
-	if class == classRead && !s.Understood {
+	if class == classRead && !s.Understood && !s.OnlyRead {
 		return classOther
 	}
 	return class

@@ -72,6 +72,8 @@ func TestGateJudges(t *testing.T) {
 		{"another class", access.StatementRules{Classes: []string{"read"}}, Statement{Class: "write", Understood: true}, audit.Deny},
 		{"a read that may do anything", access.StatementRules{Classes: []string{"read"}}, Statement{Class: "read"}, audit.Deny},
 		{"a read that may do anything, where that is allowed", access.StatementRules{Classes: []string{"read", "other"}}, Statement{Class: "read"}, audit.Allow},
+		{"a read of what cannot be told", access.StatementRules{Classes: []string{"read"}}, Statement{Class: "read", OnlyRead: true}, audit.Allow},
+		{"a write of what cannot be told", access.StatementRules{Classes: []string{"read"}}, Statement{Class: "write", OnlyRead: true}, audit.Deny},
 		{"a definition that will write", access.StatementRules{Classes: []string{"read"}}, Statement{Class: "prepare", Judged: "write", Understood: true}, audit.Deny},
 		{"a definition that will read", access.StatementRules{Classes: []string{"read"}}, Statement{Class: "prepare", Judged: "read", Understood: true}, audit.Allow},
 		{"a definition that may do anything", access.StatementRules{Classes: []string{"read"}}, Statement{Class: "prepare", Judged: "read"}, audit.Deny},

@@ -89,8 +89,11 @@ type Statement struct {
 	// asked only when rules look at statements at all.
 	Names Namer
 	// Understood says that it touches nothing but Tables and Columns by itself. A read that is not understood is judged as
-	// class other, since it may do more than read.
+	// class other, since it may do more than read, unless it is OnlyRead.
 	Understood bool
+	// OnlyRead says that a read does nothing else, even where what it reads cannot be told: a file by a path whose beginning only the
+	// server knows.
+	OnlyRead bool
 	// WholeTable says that it changes every row of a table.
 	WholeTable bool
 	// Judged is the class by which policy judges it where that is not Class: of what is only brought to the store, the class

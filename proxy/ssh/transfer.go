@@ -171,5 +171,5 @@ func (l *fileLedger) End(handle any, r files.Result) {
 }
 
 func fileStatement(op *files.Op) *proxy.Statement {
-	return &proxy.Statement{Command: op.Command, Class: op.Class, Text: []byte(op.Text), Tables: op.Paths, Understood: op.Understood}
+	return &proxy.Statement{Command: op.Command, Class: op.Class, Text: []byte(op.Text), Tables: op.Paths, Understood: op.Understood, OnlyRead: true}
 }

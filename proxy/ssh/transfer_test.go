@@ -92,6 +92,7 @@ func TestTransfersDenied(t *testing.T) {
 		"writing":        {"scp", secret, "127.0.0.1:" + filepath.Join(dir, "3")},
 		"writing, old":   {"scp", "-O", secret, "127.0.0.1:" + filepath.Join(dir, "4")},
 		"another way in": {"scp", "127.0.0.1:" + dir + "/x/../secret", filepath.Join(dir, "5")},
+		"from home, old": {"scp", "-O", "127.0.0.1:" + fileAtHome(t, "content"), filepath.Join(dir, "6")}, // which may be the path
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := program(t, "", test[0], append(append([]string{}, args...), test[1:]...)...)
@@ -103,6 +104,40 @@ func TestTransfersDenied(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 1 {
 		t.Errorf("%v, %v", left, err)
+	}
+}
+
+// fileAtHome makes a file that a path without a beginning finds at the server, whose account is ours, and returns its name.
+func fileAtHome(t *testing.T, content string) string {
+	t.Helper()
+	home, err := os.UserHomeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.CreateTemp(home, "sallyport-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(f.Name()) })
+	if _, err := f.WriteString(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Base(f.Name())
+}
+
+// TestTransfersFromHome reads a file by a path whose beginning only the server knows: where no rule is about paths, it is a read.
+func TestTransfersFromHome(t *testing.T) {
+	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
+	g.Govern(t, access.Role{Statements: &access.StatementRules{Classes: []string{"exec", "read"}}})
+	name, to := fileAtHome(t, "content"), filepath.Join(t.TempDir(), "copy")
+	if out, err := program(t, "", "scp", append(append([]string{}, g.openssh(t)...), "-O", "127.0.0.1:"+name, to)...); err != nil {
+		t.Fatal(err, out)
+	}
+	if got, err := os.ReadFile(to); err != nil || string(got) != "content" {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

@@ -8,9 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/admin/ca"
 	"github.com/sallyport/sallyport/admin/store"
 	"github.com/sallyport/sallyport/test/storetest"
 )
@@ -31,10 +33,23 @@ func TestWhatIsLockedIsBounded(t *testing.T) {
 	}
 }
 
+// withAuthority gives the service the keys that are told with the state.
+func withAuthority(t *testing.T, s *Service) *Service {
+	t.Helper()
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.openAuthority(t.Context(), ca.NewAgeSealer(identity)); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // Who asks and goes away does not close the control plane for the others.
 func TestACallerWhoGoesAwayEndsNoState(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, st *store.Store) {
-		s := &Service{store: st, sessions: noSessions{}, tracker: newTracker(0, 0), now: time.Now}
+		s := withAuthority(t, &Service{store: st, sessions: noSessions{}, tracker: newTracker(0, 0), now: time.Now})
 		if _, err := s.snapshotNow(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -53,8 +68,8 @@ func TestACallerWhoGoesAwayEndsNoState(t *testing.T) {
 func TestExpiredTokensGo(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, st *store.Store) {
 		now := time.Now().UTC().Truncate(time.Microsecond)
-		s := &Service{store: st, sessions: noSessions{}, tracker: newTracker(0, 0), now: func() time.Time { return now },
-			usage: startTokenUsage(st, slog.New(slog.DiscardHandler))}
+		s := withAuthority(t, &Service{store: st, sessions: noSessions{}, tracker: newTracker(0, 0), now: func() time.Time { return now },
+			usage: startTokenUsage(st, slog.New(slog.DiscardHandler))})
 		defer s.usage.stop()
 		if err := st.PutUser(t.Context(), access.User{Name: "alice", Kind: access.Person}); err != nil {
 			t.Fatal(err)

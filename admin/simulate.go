@@ -237,10 +237,10 @@ func (r *replay) facts(e *audit.Event, res *access.Resource) (access.Statement, 
 	return facts, err == nil
 }
 
-// understoodAt says whether the record tells all that an operation at a server touches. An operation on files whose paths it does not tell was
-// on paths that only the server knew.
+// understoodAt says whether the record tells all that an operation at a server touches. Shells and commands touch what they want, and an
+// operation on files whose paths it does not tell was on paths that only the server knew; agents and windows touch neither files nor addresses.
 func understoodAt(e *audit.Event) bool {
-	return len(e.Tables) > 0 || e.Class != "read" && e.Class != "write"
+	return len(e.Tables) > 0 || e.Class == access.ClassAgent || e.Class == access.ClassX11
 }
 
 // permitKey is what the answer to whether a session may be opened depends on, with the time to the minute.

@@ -159,7 +159,11 @@ func (h *HostKeys) Run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // whatever went wrong, it is over
 		case err != nil:
-			h.log.Warn("SSH host key not certified", "error", err)
+			if h.certified.Load() != nil && h.now().Before(h.renewAt()) { // as at a start, when the one that was kept is good for long
+				h.log.Debug("SSH host key not certified anew", "error", err)
+			} else {
+				h.log.Warn("SSH host key not certified", "error", err)
+			}
 			pause, retry = retry, min(2*retry, last)
 		default:
 			retry = first

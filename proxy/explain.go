@@ -71,7 +71,7 @@ func Explain(err error) string {
 	case errors.Is(err, audit.ErrUnavailable):
 		return "the audit log cannot be written, so nothing may run; try again, and tell an operator of Sallyport if it lasts"
 	case errors.Is(err, ErrCredentialRefused):
-		return "the store refused the credential that Sallyport holds for it; an admin has to correct or rotate it"
+		return "the server refused the credential that Sallyport holds for it; an admin has to correct or rotate it"
 	case errors.Is(err, ErrMessageTooLarge):
 		return "the statement is larger than this gateway records; send it in parts, or ask an operator to raise limits.statement_bytes"
 	case errors.Is(err, ErrBusy):

@@ -174,6 +174,7 @@ func TestSearchingRecordings(t *testing.T) {
 		"user=alice":                       {"alice at web-2", "alice at web-1"},
 		"user=alice&resource=web-1":        {"alice at web-1"},
 		"open=true":                        {"bob at web-1"},
+		"over=true":                        {"odd", "alice at web-2", "alice at web-1"},
 		"user=" + url.QueryEscape(`o"dd\`): {"odd"},
 		"command=exec":                     nil,
 		"until=2020-01-01T00:00:00Z":       nil,

@@ -36,13 +36,17 @@ type RecordingFilter struct {
 	Until    time.Time `query:"until" doc:"Begun before this time"`
 	Longer   int       `query:"longer" minimum:"0" maximum:"31536000" doc:"That took this many seconds or more"`
 	Open     bool      `query:"open" doc:"Terminals that are open now alone"`
+	Over     bool      `query:"over" doc:"Recordings that are over alone"`
 }
 
 // query is the search of the record that finds them.
 func (f *RecordingFilter) query() audit.Query {
 	words := []string{"type:statement", "(recording:yes or done:false)"}
 	if f.Open {
-		words[1] = "done:false"
+		words = append(words, "done:false")
+	}
+	if f.Over {
+		words = append(words, "recording:yes")
 	}
 	words = append(words, "class:"+cmp.Or(f.Command, "shell,exec"))
 	for _, term := range []struct{ field, value string }{{"session", f.Session}, {"user", f.User}, {"resource", f.Resource}, {"account", f.Account}} {

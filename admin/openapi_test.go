@@ -50,6 +50,7 @@ var routes = []struct{ method, path, level string }{
 	{"DELETE", "/users/{name}/passkeys/{id}", "admin"},
 	{"GET", "/resources/mine", "user"},
 	{"GET", "/resources/{name}/host-keys", "reader"},
+	{"DELETE", "/resources/{name}/host-keys/{fingerprint}", "admin"},
 	{"GET", "/protocols", "reader"},
 	{"GET", "/requests/offers", "user"},
 	{"GET", "/users/{name}/access", "reader"},

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/audit"
 )
 
@@ -30,6 +32,49 @@ func (s *Service) registerHostKeys(a *api) {
 			items, err := s.hostKeys(ctx, in.Name)
 			return &answer[list[hostKey]]{Body: list[hostKey]{Items: items}}, err
 		})
+	add(a, route{method: http.MethodDelete, path: "/resources/{name}/host-keys/{fingerprint}", id: "forget-host-key", level: adminOnly,
+		summary: "Forget a key by which an SSH server is known",
+		description: "One that was learned or given, and no authority. Once neither keys nor authorities are known, the next key that the server shows is pinned: " +
+			"where its new key is at hand, replace the resource's host_keys by it instead."},
+		func(ctx context.Context, in *struct {
+			Name        string `path:"name" maxLength:"128"`
+			Fingerprint string `path:"fingerprint" maxLength:"128" doc:"SHA256:..., as ssh-keygen -l shows it"`
+		}) (*struct{}, error) {
+			return nil, s.forgetHostKey(ctx, in.Name, in.Fingerprint)
+		})
+}
+
+func (s *Service) forgetHostKey(ctx context.Context, name, fingerprint string) error {
+	ctx, unlock := s.lock(ctx)
+	defer unlock()
+	snap, err := s.snapshotLocked(ctx)
+	if err != nil {
+		return err
+	}
+	r, ok := snap.Resources[name]
+	if !ok {
+		return notFound("resource", name)
+	}
+	settings := access.SSH{}
+	if r.SSH != nil {
+		settings = *r.SSH
+	}
+	i := slices.IndexFunc(settings.HostKeys, func(line string) bool {
+		key, problem := readHostKey(line)
+		return problem == "" && ssh.FingerprintSHA256(key) == fingerprint
+	})
+	if i < 0 {
+		return notFound("host key", fingerprint)
+	}
+	forgotten := settings.HostKeys[i]
+	settings.HostKeys = slices.Delete(slices.Clone(settings.HostKeys), i, i+1)
+	r.SSH = &settings
+	if saysNothing(&settings) {
+		r.SSH = nil
+	}
+	a := act{action: "resources.forget-host-key", target: name, before: map[string]string{"host_key": forgotten, "fingerprint": fingerprint}}
+	_, err = s.change(ctx, a, func(ctx context.Context) error { return s.store.PutResource(ctx, r) })
+	return err
 }
 
 func (s *Service) hostKeys(ctx context.Context, name string) ([]hostKey, error) {

@@ -48,10 +48,15 @@ func (p *Protocol) checkSSH(r *access.Resource) error {
 			return invalid("ssh.env", "%q is no environment variable's name; write one such as LANG, or LC_* for all that begin so", name)
 		}
 	}
-	if len(own.HostKeys)+len(own.HostCAs) == 0 && own.Env == nil && !own.RecordInput && !own.RecordExec {
+	if saysNothing(&own) {
 		r.SSH = nil
 	}
 	return nil
+}
+
+// saysNothing is of settings that are all as they are without any.
+func saysNothing(s *access.SSH) bool {
+	return len(s.HostKeys)+len(s.HostCAs) == 0 && s.Env == nil && !s.RecordInput && !s.RecordExec
 }
 
 // checkHostKeys reads each key, and leaves single spaces between kind, key and comment.

@@ -2,12 +2,14 @@ package admin_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/admin"
 )
 
@@ -95,4 +97,58 @@ func TestHostKeysAreTold(t *testing.T) {
 		t.Errorf("after they were forgotten: %+v", k)
 	}
 	x.must(root, "GET", "/resources/nothing/host-keys", nil, 404)
+}
+
+// TestOneHostKeyIsForgotten takes away the one that is named, on the record, and no authority; then another one may be learned.
+func TestOneHostKeyIsForgotten(t *testing.T) {
+	x := newRecorded(t, func(c *admin.Config) { c.Now = time.Now })
+	root := x.start()
+	x.directory.SetControl(x.service)
+	first, firstLine := publicSSHKey(t)
+	_, second := publicSSHKey(t)
+	authority, authorityLine := publicSSHKey(t)
+	x.must(root, "POST", "/resources", object{"name": "web-1", "protocol": "ssh", "address": "web-1:22", "accounts": object{}, "ssh": object{}}, 201)
+	if err := x.directory.PinHostKey(t.Context(), "web-1", "session-1", firstLine); err != nil {
+		t.Fatal(err)
+	}
+	forget := func(name string, key ssh.PublicKey, status int) {
+		t.Helper()
+		x.must(root, "DELETE", "/resources/"+name+"/host-keys/"+url.PathEscape(ssh.FingerprintSHA256(key)), nil, status)
+	}
+	known := func() access.SSH {
+		t.Helper()
+		var r access.Resource
+		x.must(root, "GET", "/resources/web-1", nil, 200).decode(t, &r)
+		if r.SSH == nil {
+			return access.SSH{}
+		}
+		return *r.SSH
+	}
+	forget("web-1", authority, 404)
+	forget("nothing", first, 404)
+	if k := known(); len(k.HostKeys) != 1 {
+		t.Fatalf("before: %+v", k)
+	}
+	forget("web-1", first, 204)
+	if k := known(); len(k.HostKeys) != 0 {
+		t.Errorf("after: %+v", k)
+	}
+	var acts struct {
+		Rows []struct{ User, Before, After string }
+	}
+	x.must(root, "GET", "/audit/events?q="+url.QueryEscape("action:resources.forget-host-key target:web-1"), nil, 200).decode(t, &acts)
+	if len(acts.Rows) != 1 || acts.Rows[0].User != "admin" || !strings.Contains(acts.Rows[0].Before, firstLine) {
+		t.Errorf("the record has %+v", acts)
+	}
+	forget("web-1", first, 404)
+	if err := x.directory.PinHostKey(t.Context(), "web-1", "session-2", second); err != nil {
+		t.Errorf("another key cannot be learned: %v", err)
+	}
+	x.must(root, "PUT", "/resources/web-1", object{"name": "web-1", "protocol": "ssh", "address": "web-1:22", "accounts": object{},
+		"ssh": object{"host_keys": []string{firstLine, second}, "host_cas": []string{authorityLine}}}, 200)
+	forget("web-1", authority, 404)
+	forget("web-1", first, 204)
+	if k := known(); len(k.HostKeys) != 1 || k.HostKeys[0] != second || len(k.HostCAs) != 1 {
+		t.Errorf("of two, and an authority: %+v", k)
+	}
 }

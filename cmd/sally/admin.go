@@ -118,24 +118,31 @@ func printLink(out io.Writer, c *apiClient, whole, path string) error {
 
 // page is a page of a list.
 type page[T any] struct {
-	Items []T    `json:"items"`
-	Next  string `json:"next"`
+	Items     []T      `json:"items"`
+	Revisions []string `json:"revisions"` // of the items, where they have any
+	Next      string   `json:"next"`
 }
 
 // all reads every page of the list at path, which has no query.
 func all[T any](ctx context.Context, c *apiClient, path string, query url.Values) ([]T, error) {
-	items := []T{}
+	whole, err := joined[T](ctx, c, path, query)
+	return whole.Items, err
+}
+
+// joined is all with what the pages tell beside the items.
+func joined[T any](ctx context.Context, c *apiClient, path string, query url.Values) (page[T], error) {
+	whole := page[T]{Items: []T{}}
 	if query == nil {
 		query = url.Values{}
 	}
 	for {
 		var p page[T]
 		if err := c.do(ctx, http.MethodGet, path+"?"+query.Encode(), nil, &p); err != nil {
-			return nil, err
+			return page[T]{}, err
 		}
-		items = append(items, p.Items...)
+		whole.Items, whole.Revisions = append(whole.Items, p.Items...), append(whole.Revisions, p.Revisions...)
 		if p.Next == "" {
-			return items, nil
+			return whole, nil
 		}
 		query.Set("cursor", p.Next)
 	}

@@ -184,11 +184,12 @@ func newGatewayDrain(f *adminFlags, verb, short string, draining bool) *cobra.Co
 			}
 			path := "/gateways/" + escapeName(args[0])
 			var g access.Gateway
-			if err := c.do(cmd.Context(), http.MethodGet, path, nil, &g); err != nil {
+			revision, err := c.read(cmd.Context(), path, &g)
+			if err != nil {
 				return err
 			}
 			g.Draining = draining
-			if err := c.do(cmd.Context(), http.MethodPut, path, g, &g); err != nil {
+			if err := c.replace(cmd.Context(), path, revision, g, &g); err != nil {
 				return err
 			}
 			if f.output == "json" {

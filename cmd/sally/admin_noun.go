@@ -24,8 +24,8 @@ type adminNoun[T any] struct {
 	head      []string
 	row       func(T) []string
 	fresh     func(name string) T
-	// details is what show tells beside the row; nil: nothing.
-	details func(T) (head, row []string)
+	// details is what show tells beside the row, perhaps more than the object itself says; nil: nothing.
+	details func(context.Context, *apiClient, T) (head, row []string, err error)
 	// flags adds the flags that describe an object and gives the function that puts those which were given into it.
 	flags func(*pflag.FlagSet) func(*T) error
 	// after follows a successful add or set; nil: nothing does.
@@ -104,7 +104,7 @@ func (n *adminNoun[T]) set(f *adminFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "set NAME", Short: "Change a " + n.one, Example: n.changes, Args: cobra.ExactArgs(1), ValidArgsFunction: n.completeOne(f),
 		Long: fmt.Sprintf("Changes what the flags name in a %s and leaves the rest. Lists are replaced whole; of KEY=VALUE flags the named\n"+
-			"keys are replaced, and KEY= takes one away.", n.one),
+			"keys are replaced, and KEY= takes one away. What somebody else changed meanwhile is not undone: the command is refused then.", n.one),
 	}
 	apply := n.flags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -113,13 +113,14 @@ func (n *adminNoun[T]) set(f *adminFlags) *cobra.Command {
 			return err
 		}
 		var object, saved T
-		if err := c.do(cmd.Context(), http.MethodGet, n.path(args[0]), nil, &object); err != nil {
+		revision, err := c.read(cmd.Context(), n.path(args[0]), &object)
+		if err != nil {
 			return err
 		}
 		if err := apply(&object); err != nil {
 			return err
 		}
-		if err := c.do(cmd.Context(), http.MethodPut, n.path(args[0]), object, &saved); err != nil {
+		if err := c.replace(cmd.Context(), n.path(args[0]), revision, object, &saved); err != nil {
 			return err
 		}
 		return n.done(cmd, f, c, args[0], saved, "set")
@@ -157,7 +158,10 @@ func (n *adminNoun[T]) show(f *adminFlags) *cobra.Command {
 			}
 			head, row := n.head, n.row(object)
 			if n.details != nil {
-				more, values := n.details(object)
+				more, values, err := n.details(cmd.Context(), c, object)
+				if err != nil {
+					return err
+				}
 				head, row = slices.Concat(head, more), slices.Concat(row, values)
 			}
 			return printPairs(cmd.OutOrStdout(), head, row)

@@ -50,13 +50,13 @@ ssh-keyscan.`,
 		changes: `  sally admin resources set orders-db --durability strict --label tier=gold --label old=
   sally admin resources set web-1 --account deploy=web-login --gateway gw-eu
   sally admin resources set web-1 --host-key new.pub     # it was set up anew
-  sally admin resources set web-1 --host-key ''          # forget the key; the next that is seen is pinned`,
+  sally admin resources set web-1 --host-key ''          # forget all its keys; the next that is seen is pinned`,
 		fresh: func(name string) access.Resource {
 			return access.Resource{Name: name, Protocol: "postgres", Accounts: map[string]string{}}
 		},
 		flags: resourceFlags,
 	}
-	return n.command(f)
+	return n.command(f, newForgetHostKey(f))
 }
 
 func resourceFlags(fs *pflag.FlagSet) func(*access.Resource) error {

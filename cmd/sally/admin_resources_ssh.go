@@ -92,8 +92,16 @@ func readPublicKeys(given string) ([]string, error) {
 	return keys, nil
 }
 
-// keepHostKeys takes over the host keys that are known, as the server does.
-func keepHostKeys(wanted, old *access.Resource) { wanted.KeepHostKeys(old) }
+// keepHostKeys takes over the host keys that are known, as the server does. An empty list says nothing where none is known.
+func keepHostKeys(wanted, old *access.Resource) {
+	wanted.KeepHostKeys(old)
+	if wanted.SSH == nil || len(wanted.SSH.HostKeys) > 0 || old.SSH != nil && len(old.SSH.HostKeys) > 0 {
+		return
+	}
+	s := *wanted.SSH
+	s.HostKeys = nil
+	wanted.SSH = plainSSH(&s)
+}
 
 // plainSSH brings keys into the server's form; nil: it says nothing. An empty list of host keys says that there are none.
 func plainSSH(s *access.SSH) *access.SSH {

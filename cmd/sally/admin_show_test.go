@@ -1,10 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"golang.org/x/crypto/ssh"
 )
 
 func TestShowTellsOfServersWhatListsDoNot(t *testing.T) {
@@ -20,12 +23,32 @@ func TestShowTellsOfServersWhatListsDoNot(t *testing.T) {
 			}
 		}
 	}
-	shown("HOST KEYS none yet: the first that is seen will be pinned", "ENV LANG, LC_* (the default)", "RECORDS terminals, shells without a terminal")
+	shown("HOST KEY none yet: the first that is seen will be pinned", "ENV LANG, LC_* (the default)", "RECORDS terminals, shells without a terminal")
 	m.sally("", "admin", "resources", "set", "web-1", "--host-key", hostKey+" root@web-1", "--host-ca", otherCA, "--env", "TZ", "--record-exec", "--record-input")
-	shown("HOST KEYS ssh-ed25519 SHA256:", " root@web-1 ", "HOST CAS ssh-ed25519 SHA256:", "ENV TZ ",
+	shown("HOST KEY ssh-ed25519 SHA256:", " root@web-1 (given 20", " by local:", "HOST CA ssh-ed25519 SHA256:", "ENV TZ ",
 		"RECORDS terminals, shells without a terminal, what is typed, the output of commands")
 	m.sally("", "admin", "resources", "set", "web-1", "--env", "none")
 	shown("ENV none ")
+	forget := func(want string, args ...string) {
+		t.Helper()
+		got := runSally(m.ctx, "", append([]string{"admin", "resources", "forget-host-key", "web-1", "--data-dir", m.data}, args...)...)
+		if text := got.out + fmt.Sprint(got.err); !strings.Contains(text, want) {
+			t.Errorf("%q is missing in: %s", want, text)
+		}
+	}
+	m.sally("", "admin", "resources", "set", "web-1", "--host-key", hostKey, "--host-key", otherCA)
+	forget("web-1 has 2 host keys; name one with --fingerprint: SHA256:")
+	forget("there is no host key", "--fingerprint", "SHA256:x")
+	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(otherCA))
+	if err != nil {
+		t.Fatal(err)
+	}
+	forget("forgotten; it is known by its others", "--fingerprint", ssh.FingerprintSHA256(key))
+	forget("forgotten; it is known by its others") // by the authority that is left
+	forget("no host key of web-1 is known")
+	m.sally("", "admin", "resources", "set", "web-1", "--host-key", hostKey, "--host-ca", "")
+	forget("forgotten; the next key that it shows is pinned")
+	shown("HOST KEY none yet")
 }
 
 func TestNamesOfObjectsAreCompleted(t *testing.T) {

@@ -148,26 +148,52 @@ func newRemoteClient(server, token, ca string) (*apiClient, error) {
 // do calls method on path, which is below /api/v1 and begins with a slash ("/users?limit=5"). in, unless nil, is
 // sent as JSON; the answer is decoded into out unless that is nil. A refusal is an *apiError.
 func (c *apiClient) do(ctx context.Context, method, path string, in, out any) error {
+	_, err := c.doAt(ctx, method, path, "", in, out)
+	return err
+}
+
+// read gets an object, and the revision that it has.
+func (c *apiClient) read(ctx context.Context, path string, out any) (revision string, err error) {
+	return c.doAt(ctx, http.MethodGet, path, "", nil, out)
+}
+
+// replace puts an object in the place of the one that was read; one that was changed meanwhile is left alone, with an error.
+func (c *apiClient) replace(ctx context.Context, path, revision string, in, out any) error {
+	_, err := c.doAt(ctx, http.MethodPut, path, revision, in, out)
+	var refused *apiError
+	if errors.As(err, &refused) && refused.Status == http.StatusPreconditionFailed {
+		return fmt.Errorf("%w (look at what it is now, and repeat the command if it is right still)", err)
+	}
+	return err
+}
+
+// doAt is do where the object has to have the revision; empty: any. The answer tells the one that it has now.
+func (c *apiClient) doAt(ctx context.Context, method, path, match string, in, out any) (revision string, err error) {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
-			return fmt.Errorf("encode request: %w", err)
+			return "", fmt.Errorf("encode request: %w", err)
 		}
 		body = bytes.NewReader(b)
 	}
-	res, err := c.send(ctx, method, path, body, "application/json")
+	head := http.Header{"Accept": {"application/json"}}
+	if match != "" {
+		head.Set("If-Match", match)
+	}
+	res, err := c.send(ctx, method, path, body, head)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer res.Body.Close()
+	revision = res.Header.Get("ETag")
 	if out == nil || res.StatusCode == http.StatusNoContent {
-		return nil
+		return revision, nil
 	}
 	if err := json.NewDecoder(res.Body).Decode(out); err != nil {
-		return fmt.Errorf("decode answer of %s %s: %w", method, path, err)
+		return "", fmt.Errorf("decode answer of %s %s: %w", method, path, err)
 	}
-	return nil
+	return revision, nil
 }
 
 // maxStreamLine bounds one message of a stream, in bytes.
@@ -176,7 +202,7 @@ const maxStreamLine = 64 << 20
 // stream reads server-sent events from path, below /api/v1, and calls emit with each one's data until emit fails,
 // ctx ends or the server closes. The slice is emit's only while it runs.
 func (c *apiClient) stream(ctx context.Context, path string, emit func(data []byte) error) error {
-	res, err := c.send(ctx, http.MethodGet, path, nil, "text/event-stream")
+	res, err := c.send(ctx, http.MethodGet, path, nil, http.Header{"Accept": {"text/event-stream"}})
 	if err != nil {
 		return err
 	}
@@ -201,12 +227,12 @@ func (c *apiClient) stream(ctx context.Context, path string, emit func(data []by
 	return nil
 }
 
-func (c *apiClient) send(ctx context.Context, method, path string, body io.Reader, accept string) (*http.Response, error) {
+func (c *apiClient) send(ctx context.Context, method, path string, body io.Reader, head http.Header) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+"/api/v1"+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("build request: %w", err)
 	}
-	req.Header.Set("Accept", accept)
+	req.Header = head
 	req.Header.Set("X-Sallyport", "1")
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")

@@ -29,8 +29,9 @@ alone. Objects that no file names are left alone too, unless --prune removes the
 never users or groups that a directory pushes. Secrets are never in such files: set them with
 sally admin credentials set-secret.
 
-What is applied twice changes nothing the second time. Each change is in the record before it is made. Removing anything
-asks first, or needs --yes.`,
+What is applied twice changes nothing the second time. Each change is in the record before it is made. An object that
+somebody else changes between the plan and its change is left alone, and apply ends there. Removing anything asks first,
+or needs --yes.`,
 		Example: `  sally export > access.yaml
   sally apply -f access.yaml --plan
   sally apply -f access.yaml --prune --yes

@@ -94,13 +94,17 @@ func (k *kindOf[T]) plan(ctx context.Context, c *apiClient, wanted []json.RawMes
 	if err != nil {
 		return nil, nil, err
 	}
-	present, err := all[T](ctx, c, "/"+k.many, nil)
+	present, err := joined[T](ctx, c, "/"+k.many, nil)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list %s: %w", k.many, err)
 	}
-	kept := map[string]*T{}
-	for i := range present {
-		kept[*k.name(&present[i])] = &present[i]
+	if len(present.Revisions) != len(present.Items) {
+		return nil, nil, fmt.Errorf("list %s: %d objects with %d revisions; is the server older than this program?", k.many, len(present.Items), len(present.Revisions))
+	}
+	kept, revisions := map[string]*T{}, map[string]string{}
+	for i := range present.Items {
+		name := *k.name(&present.Items[i])
+		kept[name], revisions[name] = &present.Items[i], present.Revisions[i]
 	}
 	for i := range objects {
 		object, name := &objects[i], *k.name(&objects[i])
@@ -108,7 +112,7 @@ func (k *kindOf[T]) plan(ctx context.Context, c *apiClient, wanted []json.RawMes
 		delete(kept, name)
 		one := change{verb: verbCreate, kind: k.many, name: name}
 		one.make = func(ctx context.Context, c *apiClient) error {
-			return c.do(ctx, http.MethodPut, k.path(name), object, nil)
+			return c.replace(ctx, k.path(name), revisions[name], object, nil)
 		}
 		if old != nil {
 			if k.isForeign(old) {

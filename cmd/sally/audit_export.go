@@ -141,7 +141,8 @@ func exportPages(ctx context.Context, record audit.Searcher, q audit.Query, form
 func downloadExport(ctx context.Context, c *apiClient, q audit.Query, format export.Format, out *progress, notes io.Writer) error {
 	v := values(q)
 	v.Set("format", string(format))
-	res, err := c.send(ctx, http.MethodGet, "/audit/export?"+v.Encode(), nil, format.MediaType()+", application/problem+json")
+	res, err := c.send(ctx, http.MethodGet, "/audit/export?"+v.Encode(), nil,
+		http.Header{"Accept": {format.MediaType() + ", application/problem+json"}})
 	if err != nil {
 		return auditError(err)
 	}

@@ -157,7 +157,8 @@ func (f *replayFlags) export(ctx context.Context, what string, out io.Writer) er
 		return fmt.Errorf("this session has %d recordings; name one of them: %s", len(statements), strings.Join(statements, ", "))
 	}
 	write := func(to io.Writer) error {
-		res, err := c.send(ctx, http.MethodGet, "/recordings/"+url.PathEscape(statements[0]), nil, "application/x-asciicast")
+		res, err := c.send(ctx, http.MethodGet, "/recordings/"+url.PathEscape(statements[0]), nil,
+			http.Header{"Accept": {"application/x-asciicast"}})
 		if err != nil {
 			return err
 		}
@@ -178,9 +179,13 @@ func (f *replayFlags) play(ctx context.Context, t tape, from time.Duration, out,
 	p := &player{tape: t, out: out, speed: f.speed, idleLimit: f.idleLimit}
 	screen, isFile := out.(*os.File)
 	if f.find != "" {
+		var more bool
 		var err error
-		if p.hits, err = t.find(ctx, f.find); err != nil {
+		if p.hits, more, err = t.find(ctx, f.find); err != nil {
 			return err
+		}
+		if more {
+			fmt.Fprintf(notes, "%q was shown more than %d times; n and p go to the first %[2]d\n", f.find, maxFinds)
 		}
 		if len(p.hits) == 0 {
 			return fmt.Errorf("%q was not shown in this recording", f.find)

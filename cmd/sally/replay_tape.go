@@ -20,9 +20,12 @@ type tape interface {
 	seek(ctx context.Context, at time.Duration) (tapeScreen, error)
 	// next is the next event: io.EOF after the last one.
 	next(ctx context.Context) (recording.Event, error)
-	// find tells when a text was shown, in order.
-	find(ctx context.Context, text string) ([]time.Duration, error)
+	// find tells when a text was shown, in order, and whether it was more often than that.
+	find(ctx context.Context, text string) (hits []time.Duration, more bool, err error)
 }
+
+// maxFinds bounds the finds among which a viewer goes to and fro.
+const maxFinds = 10_000
 
 // tapeScreen is what to write to a terminal so that it shows what was shown.
 type tapeScreen struct {
@@ -54,23 +57,30 @@ func (t fileTape) next(ctx context.Context) (recording.Event, error) {
 	return e, err
 }
 
-func (t fileTape) find(ctx context.Context, text string) (hits []time.Duration, err error) {
+func (t fileTape) find(ctx context.Context, text string) (hits []time.Duration, more bool, err error) {
 	if _, err := t.Seek(ctx, -1); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	finder := recording.NewFinder(text, func(h recording.Hit) { hits = append(hits, h.At) })
-	for {
+	for len(hits) <= maxFinds {
 		e, err := t.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			finder.End()
-			slices.Sort(hits)
-			return hits, nil
+			break
 		}
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		finder.Take(&e)
 	}
+	hits, more = firstOf(hits)
+	return hits, more, nil
+}
+
+// firstOf are the first finds, as many as there is room for.
+func firstOf(hits []time.Duration) (first []time.Duration, more bool) {
+	slices.Sort(hits)
+	return hits[:min(len(hits), maxFinds)], len(hits) > maxFinds
 }
 
 // apiTape is a recording that a server has, read part by part.
@@ -133,25 +143,26 @@ func (t *apiTape) next(ctx context.Context) (recording.Event, error) {
 	return recording.Event{At: momentOf(e.At), Kind: e.Kind, Data: []byte(e.Data)}, nil
 }
 
-func (t *apiTape) find(ctx context.Context, text string) (hits []time.Duration, err error) {
-	for from := 0.0; ; {
+func (t *apiTape) find(ctx context.Context, text string) (hits []time.Duration, more bool, err error) {
+	for from := 0.0; len(hits) <= maxFinds; {
 		var found struct {
 			Items         []struct{ Seconds float64 }
 			More, Partial bool
 			To            float64
 		}
 		if err := t.get(ctx, "find", url.Values{"q": {text}, "from": {seconds(from)}}, &found); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		for _, h := range found.Items {
 			hits = append(hits, momentOf(h.Seconds))
 		}
-		if !found.Partial && !found.More || found.To <= from || len(hits) > 10_000 {
-			slices.Sort(hits)
-			return hits, nil
+		if !found.Partial && !found.More || found.To <= from {
+			break
 		}
 		from = found.To
 	}
+	hits, more = firstOf(hits)
+	return hits, more, nil
 }
 
 // seconds is a moment as the API takes it.

@@ -133,8 +133,14 @@ func checkNarrow(c *ssh.Certificate) error {
 
 func (h *hostKeys) refuse(key ssh.PublicKey) error {
 	h.refused = &proxy.Refusal{Sentence: fmt.Sprintf("the server at the address of %s shows the host key %s, and not %s, which is known of it: somebody may be "+
-		"between, or it was set up anew; nobody is logged in before an admin has corrected the resource's host_keys", h.resource, describe(key), h.known())}
+		"between, or it was set up anew; nobody is logged in before %s", h.resource, describe(key), h.known(), h.remedy())}
 	return h.refused
+}
+
+// remedy is what an admin does about a server whose keys are others than those that are known.
+func (h *hostKeys) remedy() string {
+	return "an admin has compared this with the server's own key, by ssh-keygen -lf FILE.pub on its console, and where they are the same has run: " +
+		"sally admin resources set " + h.resource + " --host-key FILE.pub"
 }
 
 // disagreement says that the server has no key of a kind that can be verified, or that nothing else could be agreed upon.
@@ -143,7 +149,7 @@ func (h *hostKeys) disagreement() string {
 		return "the server and Sallyport know no algorithm in common; the server's SSH is too old"
 	}
 	return fmt.Sprintf("the server at the address of %s offers no host key of the kind that is known of it (%s), or no algorithm that Sallyport takes; "+
-		"an admin has to look at the resource's host_keys", h.resource, h.known())
+		"an admin has to look at the server, and where its keys have changed: sally admin resources set %s --host-key FILE.pub", h.resource, h.known(), h.resource)
 }
 
 // known names the keys and authorities by which the server is verified.

@@ -1344,6 +1344,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/resources/{name}/host-keys/{fingerprint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Forget a key by which an SSH server is known
+         * @description One that was learned or given, and no authority. Once neither keys nor authorities are known, the next key that the server shows is pinned: where its new key is at hand, replace the resource's host_keys by it instead.
+         */
+        delete: operations["forget-host-key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/roles": {
         parameters: {
             query?: never;
@@ -6206,6 +6226,8 @@ export interface operations {
                 longer?: number;
                 /** @description Terminals that are open now alone */
                 open?: boolean;
+                /** @description Recordings that are over alone */
+                over?: boolean;
                 /** @description The previous page's next */
                 cursor?: string;
             };
@@ -6256,6 +6278,8 @@ export interface operations {
                 longer?: number;
                 /** @description Terminals that are open now alone */
                 open?: boolean;
+                /** @description Recordings that are over alone */
+                over?: boolean;
                 /** @description What to look for on the screen; upper and lower case are the same */
                 q: string;
                 /** @description The previous answer's next */
@@ -6911,6 +6935,37 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ListHostKey"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "forget-host-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                /** @description SHA256:..., as ssh-keygen -l shows it */
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {

@@ -19,8 +19,9 @@ import (
 // jump is how far an arrow key goes.
 const jump = 10 * time.Second
 
-// leaveTerminal undoes what programs may have set in a terminal: colours, the second screen, the hidden cursor, mouse reports, pasting.
-const leaveTerminal = "\x1b[0m\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[r\r\n"
+// leaveTerminal undoes what programs may have set in a terminal: colours, the second screen, the hidden cursor, mouse reports, pasting, other
+// keys, characters and margins. What comes next begins below everything: some of this moves the cursor to the top.
+const leaveTerminal = "\x1b[0m\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\x1b(B\x0f\x1b[r\x1b[999;1H\r\n"
 
 // errQuit says that who looks at it has seen enough.
 var errQuit = errors.New("ended by the viewer")

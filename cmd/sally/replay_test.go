@@ -77,6 +77,22 @@ func TestReplayHoldsNoMoreThanItMust(t *testing.T) {
 	}
 }
 
+// TestReplaySaysThatThereIsMore goes to as many finds as there is room for, and says that these are not all.
+func TestReplaySaysThatThereIsMore(t *testing.T) {
+	for lines, more := range map[int]bool{maxFinds: false, maxFinds + 1: true} {
+		text := cast(t, 1.0, "begin\r\n") + strings.Repeat(`[0.001, "o", "found\r\n"]`+"\n", lines)
+		hits, told, err := taped(t, text).find(t.Context(), "found")
+		if err != nil || told != more || len(hits) != maxFinds || hits[0] != 1001*time.Millisecond {
+			t.Errorf("of %d: %d, more %v, %v", lines, len(hits), told, err)
+		}
+		var out, notes bytes.Buffer
+		f := replayFlags{speed: 1, find: "found"}
+		if err := f.play(t.Context(), taped(t, text), 0, &out, &notes); err != nil || strings.Contains(notes.String(), "more than 10000 times") != more {
+			t.Errorf("of %d: %q, %v", lines, notes.String(), err)
+		}
+	}
+}
+
 // TestReplayListsWhatWasTyped tells lines as they were sent, and nothing that a terminal would act upon.
 func TestReplayListsWhatWasTyped(t *testing.T) {
 	text := cast(t, 1.0, "$ ") + `[1.0, "i", "ls -l\r"]` + "\n" + `[60.0, "i", "rm \u001b[2Jx\n\nexit"]` + "\n"

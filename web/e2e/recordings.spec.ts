@@ -29,15 +29,15 @@ function shell(world: World) {
   return { child, sees, types: (text: string) => child.stdin.write(text) };
 }
 
-test.beforeAll(async () => {
+test.beforeAll(async ({ world }) => {
   server = await startSSHServer();
+  await furnish(world);
 });
 test.afterAll(() => server.stop());
 
 test('a shell is watched while it is open, then replayed and searched', async ({ admin, world }) => {
   const broken: string[] = [];
   admin.on('console', (message) => message.type() === 'error' && broken.push(message.text()));
-  await furnish(world);
   const open = shell(world);
   try {
     open.types("PS1='ready> '; echo first-$((40+2))\n");
@@ -60,6 +60,7 @@ test('a shell is watched while it is open, then replayed and searched', async ({
   await admin.getByRole('grid').getByRole('row').filter({ hasText: 'shell' }).first().click();
   await admin.getByRole('link', { name: 'Replay what the terminal showed' }).click();
   const player = admin.getByRole('region', { name: 'The recording' });
+  const statement = new URL(admin.url()).searchParams.get('statement');
   await expect(player).toBeVisible();
   await admin.getByRole('textbox', { name: 'Find on the screen' }).fill('SECOND-43');
   await admin.keyboard.press('Enter');
@@ -71,6 +72,47 @@ test('a shell is watched while it is open, then replayed and searched', async ({
   await expect(player).toContainText('second-43');
   expect(broken).toEqual([]);
 
-  const acts = await api<{ rows: { action: string }[] }>(world.socket, 'GET', '/audit/events?q=action:recordings.*');
+  const acts = await api<{ rows: { action: string }[] }>(world.socket, 'GET', `/audit/events?q=${encodeURIComponent(`action:recordings.* target:${statement}`)}`);
   expect(acts.rows.map((row) => row.action).toSorted()).toEqual(['recordings.read', 'recordings.search', 'recordings.watch']);
+});
+
+test('the shell that showed a text is found among all recordings, and the player begins at that moment', async ({ admin, world }) => {
+  const open = shell(world);
+  try {
+    open.types("PS1='ready> '; echo before-$((20+2))\n");
+    await open.sees('before-22');
+    open.types('sleep 1; echo needle-$((50+5)); sleep 1\n');
+    await open.sees('needle-55');
+    open.types('echo after-$((60+6)); exit\n');
+    await until('the shell ends', 15_000, () => open.child.exitCode !== null);
+  } finally {
+    open.child.kill();
+  }
+
+  await admin.getByRole('link', { name: 'Recordings' }).click();
+  await admin.getByRole('textbox', { name: 'Server' }).fill('shell-1');
+  const text = admin.getByRole('textbox', { name: 'Shown in the terminal' });
+  await text.fill('never-shown-anywhere');
+  await text.press('Enter');
+  await expect(admin.getByRole('heading', { name: 'No recording showed this' })).toBeVisible();
+
+  await text.fill('NEEDLE-55');
+  await text.press('Enter');
+  const shown = admin.getByRole('region', { name: 'Recordings' });
+  await expect(shown.getByRole('row').filter({ hasText: 'deployer' })).toContainText('shell');
+  const moment = admin.getByRole('list', { name: 'Shown to deployer at shell-1' }).getByRole('link');
+  await expect(moment).toHaveCount(1);
+  await expect(moment).toContainText('needle-55');
+  await admin.getByRole('button', { name: 'Search', exact: true }).focus();
+  await admin.keyboard.press('j'); // the recording
+  await admin.keyboard.press('j'); // the moment
+  await expect(moment).toBeFocused();
+  await admin.keyboard.press('Enter');
+
+  await expect(admin).toHaveURL(/\/recordings\/.*at=\d/);
+  const player = admin.getByRole('region', { name: 'The recording' });
+  await expect(player).toContainText('before-22');
+  await expect(player).toContainText('needle-55');
+  await expect(player).not.toContainText('after-66');
+  await expect(admin.getByRole('list', { name: 'Found' }).getByRole('button')).toContainText('needle-55');
 });

@@ -27,16 +27,18 @@ export async function signInLink(world: World, user = 'admin'): Promise<string> 
 }
 
 interface Fixtures {
-  world: World;
   // admin is a page on which the first admin is signed in.
   admin: Page;
 }
 
-export const test = base.extend<Fixtures>({
-  // Playwright insists on a pattern here.
-  world: async ({}, use) => {
-    await use(JSON.parse(process.env.E2E_WORLD ?? '') as World);
-  },
+export const test = base.extend<Fixtures, { world: World }>({
+  world: [
+    // Playwright insists on a pattern here.
+    async ({}, use) => {
+      await use(JSON.parse(process.env.E2E_WORLD ?? '') as World);
+    },
+    { scope: 'worker' },
+  ],
   admin: async ({ page, world }, use) => {
     await page.goto(await signInLink(world));
     await expect(page).toHaveURL(/\/audit/);

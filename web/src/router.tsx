@@ -16,7 +16,7 @@ import { Shell } from './components/Shell';
 import { AuditPage } from './pages/audit/AuditPage';
 import { validateAuditSearch } from './pages/audit/search';
 import { validateExplainSearch } from './pages/explain/search';
-import { validateRecordingSearch } from './pages/recordings/search';
+import { validateRecordingSearch, validateRecordingsSearch } from './pages/recordings/search';
 import { validateRequestsSearch } from './pages/requests/search';
 import { validateSignInSearch } from './pages/signin/arrival';
 import { SignInPage } from './pages/signin/SignInPage';
@@ -121,6 +121,12 @@ const sessionsRoute = createRoute({
   path: '/sessions',
   component: lazyRouteComponent(() => import('./pages/sessions/SessionsPage'), 'SessionsPage'),
 });
+const recordingsRoute = createRoute({
+  getParentRoute: () => appRoute,
+  path: '/recordings',
+  validateSearch: validateRecordingsSearch,
+  component: lazyRouteComponent(() => import('./pages/recordings/RecordingsPage'), 'RecordingsPage'),
+});
 const recordingRoute = createRoute({
   getParentRoute: () => appRoute,
   path: '/recordings/$session',
@@ -221,6 +227,7 @@ const routeTree = rootRoute.addChildren([
     newRoleRoute,
     resourcesRoute,
     sessionsRoute,
+    recordingsRoute,
     recordingRoute,
     credentialsRoute,
     accountRoute,
@@ -269,7 +276,7 @@ const buildRouter = (queryClient: QueryClient, history?: RouterHistory) =>
     stringifySearch: (search) => {
       const params = new URLSearchParams();
       for (const [key, value] of Object.entries(search)) {
-        if (typeof value === 'string' && value !== '') params.set(key, value);
+        if ((typeof value === 'string' && value !== '') || typeof value === 'number') params.set(key, String(value));
       }
       const text = params.toString();
       return text ? `?${text}` : '';

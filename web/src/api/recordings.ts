@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { apiPath, Problem, request } from './http';
+import { instant } from '../query/range';
 import type { AuditEvent, EventPage, Found, Recording, RecordingPart, RecordingsFound } from './types';
 
 // sessionRecordings are what the terminals of a session showed, oldest first; asked for again while one is open.
@@ -57,35 +58,39 @@ export async function readPart(statement: string, from: number, signal: AbortSig
   }
 }
 
-// RecordingFilter chooses recordings; moments are in RFC 3339.
+// RecordingFilter chooses recordings. from and to are as in the page's URL: a time (RFC 3339) or, for from, a distance to now such as -1h.
 export interface RecordingFilter {
   user?: string;
   resource?: string;
   account?: string;
-  command?: string;
-  since?: string;
-  until?: string;
-  longer?: string;
-  open?: string;
+  command?: 'shell' | 'exec';
+  state?: 'open' | 'over';
+  from?: string;
+  to?: string;
 }
 
-// recordings are those that a filter chooses, newest first.
+const chosen = ({ state, from = '', to = '', ...same }: RecordingFilter) => ({
+  ...same, since: instant(from), until: instant(to), ...(state && { [state]: 'true' }),
+});
+
+// recordings are those that a filter chooses, newest first; asked for again while one is open.
 export const recordings = (filter: RecordingFilter) =>
   infiniteQueryOptions({
     queryKey: ['recordings', 'list', filter] as const,
     queryFn: ({ signal, pageParam }) =>
-      request<{ items: Recording[]; next: string }>('GET', '/recordings', { params: { ...filter, cursor: pageParam }, signal }),
+      request<{ items: Recording[]; next: string }>('GET', '/recordings', { params: { ...chosen(filter), cursor: pageParam }, signal }),
     initialPageParam: '',
     getNextPageParam: (page) => page.next || undefined,
+    refetchInterval: ({ state }) => (state.data?.pages.length === 1 && state.data.pages[0]?.items.some(({ growing }) => growing) ? 5_000 : false),
     retry: false,
   });
 
-// searchedRecordings are those of them that showed a text, for as long as one request may take at a time.
+// searchedRecordings are those of them that showed a text. Each page is what one request had the time to look into.
 export const searchedRecordings = (filter: RecordingFilter, text: string) =>
   infiniteQueryOptions({
     queryKey: ['recordings', 'search', filter, text] as const,
     queryFn: ({ signal, pageParam }) =>
-      request<RecordingsFound>('GET', '/recordings/search', { params: { ...filter, q: text, cursor: pageParam }, signal }),
+      request<RecordingsFound>('GET', '/recordings/search', { params: { ...chosen(filter), q: text, cursor: pageParam }, signal }),
     initialPageParam: '',
     getNextPageParam: (page) => page.next || undefined,
     enabled: text !== '',

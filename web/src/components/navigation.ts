@@ -18,6 +18,7 @@ const GROUPS: PageGroup[] = [
     pages: [
       { to: '/audit', label: 'Audit', for: 'readers' },
       { to: '/sessions', label: 'Sessions', for: 'readers' },
+      { to: '/recordings', label: 'Recordings', for: 'readers' },
       { to: '/receipts', label: 'Receipts', for: 'readers' },
     ],
   },

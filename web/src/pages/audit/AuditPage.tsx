@@ -2,6 +2,7 @@ import { useLocalStorage } from '@mantine/hooks';
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { auditAnswers, auditHistogram, auditSearch, auditTop } from '../../api/audit';
+import { useKeys } from '../../components/useKeys';
 import { withFilter } from '../../query/terms';
 import classes from './AuditPage.module.css';
 import { EventPanel } from './EventPanel';
@@ -15,7 +16,6 @@ import { useAuditView } from './search';
 import { Statements } from './statements/Statements';
 import { EventsStatus, StatementsStatus } from './StatusBar';
 import { Toolbar } from './Toolbar';
-import { useKeys } from './useKeys';
 import { useTail } from './useTail';
 
 // GROUPS bounds how many statements are shown grouped.

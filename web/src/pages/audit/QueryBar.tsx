@@ -2,11 +2,11 @@ import { ActionIcon, Button, TextInput, Tooltip } from '@mantine/core';
 import { IconRefresh, IconSearch, IconX } from '@tabler/icons-react';
 import { type RefObject, useState } from 'react';
 import { Problem } from '../../api/http';
+import { TimeRange } from '../../components/TimeRange';
 import { caret, isList, parseTerms, withoutTerm } from '../../query/terms';
 import classes from './QueryBar.module.css';
 import type { AuditSearchParams, ChangeView } from './search';
 import { SyntaxHelp } from './SyntaxHelp';
-import { TimeRange } from './TimeRange';
 import type { TailState } from './useTail';
 
 interface Props {
@@ -30,7 +30,8 @@ export function QueryBar({ view, change, error, tail, input, leave, refresh, fet
     <div className={classes.bar}>
       <div className={classes.line}>
         <QueryBox key={q} {...{ q, change, input, leave, refresh, helped, setHelped }} invalid={isSyntax(error)} />
-        <TimeRange view={view} change={change} />
+        {/* A live view has no end. */}
+        <TimeRange range={view} change={(range) => change({ ...range, ...(range.to && { live: undefined }) })} />
         <LiveButton live={view.live === 'on'} state={tail} change={change} />
         <Tooltip label="Search again">
           <ActionIcon aria-label="Search again" onClick={refresh} loading={fetching} variant="default" size={30}>

@@ -39,7 +39,7 @@ function Shown({ recording, all }: { recording: Recording; all: Recording[] }) {
   const [place, setPlace] = useState<Place>({ at: search.at ?? 0 });
   const [speed, setSpeed] = useState('1');
   const [skipIdle, setSkipIdle] = useState(true);
-  const [live, setLive] = useState(recording.growing);
+  const [live, setLive] = useState(recording.growing && search.at === undefined);
   const watching = live && recording.growing;
   const found = useInfiniteQuery(foundInRecording(recording.statement, recording.here ? (search.q ?? '') : ''));
   const marks = useMemo(() => found.data?.pages.flatMap((page) => page.items.map(({ seconds }) => seconds)).toSorted((a, b) => a - b) ?? [], [found.data]);

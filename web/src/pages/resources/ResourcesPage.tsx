@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useMayChange } from '../../api/me';
 import { protocols } from '../../api/protocols';
 import { resources, useRemoveResource } from '../../api/resources';
-import type { Resource } from '../../api/types';
+import type { Resource, SSH } from '../../api/types';
 import { FormDialog } from '../../components/FormDialog';
 import { ListPage } from '../../components/ListPage';
 import { Command, Notice } from '../../components/Notice';
@@ -12,6 +12,7 @@ import { RemoveButton } from '../../components/RemoveButton';
 import { pairs, Words } from '../../components/Words';
 import { plural } from '../../format/amount';
 import { quote } from '../../query/terms';
+import { HostKeys } from './HostKeys';
 import { ResourceForm } from './ResourceForm';
 
 export function ResourcesPage() {
@@ -51,7 +52,7 @@ function Row({ resource }: { resource: Resource }) {
       <Table.Td fw={500}>{resource.name}</Table.Td>
       <Table.Td>{resource.protocol}</Table.Td>
       <Table.Td>
-        <Place resource={resource} />
+        <Place resource={resource} server={server ?? false} />
       </Table.Td>
       <Table.Td className="mono">{resource.database || '–'}</Table.Td>
       <Table.Td className={tls === 'disable' || tls === 'prefer' ? 'warn' : undefined}>{tls}</Table.Td>
@@ -73,13 +74,12 @@ function Row({ resource }: { resource: Resource }) {
 }
 
 // Place is where the store is: its address, and what else leads to it.
-function Place({ resource: { address, master, nodes, ssh } }: { resource: Resource }) {
+function Place({ resource: { name, address, master, nodes, ssh }, server }: { resource: Resource; server: boolean }) {
   return (
     <>
       <span className="mono">{address}</span>
       {master && <div className="soft">Sentinels of {master}</div>}
-      {ssh?.host_keys && <div className="soft">{plural(ssh.host_keys.length, 'host key')}</div>}
-      {ssh?.host_cas && <div className="soft">Certified by {plural(ssh.host_cas.length, 'authority', 'authorities')}</div>}
+      {server && <KnownBy name={name} ssh={ssh ?? {}} />}
       {nodes && nodes.length > 0 && (
         <details>
           <summary className="soft">{plural(nodes.length, 'node')}</summary>
@@ -87,6 +87,19 @@ function Place({ resource: { address, master, nodes, ssh } }: { resource: Resour
         </details>
       )}
     </>
+  );
+}
+
+// KnownBy says by how many keys an SSH server is known, and shows them.
+function KnownBy({ name, ssh: { host_keys: keys = [], host_cas: authorities = [] } }: { name: string; ssh: SSH }) {
+  if (keys.length + authorities.length === 0) return <div className="soft">Pins the first key that it shows</div>;
+  const label = [keys.length > 0 && plural(keys.length, 'host key'), authorities.length > 0 && plural(authorities.length, 'authority', 'authorities')];
+  return (
+    <div>
+      <FormDialog label={label.filter(Boolean).join(', ')} title={`Host keys of ${name}`} minor size="lg">
+        {() => <HostKeys resource={name} />}
+      </FormDialog>
+    </div>
   );
 }
 

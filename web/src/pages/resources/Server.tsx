@@ -1,8 +1,14 @@
-import { Checkbox, TagsInput, Textarea } from '@mantine/core';
+import { Checkbox, Select, TagsInput, Textarea } from '@mantine/core';
 import { useState } from 'react';
 import type { SSH } from '../../api/types';
 import type { Faults } from '../../components/faults';
-import { keysOf } from './draft';
+import { type EnvKind, envKind, envOf, keysOf } from './draft';
+
+const ENV: { value: EnvKind; label: string }[] = [
+  { value: 'default', label: 'LANG and LC_*' },
+  { value: 'none', label: 'None' },
+  { value: 'list', label: 'Those of a list' },
+];
 
 // Server is what an SSH server says besides its address: how it is known, and what is recorded.
 export function Server({ ssh, at, change }: { ssh: SSH; at: Faults['at']; change: (ssh: SSH) => void }) {
@@ -17,10 +23,16 @@ export function Server({ ssh, at, change }: { ssh: SSH; at: Faults['at']; change
         label="Host authorities" description="Public keys, one a line, of those whose host certificates are taken"
         keys={ssh.host_cas} error={at('ssh.host_cas')} change={(host_cas) => edit({ host_cas })}
       />
-      <TagsInput
-        label="Environment" description="Variables that clients may set, * for any characters; none: LANG and LC_*" size="xs"
-        value={ssh.env ?? []} error={at('ssh.env')} onChange={(env) => edit({ env: env.length > 0 ? env : undefined })}
+      <Select
+        label="Environment" description="Variables that clients may set" size="xs" data={ENV} allowDeselect={false}
+        value={envKind(ssh.env)} onChange={(kind) => kind && edit({ env: envOf(kind) })}
       />
+      {envKind(ssh.env) === 'list' && (
+        <TagsInput
+          label="Variables" description="Names, with * for any characters; without any, clients may set none" size="xs"
+          value={ssh.env} error={at('ssh.env')} onChange={(env) => edit({ env })}
+        />
+      )}
       <Checkbox
         label="Record what is typed" description="In terminals, but never while they show nothing of it" size="xs" checked={ssh.record_input ?? false}
         onChange={(e) => edit({ record_input: e.currentTarget.checked || undefined })}

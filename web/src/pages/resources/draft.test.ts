@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { accountsOf, fitting, keysOf, nodesOf, rowsOf } from './draft';
+import { accountsOf, envKind, envOf, fitting, keysOf, nodesOf, originOf, rowsOf } from './draft';
 
 describe('accounts of a resource', () => {
   it('come out as they went in, without empty rows', () => {
@@ -50,5 +50,18 @@ describe('an SSH server', () => {
   it('is known by keys, one a line', () => {
     expect(keysOf(' ssh-ed25519 AAAA root@web-1 \n\nssh-rsa BBBB\n')).toEqual(['ssh-ed25519 AAAA root@web-1', 'ssh-rsa BBBB']);
     expect(keysOf(' \n')).toEqual([]);
+  });
+
+  it('takes variables by the default, by none or by a list', () => {
+    expect([undefined, [], ['TZ']].map(envKind)).toEqual(['default', 'none', 'list']);
+    for (const kind of ['default', 'none', 'list'] as const) expect(envKind(envOf(kind))).toBe(kind);
+    expect(envOf('default')).toBeUndefined(); // left out, and not an empty list, which is none
+  });
+
+  it('says how its keys came to be known', () => {
+    const key = { fingerprint: 'SHA256:x', type: 'ssh-ed25519', authority: false };
+    expect(originOf({ ...key, how: 'learned', by: 'gw-1' })).toBe('Learned by gw-1');
+    expect(originOf({ ...key, how: 'given', by: 'alice' })).toBe('Given by alice');
+    expect(originOf(key)).toBe('The record does not tell');
   });
 });

@@ -1,4 +1,4 @@
-import type { Node, Protocol, Resource } from '../../api/types';
+import type { HostKey, Node, Protocol, Resource, SSH } from '../../api/types';
 
 // AccountRow is one account of a resource and the credential that opens it.
 export interface AccountRow {
@@ -31,3 +31,18 @@ export const fitting = (resource: Resource, protocol: Protocol | undefined): Res
 
 // keysOf are the public keys in a text, one a line. An empty list forgets those that are known; left out, they are kept.
 export const keysOf = (text: string): string[] => text.split('\n').map((line) => line.trim()).filter(Boolean);
+
+// EnvKind is how an SSH server says which variables clients may set: by the default, by none, or by a list.
+export type EnvKind = 'default' | 'none' | 'list';
+
+export const envKind = (env: SSH['env']): EnvKind => (env ? (env.length > 0 ? 'list' : 'none') : 'default');
+
+// envOf is what a kind begins as. A list begins with what the default lets through.
+export const envOf = (kind: EnvKind): SSH['env'] => (kind === 'default' ? undefined : kind === 'none' ? [] : ['LANG', 'LC_*']);
+
+// originOf says how a host key came to be known.
+export const originOf = ({ how, by }: HostKey): string => {
+  if (how === 'learned') return by ? `Learned by ${by}` : 'Learned';
+  if (how === 'given') return by ? `Given by ${by}` : 'Given';
+  return 'The record does not tell';
+};

@@ -8,7 +8,7 @@ import { count, plural } from '../../../format/amount';
 import { wider } from '../../../query/range';
 import type { Filter } from '../EventTable';
 import type { AuditSearchParams, ChangeView } from '../search';
-import { useKeys } from '../useKeys';
+import { useKeys } from '../../../components/useKeys';
 import { Bars } from './Bars';
 import { Brush } from './Brush';
 import { BucketTable } from './BucketTable';

@@ -1,15 +1,20 @@
 import { Button, Group, Popover, Stack, TextInput } from '@mantine/core';
 import { IconChevronDown, IconClock } from '@tabler/icons-react';
 import { type FormEvent, useState } from 'react';
-import { fromLocalInput, localInput, PRESETS, rangeLabel } from '../../query/range';
-import type { AuditSearchParams, ChangeView } from './search';
+import { fromLocalInput, localInput, PRESETS, rangeLabel } from '../query/range';
+
+// Range are bounds as a page's URL has them.
+export interface Range {
+  from?: string | undefined;
+  to?: string | undefined;
+}
 
 // TimeRange chooses a distance back from now, or two times in the reader's own zone.
-export function TimeRange({ view, change }: { view: AuditSearchParams; change: ChangeView }) {
+export function TimeRange({ range, change }: { range: Range; change: (range: Range) => void }) {
   const [opened, setOpened] = useState(false);
-  const { from = '', to = '' } = view;
-  const choose = (part: AuditSearchParams) => {
-    change(part);
+  const { from = '', to = '' } = range;
+  const choose = (range: Range) => {
+    change(range);
     setOpened(false);
   };
   return (
@@ -47,7 +52,7 @@ export function TimeRange({ view, change }: { view: AuditSearchParams; change: C
 interface AbsoluteProps {
   from: string;
   to: string;
-  choose: (part: AuditSearchParams) => void;
+  choose: (range: Range) => void;
 }
 
 function Absolute({ from, to, choose }: AbsoluteProps) {
@@ -57,9 +62,7 @@ function Absolute({ from, to, choose }: AbsoluteProps) {
   const submit = (e: FormEvent) => {
     e.preventDefault();
     if (backwards) return;
-    const until = fromLocalInput(end) || undefined;
-    // A live view has no end.
-    choose({ from: fromLocalInput(start) || undefined, to: until, ...(until && { live: undefined }) });
+    choose({ from: fromLocalInput(start) || undefined, to: fromLocalInput(end) || undefined });
   };
   return (
     <form onSubmit={submit}>

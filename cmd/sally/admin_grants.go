@@ -71,10 +71,6 @@ func newGrantList(f *adminFlags) *cobra.Command {
 		Use: "list", Aliases: []string{"ls"}, Short: "List grants", Args: cobra.NoArgs,
 		Example: "  sally admin grants list --active\n  sally admin grants list --user bob@acme.com",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := f.api.client()
-			if err != nil {
-				return err
-			}
 			query := url.Values{}
 			for name, value := range map[string]string{"user": user, "resource": resource, "role": role} {
 				if value != "" {
@@ -84,11 +80,7 @@ func newGrantList(f *adminFlags) *cobra.Command {
 			if active {
 				query.Set("active", "true")
 			}
-			items, err := all[access.Grant](cmd.Context(), c, "/grants", query)
-			if err != nil {
-				return err
-			}
-			return printItems(cmd, f, grantHead, items, grantRow)
+			return listItems(cmd, f, "/grants", query, grantHead, grantRow)
 		},
 	}
 	fs := cmd.Flags()
@@ -104,17 +96,7 @@ func newGrantRevoke(f *adminFlags) *cobra.Command {
 		Use: "revoke ID...", Aliases: []string{"remove", "rm", "delete"}, Short: "End grants now, and the sessions that they let in",
 		Args: cobra.MinimumNArgs(1), Example: "  sally admin grants revoke bq3gk7f6xyz2w4ma",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := f.api.client()
-			if err != nil {
-				return err
-			}
-			for _, id := range args {
-				if err := c.do(cmd.Context(), http.MethodDelete, "/grants/"+url.PathEscape(id), nil, nil); err != nil {
-					return err
-				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "grant %s revoked\n", id)
-			}
-			return nil
+			return removeEach(cmd, f, args, below("/grants"), "grant", "revoked")
 		},
 	}
 }

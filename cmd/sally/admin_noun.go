@@ -173,15 +173,7 @@ func (n *adminNoun[T]) list(f *adminFlags) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List " + n.many, Aliases: []string{"ls"}, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := f.api.client()
-			if err != nil {
-				return err
-			}
-			items, err := all[T](cmd.Context(), c, "/"+n.many, nil)
-			if err != nil {
-				return err
-			}
-			return printItems(cmd, f, n.head, items, n.row)
+			return listItems(cmd, f, "/"+n.many, nil, n.head, n.row)
 		},
 	}
 }
@@ -191,17 +183,7 @@ func (n *adminNoun[T]) remove(f *adminFlags) *cobra.Command {
 		Use: "remove NAME...", Short: "Remove " + n.many, Aliases: []string{"rm", "delete"}, Args: cobra.MinimumNArgs(1),
 		ValidArgsFunction: n.complete(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := f.api.client()
-			if err != nil {
-				return err
-			}
-			for _, name := range args {
-				if err := c.do(cmd.Context(), http.MethodDelete, n.path(name), nil, nil); err != nil {
-					return err
-				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s %s removed\n", n.one, name)
-			}
-			return nil
+			return removeEach(cmd, f, args, n.path, n.one, "removed")
 		},
 	}
 }
@@ -241,6 +223,39 @@ func (n *adminNoun[T]) completeOne(f *adminFlags) cobra.CompletionFunc {
 		}
 		return complete(cmd, args, typed)
 	}
+}
+
+// listItems prints the whole list at path.
+func listItems[T any](cmd *cobra.Command, f *adminFlags, path string, query url.Values, head []string, row func(T) []string) error {
+	c, err := f.api.client()
+	if err != nil {
+		return err
+	}
+	items, err := all[T](cmd.Context(), c, path, query)
+	if err != nil {
+		return err
+	}
+	return printItems(cmd, f, head, items, row)
+}
+
+// removeEach removes what is named, one after the other, and says of each which kind of object it was and what was done to it.
+func removeEach(cmd *cobra.Command, f *adminFlags, names []string, path func(name string) string, kind, done string) error {
+	c, err := f.api.client()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := c.do(cmd.Context(), http.MethodDelete, path(name), nil, nil); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s %s %s\n", kind, name, done)
+	}
+	return nil
+}
+
+// below gives the paths of objects below root.
+func below(root string) func(name string) string {
+	return func(name string) string { return root + "/" + url.PathEscape(name) }
 }
 
 func printItems[T any](cmd *cobra.Command, f *adminFlags, head []string, items []T, row func(T) []string) error {

@@ -56,19 +56,11 @@ func newAdminSSHKeyList(f *adminFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List users' SSH keys", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := f.api.client()
-			if err != nil {
-				return err
-			}
 			query := url.Values{}
 			if user != "" {
 				query.Set("user", user)
 			}
-			items, err := all[access.SSHKey](cmd.Context(), c, "/ssh-keys", query)
-			if err != nil {
-				return err
-			}
-			return printItems(cmd, f, []string{"FINGERPRINT", "USER", "NAME", "ADDED"}, items, func(k access.SSHKey) []string {
+			return listItems(cmd, f, "/ssh-keys", query, []string{"FINGERPRINT", "USER", "NAME", "ADDED"}, func(k access.SSHKey) []string {
 				return []string{k.Fingerprint, k.User, k.Name, localTime(k.Created)}
 			})
 		},
@@ -82,17 +74,7 @@ func newAdminSSHKeyRemove(f *adminFlags) *cobra.Command {
 		Use: "remove FINGERPRINT...", Aliases: []string{"rm", "delete"}, Short: "Remove SSH keys", Args: cobra.MinimumNArgs(1),
 		Long: "Removes SSH keys: they open nothing more, and the sessions that they opened end at once.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := f.api.client()
-			if err != nil {
-				return err
-			}
-			for _, fingerprint := range args {
-				if err := c.do(cmd.Context(), http.MethodDelete, "/ssh-keys/"+escapeName(fingerprint), nil, nil); err != nil {
-					return err
-				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "SSH key %s removed\n", fingerprint)
-			}
-			return nil
+			return removeEach(cmd, f, args, below("/ssh-keys"), "SSH key", "removed")
 		},
 	}
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,19 +96,11 @@ func newTokenList(f *adminFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List access tokens, without their values", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := f.api.client()
-			if err != nil {
-				return err
-			}
 			query := url.Values{}
 			if user != "" {
 				query.Set("user", user)
 			}
-			items, err := all[access.Token](cmd.Context(), c, "/tokens", query)
-			if err != nil {
-				return err
-			}
-			return printItems(cmd, f, []string{"ID", "USER", "LABEL", "SCOPE", "CREATED", "EXPIRES", "LAST USED"}, items, func(t access.Token) []string {
+			return listItems(cmd, f, "/tokens", query, []string{"ID", "USER", "LABEL", "SCOPE", "CREATED", "EXPIRES", "LAST USED"}, func(t access.Token) []string {
 				return []string{t.ID, t.User, t.Label, describeScope(t.Scope), localTime(t.Created), localTime(t.Expires), localTime(t.LastUsed)}
 			})
 		},
@@ -120,20 +114,10 @@ func newTokenRemove(f *adminFlags) *cobra.Command {
 		Use: "remove ID...", Aliases: []string{"rm", "delete", "revoke"}, Short: "Revoke access tokens", Args: cobra.MinimumNArgs(1),
 		Long: "Revokes access tokens: they open nothing more, and the sessions that they opened end at once.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := f.api.client()
-			if err != nil {
-				return err
+			if slices.ContainsFunc(args, func(id string) bool { return strings.HasPrefix(id, "sally_") }) {
+				return errors.New("name the token by its ID, not by its value: see sally admin tokens list")
 			}
-			for _, id := range args {
-				if strings.HasPrefix(id, "sally_") {
-					return fmt.Errorf("name the token by its ID, not by its value: see sally admin tokens list")
-				}
-				if err := c.do(cmd.Context(), http.MethodDelete, "/tokens/"+escapeName(id), nil, nil); err != nil {
-					return err
-				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "token %s revoked\n", id)
-			}
-			return nil
+			return removeEach(cmd, f, args, below("/tokens"), "token", "revoked")
 		},
 	}
 }
@@ -143,16 +127,8 @@ func newAdminSessions(f *adminFlags) *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List open sessions", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := f.api.client()
-			if err != nil {
-				return err
-			}
-			items, err := all[access.LiveSession](cmd.Context(), c, "/sessions", nil)
-			if err != nil {
-				return err
-			}
 			head := []string{"ID", "USER", "RESOURCE", "ACCOUNT", "DATABASE", "CLIENT", "ENTRANCE", "STARTED", "STATEMENTS"}
-			return printItems(cmd, f, head, items, func(s access.LiveSession) []string {
+			return listItems(cmd, f, "/sessions", nil, head, func(s access.LiveSession) []string {
 				return []string{s.ID, s.User, s.Resource, s.Account, s.Database, s.ClientAddr, s.Entrance, localTime(s.Started), fmt.Sprint(s.Statements)}
 			})
 		},
@@ -166,21 +142,11 @@ func newSessionKill(f *adminFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "kill ID...", Short: "End sessions; their clients read the reason", Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := f.api.client()
-			if err != nil {
-				return err
-			}
 			query := ""
 			if reason != "" {
 				query = "?" + url.Values{"reason": {reason}}.Encode()
 			}
-			for _, id := range args {
-				if err := c.do(cmd.Context(), http.MethodDelete, "/sessions/"+escapeName(id)+query, nil, nil); err != nil {
-					return err
-				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "session %s killed\n", id)
-			}
-			return nil
+			return removeEach(cmd, f, args, func(id string) string { return "/sessions/" + escapeName(id) + query }, "session", "killed")
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "a sentence for the session's user")

@@ -9,8 +9,8 @@ async function findings(page: Page): Promise<string[]> {
 }
 
 const PAGES = [
-  'users', 'users/alice@acme.com', 'roles', 'roles/engineer', 'add/role', 'resources', 'sessions', 'recordings', 'recordings?q=nothing', 'credentials', 'tokens', 'account',
-  'requests', 'requests?view=decide', 'requests?view=history', 'grants', 'groups', 'policies', 'add/policy',
+  'users', 'users/alice@acme.com', 'roles', 'roles/engineer', 'add/role', 'resources', 'sessions', 'recordings', 'recordings?q=nothing', 'credentials',
+  'tokens', 'account', 'requests', 'requests?view=decide', 'requests?view=history', 'grants', 'groups', 'policies', 'add/policy',
   'explain?user=bob@acme.com&resource=orders&statement=select 1', 'gateways', 'receipts',
 ];
 

@@ -116,3 +116,21 @@ test('the shell that showed a text is found among all recordings, and the player
   await expect(player).not.toContainText('after-66');
   await expect(admin.getByRole('list', { name: 'Found' }).getByRole('button')).toContainText('needle-55');
 });
+
+test('the host key that was learned of a server is shown with its session, and forgotten', async ({ admin, world }) => {
+  const open = shell(world);
+  open.types('exit\n');
+  await until('the shell ends', 15_000, () => open.child.exitCode !== null);
+
+  await admin.goto(`${world.web}/resources`);
+  const row = admin.getByRole('row').filter({ hasText: 'shell-1' });
+  await row.getByRole('button', { name: 'Host keys of shell-1' }).click();
+  const keys = admin.getByRole('dialog', { name: 'Host keys of shell-1' });
+  await expect(keys.getByRole('row').filter({ hasText: 'SHA256:' })).toContainText('Learned by');
+  await expect(keys.getByRole('link', { name: 'The session that saw it' })).toBeVisible();
+  await keys.getByRole('button', { name: /Forget the host key SHA256:/ }).click();
+  await admin.getByRole('dialog', { name: /Forget the host key/ }).getByRole('button', { name: 'Forget' }).click();
+  await expect(row).toContainText('Pins the first key that it shows');
+  const kept = await api<{ ssh?: { host_keys?: string[] } }>(world.socket, 'GET', '/resources/shell-1');
+  expect(kept.ssh?.host_keys ?? []).toEqual([]);
+});

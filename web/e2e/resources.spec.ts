@@ -93,6 +93,28 @@ test('an SSH server is added with its host key, and has no database and no TLS',
   await row.getByRole('button', { name: 'Edit' }).click();
   await expect(dialog.getByRole('textbox', { name: 'Host keys' })).toHaveValue(`${key} root@web-1`);
   await dialog.getByRole('checkbox', { name: 'Record the output of commands' }).uncheck();
+  await dialog.getByRole('combobox', { name: 'Environment' }).click();
+  await admin.getByRole('option', { name: 'None' }).click();
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog).toBeHidden();
+  expect((await api<Kept>(world.socket, 'GET', '/resources/web-1')).ssh).toEqual({ host_keys: [`${key} root@web-1`], env: [] });
+  await row.getByRole('button', { name: 'Host keys of web-1' }).click();
+  await expect(dialog.getByRole('row').filter({ hasText: 'SHA256:' })).toContainText('Given by admin');
+  await dialog.getByRole('button', { name: 'Close' }).click();
+
+  await row.getByRole('button', { name: 'Edit' }).click();
+  await expect(dialog.getByRole('combobox', { name: 'Environment' })).toHaveValue('None');
+  await dialog.getByRole('combobox', { name: 'Environment' }).click();
+  await admin.getByRole('option', { name: 'Those of a list' }).click();
+  await dialog.getByRole('combobox', { name: 'Variables' }).fill('TZ');
+  await admin.keyboard.press('Enter');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog).toBeHidden();
+  expect((await api<Kept>(world.socket, 'GET', '/resources/web-1')).ssh?.env).toEqual(['LANG', 'LC_*', 'TZ']);
+
+  await row.getByRole('button', { name: 'Edit' }).click();
+  await dialog.getByRole('combobox', { name: 'Environment' }).click();
+  await admin.getByRole('option', { name: 'LANG and LC_*' }).click();
   await dialog.getByRole('textbox', { name: 'Host keys' }).fill('');
   await dialog.getByRole('button', { name: 'Save' }).click();
   await expect(row).not.toContainText('host key');

@@ -50,7 +50,7 @@ func TestNamesThatPaint(t *testing.T) {
 			_, err = run(c, "id", nil)
 			_ = c.Close()
 		}
-		if err == nil || !strings.Contains(err.Error(), "sallyport: ") || strings.ContainsAny(err.Error(), "\x1b\x07\x9b\u202e") {
+		if err == nil || !strings.Contains(err.Error(), "sallyport: ") || strings.ContainsAny(err.Error(), "\x1b\x07\u009b\u202e\ufffd") {
 			t.Errorf("%q: told %q", resource, err)
 		}
 	}

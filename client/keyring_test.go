@@ -130,7 +130,7 @@ func TestAKeyThatIsGoneFromTheKeyringMeansSignedOut(t *testing.T) {
 // A new member of Profile is either no secret, and named here, or must be kept in the keyring.
 func TestEveryMemberOfAProfileIsJudged(t *testing.T) {
 	useKeyring(t)
-	public := []string{"name", "session", "server", "server_ca", "user", "session_expires", "certificate", "ca", "expires", "tunnel", "ssh_hosts"}
+	public := []string{"name", "session", "server", "server_ca", "user", "session_expires", "certificate", "ca", "expires", "tunnel", "ssh_hosts", "ssh_hosts_other"}
 	p := newAuthority(t, "ca").profile("alice", "127.0.0.1:1", hour())
 	v := reflect.ValueOf(p).Elem()
 	for i := range v.NumField() {

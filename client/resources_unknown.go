@@ -13,8 +13,8 @@ func NotYours(name string, mine []Resource) error {
 			break
 		}
 	}
-	return fmt.Errorf("there is no resource %q that you may open%s; sally ls shows those that you may, and others are asked for with: "+
-		"sally access request %s --reason ...", name, meant, name)
+	return fmt.Errorf("there is no resource %q that you may open%s; sally ls shows those that you may, and "+
+		"sally access request %s --reason TEXT asks for it", name, meant, name)
 }
 
 // slips is in how few steps one word becomes the other, by putting in, taking out or changing a byte, or by changing two neighbours' places.

@@ -18,7 +18,7 @@ func TestNotYoursNamesWhatWasMeant(t *testing.T) {
 		"we":        `"we" that you may open; sally ls`,
 	} {
 		got := client.NotYours(name, mine).Error()
-		if !strings.Contains(got, want) || !strings.HasSuffix(got, "sally access request "+name+" --reason ...") {
+		if !strings.Contains(got, want) || !strings.HasSuffix(got, "sally access request "+name+" --reason TEXT asks for it") {
 			t.Errorf("%s: %s\nwant %s", name, got, want)
 		}
 	}

@@ -63,7 +63,7 @@ func BundleSince(dir string, held Held, limit int) (Bundle, error) {
 		to   *[]byte
 	}{{keysFile, &b.Keys}, {keyFile, &b.Key}, {baseFile, &b.Base}} {
 		*f.to, err = os.ReadFile(filepath.Join(dir, f.name))
-		if err != nil && !(f.name == baseFile && errors.Is(err, fs.ErrNotExist)) {
+		if err != nil && (f.name != baseFile || !errors.Is(err, fs.ErrNotExist)) {
 			return Bundle{}, fmt.Errorf("read proof: %w", err)
 		}
 	}

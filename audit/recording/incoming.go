@@ -320,7 +320,7 @@ func wholeFrames(b []byte, begins bool, statement string) (n int64, whole bool, 
 	for !whole {
 		f, err := readFrame(r, buf)
 		if err != nil {
-			return n, whole, nil // the rest is no whole frame
+			return n, whole, nil //nolint:nilerr // the rest is no whole frame
 		}
 		buf = f.sealed[:0]
 		n += f.size

@@ -129,7 +129,7 @@ func (s *Service) growRecording(ctx context.Context, g store.Gateway, p link.Pie
 func (s *Service) mayBegin(ctx context.Context, g store.Gateway, statement string) (link.Taken, error) {
 	began, err := recording.TimeOf(statement)
 	if err != nil {
-		return link.Taken{Refused: "this is no statement's ID"}, nil //nolint:nilerr // the gateway is told, and need not try again //nolint:nilerr // the answer says it
+		return link.Taken{Refused: "this is no statement's ID"}, nil //nolint:nilerr // the gateway is told
 	}
 	e, err := s.searcher.Get(ctx, statement)
 	switch {

@@ -37,7 +37,7 @@ func testReopening(t *testing.T, config store.Config) {
 	}
 	at := time.UnixMicro(1_700_000_000_123_456).UTC()
 	want := &access.Snapshot{
-		Generation:  8,
+		Generation:  9,
 		Groups:      map[string]access.Group{"eng": {Name: "eng", Created: at}},
 		Policies:    map[string]access.Policy{},
 		Grants:      map[string]access.Grant{},
@@ -49,10 +49,13 @@ func testReopening(t *testing.T, config store.Config) {
 		Credentials: map[string]access.Credential{"c": {Name: "c", Source: "sealed"}},
 		Tokens:      map[string]access.Token{"t": {ID: "t", User: "alice", Created: at, Expires: at}},
 		SSHKeys:     map[string]access.SSHKey{"SHA256:k": {Fingerprint: "SHA256:k", User: "alice", Name: "laptop", Public: "ssh-ed25519 AAAA", Created: at}},
+		SSHRotations: access.SSHRotations{Users: access.SSHRotation{Signs: 1}, Hosts: access.SSHRotation{Signs: 2, Other: 1, Changed: at},
+			Logins: access.SSHRotation{Signs: 1}},
 	}
 	for _, err := range []error{
 		s.PutUser(ctx, want.Users["alice"]), s.PutGroup(ctx, want.Groups["eng"]), s.PutRole(ctx, want.Roles["r"]), s.PutResource(ctx, want.Resources["db"]),
-		s.PutCredential(ctx, want.Credentials["c"]), s.PutToken(ctx, want.Tokens["t"], want.TokenHashes["t"]), s.AddSSHKey(ctx, want.SSHKeys["SHA256:k"]), s.Close(),
+		s.PutCredential(ctx, want.Credentials["c"]), s.PutToken(ctx, want.Tokens["t"], want.TokenHashes["t"]), s.AddSSHKey(ctx, want.SSHKeys["SHA256:k"]),
+		s.PutSSHRotation(ctx, "hosts", want.SSHRotations.Hosts), s.Close(),
 	} {
 		if err != nil {
 			t.Fatal(err)

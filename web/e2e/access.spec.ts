@@ -180,7 +180,7 @@ test('a user is suspended with a receipt that can be downloaded as it was signed
   await expect(access.getByRole('row').filter({ hasText: 'orders' })).toContainText('yes');
 
   // Her laptop was lost: she signs in anew.
-  await admin.getByRole('button', { name: 'Sign gina@acme.com out everywhere' }).click();
+  await admin.getByRole('button', { name: 'Sign out everywhere: gina@acme.com' }).click();
   await admin.getByRole('dialog').getByRole('button', { name: 'Sign out everywhere' }).click();
   const lost = admin.getByRole('dialog', { name: 'gina@acme.com is signed out' });
   await expect(lost).toContainText('signed out everywhere');

@@ -34,7 +34,7 @@ export function RevokeButton({ user }: { user: User }) {
     <>
       <ConfirmButton
         label="Sign out everywhere"
-        title={`Sign ${user.name} out everywhere?`}
+        title={`Sign out everywhere: ${user.name}?`}
         danger
         pending={revoke.isPending}
         error={revoke.error}

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -110,11 +112,11 @@ func TestTransfersDenied(t *testing.T) {
 // fileAtHome makes a file that a path without a beginning finds at the server, whose account is ours, and returns its name.
 func fileAtHome(t *testing.T, content string) string {
 	t.Helper()
-	home, err := os.UserHomeDir()
+	account, err := user.LookupId(strconv.Itoa(os.Getuid())) // the server does not go by HOME
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.CreateTemp(home, "sallyport-test-")
+	f, err := os.CreateTemp(account.HomeDir, "sallyport-test-")
 	if err != nil {
 		t.Fatal(err)
 	}

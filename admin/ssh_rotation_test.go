@@ -1,11 +1,6 @@
 package admin_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"testing"
 	"time"
 
@@ -125,7 +120,7 @@ func TestRotationOfHostsAndLogins(t *testing.T) {
 		Hosts string `json:"ssh_hosts"`
 		Other string `json:"ssh_hosts_other"`
 	}
-	p.must(who{token: token}, "POST", "/certificates", object{"public_key": publicPEM(t)}, 201).decode(t, &laptop)
+	p.must(who{token: token}, "POST", "/certificates", object{"public_key": publicKeyPEM(t)}, 201).decode(t, &laptop)
 	if laptop.Hosts != next.Hosts.OtherKey || laptop.Other != first.Hosts {
 		t.Errorf("a laptop learns %+v", laptop)
 	}
@@ -136,18 +131,4 @@ func TestRotationOfHostsAndLogins(t *testing.T) {
 	if now := p.sshCA(); now.Hosts != next.Hosts.OtherKey || now.Rotations.Hosts.OtherKey != "" || now.Rotations.Logins.OtherKey != "" {
 		t.Errorf("at the end: %+v", now)
 	}
-}
-
-// publicPEM is a public key as local clients send it.
-func publicPEM(t *testing.T) string {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }

@@ -169,15 +169,7 @@ func TestRecordIsShipped(t *testing.T) {
 	directory := gateway.NewDirectory(gateway.Options{Gateway: "gw-1"})
 	g := gateway.OpenLink(gateway.LinkOptions{Identity: id, Dir: t.TempDir(), Servers: []string{l.url}, Directory: directory, Version: "v1",
 		Record: j, Log: slog.New(slog.DiscardHandler)})
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- g.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
+	runLink(t, g)
 	eventually(l.t, "all is shipped", func() bool {
 		n, _ := store.Records("gw-1")
 		return n == j.Written() && g.Shipped() == n
@@ -190,5 +182,19 @@ func TestRecordIsShipped(t *testing.T) {
 		}
 		l.must(l.root, "GET", "/gateways/status", nil, 200).decode(t, &list)
 		return len(list.Items) == 1 && list.Items[0].Journal != nil && list.Items[0].Journal.Records == 50 && list.Items[0].Journal.Behind == 0
+	})
+}
+
+// runLink keeps a gateway's link to its control plane until the test is over.
+func runLink(t *testing.T, g *gateway.Link) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- g.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	})
 }

@@ -2,7 +2,6 @@ package admin_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -43,15 +42,7 @@ func TestRecordingsAreSentWhileTheyGrow(t *testing.T) {
 	x.output(w, "present")
 	g := gateway.OpenLink(gateway.LinkOptions{Identity: id, Dir: t.TempDir(), Servers: []string{l.url},
 		Directory: gateway.NewDirectory(gateway.Options{Gateway: "gw-1"}), Version: "v1", Recordings: from, Log: slog.New(slog.DiscardHandler)})
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- g.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
+	runLink(t, g)
 	eventually(t, "it is here", func() bool {
 		size, err := x.shipped.Grow(e.ID, "gw-1", 0, nil)
 		return err == nil && size == w.State().Size

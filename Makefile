@@ -29,7 +29,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: run
-run: setup-run build ## Sallyport before a PostgreSQL with sample data; CHECK=1 verifies and ends, KEEP=DIR keeps the data there
+run: setup-run build ## Sallyport before PostgreSQL, MariaDB, Redis and an SSH server with sample data; CHECK=1 verifies and ends, KEEP=DIR keeps the data there
 	@go run ./test/demo $(if $(filter-out 0,$(CHECK)),-check) $(if $(KEEP),-keep '$(KEEP)')
 
 .PHONY: test

@@ -160,7 +160,7 @@ func (c *chain) open(signed []byte) (Checkpoint, error) {
 	case len(n.UnverifiedSigs) > 0:
 		return Checkpoint{}, fmt.Errorf("a key that is not the log's has signed it: %s+%08x", n.UnverifiedSigs[0].Name, n.UnverifiedSigs[0].Hash)
 	}
-	if again, err := note.Sign(n); err != nil || !bytes.Equal(again, signed) {
+	if again, err := note.Sign(n); err != nil || !bytes.Equal(again, signed) || !c.inOrder(n.Sigs) {
 		return Checkpoint{}, errors.New("it is not in its only form")
 	}
 	cp, err := parseCheckpoint(n.Text)
@@ -177,6 +177,19 @@ func (c *chain) open(signed []byte) (Checkpoint, error) {
 		}
 	}
 	return cp, fmt.Errorf("the key of its time, %s, has not signed it", keyID(want))
+}
+
+// inOrder says whether signatures stand as the log writes them: those of older keys first, each once.
+func (c *chain) inOrder(sigs []note.Signature) bool {
+	last := -1
+	for _, s := range sigs {
+		i := slices.IndexFunc(c.verifiers, func(v note.Verifier) bool { return v.Name() == s.Name && v.KeyHash() == s.Hash })
+		if i <= last {
+			return false
+		}
+		last = i
+	}
+	return true
 }
 
 // check proves that the record stands in the log that the checkpoint is of.

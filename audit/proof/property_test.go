@@ -90,3 +90,30 @@ func TestAnyDamageIsFound(t *testing.T) {
 		}
 	})
 }
+
+// The checkpoint that changes the key has two signatures, which stand in one order: the older key's first.
+func TestSwappedSignaturesAreFound(t *testing.T) {
+	s := newServer(t).start().statements(6).signed()
+	if _, _, err := s.log.Rotate(t.Context(), statementScope()); err != nil {
+		t.Fatal(err)
+	}
+	s.stop()
+	name := filesOf(t, s.dir, "proof/checkpoints/*")[0]
+	swapped := false
+	lines := bytes.SplitAfter(readFile(t, name), []byte("\n"))
+	for i := range len(lines) - 1 {
+		if bytes.HasPrefix(lines[i], []byte("— ")) && bytes.HasPrefix(lines[i+1], []byte("— ")) {
+			lines[i], lines[i+1] = lines[i+1], lines[i]
+			swapped = true
+			break
+		}
+	}
+	if !swapped {
+		t.Fatal("no checkpoint has two signatures")
+	}
+	writeFile(t, name, bytes.Join(lines, nil))
+	r, err := Verify(t.Context(), s.dir, VerifyOptions{})
+	if err != nil || r.Fault == nil || r.Fault.Kind != CheckpointForged {
+		t.Errorf("the signatures that change places: %+v, %v", r.Fault, err)
+	}
+}

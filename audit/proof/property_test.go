@@ -98,6 +98,7 @@ func TestSwappedSignaturesAreFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.stop()
+	s.grow()
 	name := filesOf(t, s.dir, "proof/checkpoints/*")[0]
 	swapped := false
 	lines := bytes.SplitAfter(readFile(t, name), []byte("\n"))

@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,5 +112,39 @@ func TestJoiningIsAChange(t *testing.T) {
 	l.must(l.root, "PUT", "/gateways/gw-1", object{"name": "gw-1", "tunnel": "gw-1.acme.com:7443"}, 201)
 	if _, err := gateway.Join(t.Context(), t.TempDir(), []string{l.url}, removed); err == nil || !strings.Contains(err.Error(), "unknown") {
 		t.Errorf("a token of the gateway that had this name before: %v", err)
+	}
+}
+
+func TestJoinTokensAreGoodOnce(t *testing.T) {
+	l := newLinkedPlane(t)
+	token := l.joinToken("gw-1")
+	dir := t.TempDir()
+	id, err := gateway.Join(t.Context(), dir, []string{l.url}, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := gateway.LoadIdentity(dir); err != nil || kept.Gateway != "gw-1" || !slices.Contains(kept.Certificate.Leaf.DNSNames, "gw-1.acme.com") {
+		t.Errorf("kept %+v, %v", kept, err)
+	}
+	if _, err := gateway.Join(t.Context(), t.TempDir(), []string{l.url}, token); err == nil || !strings.Contains(err.Error(), "was used") {
+		t.Errorf("used twice: %v", err)
+	}
+	if status, _ := l.ask(&id.Certificate, "POST", link.ReportPath, link.Report{}); status != http.StatusNoContent {
+		t.Errorf("report of a gateway that joined: %d", status)
+	}
+
+	// A new token replaces the machine: what the old one had counts no more.
+	if _, err := gateway.Join(t.Context(), t.TempDir(), []string{l.url}, l.joinToken("gw-1")); err != nil {
+		t.Fatal(err)
+	}
+	if status, answer := l.ask(&id.Certificate, "POST", link.ReportPath, link.Report{}); status != http.StatusForbidden || !strings.Contains(answer, "does not count") {
+		t.Errorf("report of the machine that was replaced: %d %s", status, answer)
+	}
+
+	// A token of another authority: the gateway gives its secret to nobody.
+	foreign := token
+	foreign.Authority[0] ^= 1
+	if _, err := gateway.Join(t.Context(), t.TempDir(), []string{l.url}, foreign); err == nil || !strings.Contains(err.Error(), "not the control plane that the join token is from") {
+		t.Errorf("another authority: %v", err)
 	}
 }

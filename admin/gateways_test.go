@@ -8,22 +8,15 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/admin"
@@ -169,215 +162,6 @@ func (l *linkedPlane) personPair(user string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{block.Bytes}, PrivateKey: key}
 }
 
-func TestJoinTokensAreGoodOnce(t *testing.T) {
-	l := newLinkedPlane(t)
-	token := l.joinToken("gw-1")
-	dir := t.TempDir()
-	id, err := gateway.Join(t.Context(), dir, []string{l.url}, token)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if kept, err := gateway.LoadIdentity(dir); err != nil || kept.Gateway != "gw-1" || !slices.Contains(kept.Certificate.Leaf.DNSNames, "gw-1.acme.com") {
-		t.Errorf("kept %+v, %v", kept, err)
-	}
-	if _, err := gateway.Join(t.Context(), t.TempDir(), []string{l.url}, token); err == nil || !strings.Contains(err.Error(), "was used") {
-		t.Errorf("used twice: %v", err)
-	}
-	if status, _ := l.ask(&id.Certificate, "POST", link.ReportPath, link.Report{}); status != http.StatusNoContent {
-		t.Errorf("report of a gateway that joined: %d", status)
-	}
-
-	// A new token replaces the machine: what the old one had counts no more.
-	if _, err := gateway.Join(t.Context(), t.TempDir(), []string{l.url}, l.joinToken("gw-1")); err != nil {
-		t.Fatal(err)
-	}
-	if status, answer := l.ask(&id.Certificate, "POST", link.ReportPath, link.Report{}); status != http.StatusForbidden || !strings.Contains(answer, "does not count") {
-		t.Errorf("report of the machine that was replaced: %d %s", status, answer)
-	}
-
-	// A token of another authority: the gateway gives its secret to nobody.
-	foreign := token
-	foreign.Authority[0] ^= 1
-	if _, err := gateway.Join(t.Context(), t.TempDir(), []string{l.url}, foreign); err == nil || !strings.Contains(err.Error(), "not the control plane that the join token is from") {
-		t.Errorf("another authority: %v", err)
-	}
-}
-
-// A gateway that was stolen opens what the gateway needs, for itself alone: none of the API, at neither port, and nothing
-// of other gateways.
-func TestStolenGateway(t *testing.T) {
-	l := newLinkedPlane(t)
-	id := l.join("gw-1")
-	other := l.join("gw-2")
-	for _, r := range routes {
-		path := strings.NewReplacer("{name}", "alice@acme.com", "{id}", "x", "{provider}", "x").Replace(r.path)
-		for _, prefix := range []string{"", "/api/v1"} {
-			if status, answer := l.ask(&id.Certificate, r.method, prefix+path, object{"name": "eve", "roles": []string{"admin"}}); status != http.StatusNotFound {
-				t.Errorf("%s %s%s: %d %s", r.method, prefix, path, status, answer)
-			}
-		}
-	}
-	person := l.personPair("alice@acme.com")
-	for _, r := range []struct{ method, path string }{
-		{"POST", link.RenewPath}, {"GET", link.FollowPath + "?have=0"}, {"POST", link.ReportPath}, {"POST", link.SecretPath},
-		{"POST", link.SSHSignInPath}, {"POST", link.SSHPollPath}, {"POST", link.SSHPinPath}, {"POST", link.SSHHostPath},
-	} {
-		if status, _ := l.ask(nil, r.method, r.path, object{}); status != http.StatusUnauthorized {
-			t.Errorf("%s without a certificate: %d", r.path, status)
-		}
-		if status, _ := l.ask(&person, r.method, r.path, object{}); status != http.StatusForbidden {
-			t.Errorf("%s with a person's certificate: %d", r.path, status)
-		}
-	}
-
-	// It tells lies about another gateway, and about what it cut there.
-	report := link.Report{Generation: 1, AppliedAt: time.Now(), Cuts: []access.Cut{{Session: "s", Gateway: "gw-2", User: "alice@acme.com"}},
-		Sessions: &link.Sessions{Open: []access.LiveSession{{ID: "s1", Gateway: "gw-2", User: "alice@acme.com"}}}}
-	if status, answer := l.ask(&id.Certificate, "POST", link.ReportPath, report); status != http.StatusNoContent {
-		t.Fatalf("%d %s", status, answer)
-	}
-	var open struct{ Items []access.LiveSession }
-	l.must(l.root, "GET", "/sessions", nil, 200).decode(t, &open)
-	if len(open.Items) != 1 || open.Items[0].Gateway != "gw-1" {
-		t.Errorf("sessions %+v", open.Items)
-	}
-
-	// It asks for a certificate with other names.
-	if names := l.renewFor(&id.Certificate, "gw-2", link.ControlName); !slices.Equal(names.DNSNames, []string{link.GatewayName, "gw-1.acme.com"}) {
-		t.Errorf("certified for %q", names.DNSNames)
-	} else if name, err := access.GatewayOf(names); name != "gw-1" || len(names.URIs) != 1 {
-		t.Errorf("certified as %q, %v, %v", name, names.URIs, err)
-	}
-	if _, err := other.Certificate.Leaf.Verify(x509.VerifyOptions{DNSName: link.ControlName, Roots: l.service.ClientCAs()}); err == nil {
-		t.Error("a gateway's certificate passes for a control plane's")
-	}
-}
-
-// renewFor renews with a request for names that are not the gateway's.
-func (l *linkedPlane) renewFor(pair *tls.Certificate, name, host string) *x509.Certificate {
-	l.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name}, DNSNames: []string{host},
-		URIs: []*url.URL{{Scheme: "sallyport", Host: "gateway", Path: "/" + name}}}, key)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	status, answer := l.ask(pair, "POST", link.RenewPath, link.Renew{Request: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr}))})
-	var renewed link.Renewed
-	if err := json.Unmarshal([]byte(answer), &renewed); err != nil || status != http.StatusOK {
-		l.t.Fatalf("renew: %d %s", status, answer)
-	}
-	block, _ := pem.Decode([]byte(renewed.Certificate))
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	// The old one counts until the new one is used.
-	if status, _ := l.ask(pair, "POST", link.ReportPath, link.Report{}); status != http.StatusNoContent {
-		l.t.Errorf("old certificate before the new one is used: %d", status)
-	}
-	next := tls.Certificate{Certificate: [][]byte{block.Bytes}, PrivateKey: key}
-	if status, _ := l.ask(&next, "POST", link.ReportPath, link.Report{}); status != http.StatusNoContent {
-		l.t.Errorf("new certificate: %d", status)
-	}
-	if status, _ := l.ask(pair, "POST", link.ReportPath, link.Report{}); status != http.StatusForbidden {
-		l.t.Errorf("old certificate after the new one was used: %d", status)
-	}
-	return cert
-}
-
-func TestSecretsAreGivenOutForWhomMayOpen(t *testing.T) {
-	l := newLinkedPlane(t)
-	id := l.join("gw-1")
-	l.join("gw-2")
-	l.must(l.root, "POST", "/users", object{"name": "bob"}, 201)
-	l.must(l.root, "POST", "/users", object{"name": "carol", "groups": []string{"eng"}}, 201)
-	l.must(l.root, "POST", "/users/carol/suspend", nil, 200)
-	l.must(l.root, "POST", "/resources", object{"name": "far-db", "protocol": "postgres", "address": "127.0.0.1:5433", "ssl_mode": "disable",
-		"accounts": object{"app": "orders-app"}, "gateways": []string{"gw-2"}}, 201)
-	l.must(l.root, "PUT", "/roles/developers", object{"name": "developers", "resources": []string{"orders-db", "far-db"}, "accounts": []string{"app"}, "groups": []string{"eng"}}, 200)
-	begin, _ := l.record.since(0)
-	for _, test := range []struct {
-		user, resource, account, token string
-		status                         int
-	}{
-		{"alice@acme.com", "orders-db", "app", "", http.StatusOK},
-		{"alice@acme.com", "orders-db", "root", "", http.StatusForbidden},
-		{"alice@acme.com", "far-db", "app", "", http.StatusForbidden}, // gw-2's
-		{"alice@acme.com", "no-db", "app", "", http.StatusNotFound},
-		{"alice@acme.com", "orders-db", "app", "no-token", http.StatusUnauthorized},
-		{"bob", "orders-db", "app", "", http.StatusForbidden},
-		{"carol", "orders-db", "app", "", http.StatusForbidden},
-		{"eve", "orders-db", "app", "", http.StatusUnauthorized},
-		{"", "orders-db", "app", "", http.StatusUnauthorized},
-	} {
-		status, answer := l.ask(&id.Certificate, "POST", link.SecretPath, link.AskSecret{Session: "s1", Resource: test.resource, Account: test.account,
-			Identity: access.Identity{User: test.user, Roles: []string{"admin"}, Token: test.token}})
-		if status != test.status || strings.Contains(answer, "hunter2") != (test.status == http.StatusOK) {
-			t.Errorf("%+v: %d %s", test, status, answer)
-		}
-	}
-	events, _ := l.record.since(len(begin))
-	if len(events) != 9 {
-		t.Errorf("%d events, want 9", len(events))
-	}
-	for i, e := range events {
-		if e.Action != "credentials.open" || e.User != "gateway:gw-1" || (e.Verdict == "allow") != (i == 0) || strings.Contains(e.After, "hunter2") {
-			t.Errorf("event %d: %s by %s: %s %s", i, e.Action, e.User, e.Verdict, e.After)
-		}
-	}
-}
-
-// TestFollow: rules come at once, and what was done is told; nothing of it runs on when both have ended.
-func TestFollow(t *testing.T) {
-	leaks := goleak.IgnoreCurrent()
-	t.Run("", func(t *testing.T) {
-		l := newLinkedPlane(t)
-		ctx := t.Context()
-		served := &sessions{}
-		g := l.run(l.join("gw-1"), served)
-		served.set([]access.LiveSession{{ID: "s1", User: "alice@acme.com", Resource: "orders-db", Account: "app"},
-			{ID: "s2", User: "alice@acme.com", Resource: "orders-db", Account: "app"}})
-		eventually(l.t, "the sessions are listed", func() bool {
-			var open struct{ Items []access.LiveSession }
-			l.must(l.root, "GET", "/sessions", nil, 200).decode(t, &open)
-			return len(open.Items) == 2
-		})
-		l.must(l.root, "DELETE", "/sessions/s1?reason=maintenance", nil, 204)
-		eventually(l.t, "the session is killed", func() bool { return len(served.Sessions()) == 1 })
-		lease, err := g.Secrets().Fetch(ctx, creds.Request{Credential: access.Credential{Name: "orders-app", Source: "sealed"},
-			Identity: access.Identity{User: "alice@acme.com"}, User: "alice@acme.com", Resource: "orders-db", Account: "app"})
-		if err != nil || lease.Secret.Password != "hunter2" {
-			t.Fatalf("credential: %v", err)
-		}
-
-		var answer struct {
-			Killed  int `json:"sessions_killed"`
-			Receipt struct {
-				ID       string
-				Complete bool
-				Gateways []struct{ Name, State string }
-			}
-		}
-		l.must(l.root, "POST", "/users/alice@acme.com/suspend", nil, 200).decode(t, &answer)
-		if answer.Killed != 1 || !answer.Receipt.Complete || len(answer.Receipt.Gateways) != 2 || answer.Receipt.Gateways[1].State != "confirmed" {
-			t.Errorf("answer %+v", answer)
-		}
-		_, err = g.Secrets().Fetch(ctx, creds.Request{Credential: access.Credential{Name: "orders-app", Source: "sealed"},
-			Identity: access.Identity{User: "alice@acme.com"}, User: "alice@acme.com", Resource: "orders-db", Account: "app"})
-		var unavailable *creds.Unavailable
-		if !errors.As(err, &unavailable) || !strings.Contains(unavailable.Sentence, "suspended") {
-			t.Errorf("credential of one who is suspended: %v", err)
-		}
-		l.checkReceipt(answer.Receipt.ID)
-	})
-	http.DefaultClient.CloseIdleConnections()
-	goleak.VerifyNone(t, leaks)
-}
-
 // run runs a gateway's link over the sessions until the test ends.
 func (l *linkedPlane) run(id *gateway.Identity, served *sessions) *gateway.Link {
 	l.t.Helper()
@@ -433,41 +217,6 @@ func (l *linkedPlane) checkReceipt(id string) {
 	l.must(l.root, "GET", "/receipts?user=alice@acme.com", nil, 200).decode(l.t, &list)
 	if len(list.Items) != 1 || list.Items[0].ID != id {
 		l.t.Errorf("listed %+v", list.Items)
-	}
-}
-
-// TestGatewayOfAnotherControlPlane: what is done at one control plane reaches a gateway that hangs on another, and the
-// receipt tells of it.
-func TestGatewayOfAnotherControlPlane(t *testing.T) {
-	l := newLinkedPlane(t)
-	served := &sessions{}
-	l.run(l.join("gw-1"), served)
-	served.set([]access.LiveSession{{ID: "s1", User: "alice@acme.com", Resource: "orders-db", Account: "app"},
-		{ID: "s2", User: "alice@acme.com", Resource: "orders-db", Account: "app"}})
-
-	config := l.config
-	config.Gateway, config.Sessions, config.Metrics = "gw-b", nil, nil
-	service, err := admin.New(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer service.Close()
-	b := &plane{t: t, service: service, record: l.record, server: httptest.NewServer(service.Handler())}
-	defer b.server.Close()
-	eventually(l.t, "the sessions are listed there", func() bool {
-		var open struct{ Items []access.LiveSession }
-		b.must(l.root, "GET", "/sessions", nil, 200).decode(t, &open)
-		return len(open.Items) == 2
-	})
-	b.must(l.root, "DELETE", "/sessions/s1", nil, 204)
-	eventually(l.t, "the session is killed", func() bool { return len(served.Sessions()) == 1 })
-	var answer struct {
-		Killed  int `json:"sessions_killed"`
-		Receipt struct{ Complete bool }
-	}
-	b.must(l.root, "POST", "/users/alice@acme.com/suspend", nil, 200).decode(t, &answer)
-	if answer.Killed != 1 || !answer.Receipt.Complete {
-		t.Errorf("answer %+v", answer)
 	}
 }
 

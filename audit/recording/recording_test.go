@@ -2,23 +2,16 @@ package recording
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"filippo.io/age"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-
-	"github.com/sallyport/sallyport/audit"
 )
 
 // kept is a store with the key that opens its recordings.
@@ -180,175 +173,6 @@ func TestOnlyTheKeyOpens(t *testing.T) {
 	}
 }
 
-// frames cuts a file into its beginning and its frames.
-func frames(t *testing.T, raw []byte) (begin []byte, all [][]byte) {
-	t.Helper()
-	r := bytes.NewReader(raw)
-	_, begin, err := readLabel(r)
-	must(t, err)
-	for {
-		start := len(raw) - r.Len()
-		if _, err := readFrame(r, nil); err != nil {
-			return begin, all
-		}
-		all = append(all, raw[start:len(raw)-r.Len()])
-	}
-}
-
-// TestForged changes files in ways whose checksums are right, as one could who can write to the directory.
-func TestForged(t *testing.T) {
-	k := newStore(t)
-	h, other := header(t), header(t)
-	for _, h := range []Header{h, other} {
-		w := k.record(t, h)
-		for i := range 4 {
-			must(t, w.Output(fmt.Appendf(nil, "line %d\r\n", i), false))
-		}
-		_, err := w.Close()
-		must(t, err)
-	}
-	path, err := k.path(h.Statement)
-	must(t, err)
-	raw, err := os.ReadFile(path)
-	must(t, err)
-	begin, f := frames(t, raw)
-	otherPath, err := k.path(other.Statement)
-	must(t, err)
-	otherRaw, err := os.ReadFile(otherPath)
-	must(t, err)
-	_, foreign := frames(t, otherRaw)
-	for name, parts := range map[string][][]byte{
-		"a frame left out":      {begin, f[0], f[1], f[3], f[4], f[5]},
-		"two frames exchanged":  {begin, f[0], f[1], f[3], f[2], f[4], f[5]},
-		"a frame twice":         {begin, f[0], f[1], f[1], f[2]},
-		"a frame of another":    {begin, f[0], f[1], foreign[2], f[3]},
-		"another label":         {bytes.Replace(begin, []byte(h.Session), []byte(other.Session), 1), f[0], f[1]},
-		"the end brought ahead": {begin, f[0], f[1], f[5]},
-	} {
-		must(t, os.WriteFile(path, bytes.Join(parts, nil), 0o600))
-		r, err := k.Open(h.Statement, k.key)
-		if err == nil {
-			for err == nil {
-				_, err = r.Next()
-			}
-			r.Close()
-		}
-		if errors.Is(err, io.EOF) {
-			t.Errorf("%s: not seen", name)
-		}
-	}
-}
-
-// TestCutOff replays what stands before a cut at any byte, and says that the end is missing.
-func TestCutOff(t *testing.T) {
-	k := newStore(t)
-	h := header(t)
-	w := k.record(t, h)
-	for i := range 3 {
-		must(t, w.Output(fmt.Appendf(nil, "line %d\r\n", i), false))
-	}
-	state, err := w.Close()
-	must(t, err)
-	path, err := k.path(h.Statement)
-	must(t, err)
-	raw, err := os.ReadFile(path)
-	must(t, err)
-	begin, f := frames(t, raw)
-	for size := len(begin) + len(f[0]); size < len(raw); size++ {
-		must(t, os.WriteFile(path, raw[:size], 0o600))
-		wholeFrames, at := -1, len(begin)
-		for _, f := range f {
-			if at += len(f); at > size {
-				break
-			}
-			wholeFrames++
-		}
-		_, events, whole, err := k.read(t, h.Statement)
-		if err != nil || whole || len(events) != wholeFrames {
-			t.Fatalf("cut at %d: %d events, whole %v, %v; want %d", size, len(events), whole, err, wholeFrames)
-		}
-		if k.Check(h.Statement, state) == nil {
-			t.Fatalf("cut at %d: not seen by its hash", size)
-		}
-	}
-}
-
-// TestRecover cuts a file within a frame, as kill -9 can, and opens the store anew.
-func TestRecover(t *testing.T) {
-	k := newStore(t)
-	h := header(t)
-	w := k.record(t, h)
-	must(t, w.Output([]byte("one"), false))
-	kept := w.State()
-	must(t, w.Output([]byte("two"), false))
-	path, err := k.path(h.Statement)
-	must(t, err)
-	raw, err := os.ReadFile(path)
-	must(t, err)
-	dir := t.TempDir()
-	crashed := openStore(t, dir, k.key)
-	to, err := crashed.path(h.Statement)
-	must(t, err)
-	must(t, os.MkdirAll(filepath.Dir(to), 0o700))
-	must(t, os.WriteFile(to, raw[:len(raw)-1], 0o600))
-	must(t, os.WriteFile(filepath.Join(dir, openDir, h.Statement), nil, 0o600))
-
-	var record appender
-	n, err := crashed.Recover(&record, "gw-1")
-	must(t, err)
-	if n != 1 || len(record.events) != 1 {
-		t.Fatalf("%d recovered, events %+v", n, record.events)
-	}
-	want := audit.Event{Type: audit.StatementResult, Scope: audit.Scope{Gateway: "gw-1", Session: h.Session}, Of: h.Statement, Done: true,
-		Duration: kept.Duration, Recording: &kept, ErrorMessage: cutOff}
-	got := record.events[0]
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(audit.Scope{})); diff != "" {
-		t.Error(diff)
-	}
-	must(t, crashed.Check(h.Statement, *got.Recording))
-	if n, err := crashed.Recover(&record, "gw-1"); n != 0 || err != nil {
-		t.Errorf("recovered again: %d, %v", n, err)
-	}
-	_, events, whole, err := crashed.read(t, h.Statement)
-	if err != nil || whole || len(events) != 1 || string(events[0].Data) != "one" {
-		t.Errorf("replays %q, whole %v, %v", events, whole, err)
-	}
-}
-
-// TestRecoverDamaged finds a file of zeros, as a power failure can leave it: that is on the record, and others are recovered all the same.
-func TestRecoverDamaged(t *testing.T) {
-	k := newStore(t)
-	h := header(t)
-	path, err := k.path(h.Statement)
-	must(t, err)
-	must(t, os.MkdirAll(filepath.Dir(path), 0o700))
-	must(t, os.WriteFile(path, make([]byte, 500), 0o600))
-	must(t, os.WriteFile(filepath.Join(k.dir, openDir, h.Statement), nil, 0o600))
-	var record appender
-	n, err := k.Recover(&record, "gw-1")
-	must(t, err)
-	if n != 1 || len(record.events) != 1 || record.events[0].Of != h.Statement || record.events[0].ErrorMessage != damaged || record.events[0].Recording != nil {
-		t.Errorf("%d recovered, events %+v", n, record.events)
-	}
-	if n, err := k.Recover(&record, "gw-1"); n != 0 || err != nil {
-		t.Errorf("recovered again: %d, %v", n, err)
-	}
-	if info, err := os.Stat(path); err != nil || info.Size() != 500 {
-		t.Errorf("its file: %v, %v", info, err)
-	}
-}
-
-// appender keeps what it is given.
-type appender struct {
-	audit.Appender
-	events []audit.Event
-}
-
-func (a *appender) Append(e *audit.Event) error {
-	a.events = append(a.events, *e)
-	return nil
-}
-
 // TestFollow reads a recording while it is written, to its end.
 func TestFollow(t *testing.T) {
 	k := newStore(t)
@@ -390,103 +214,6 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// TestManyWriteAtOnce checks that hash and size are the file's whoever wrote, and that a durable output is covered by a sync.
-func TestManyWriteAtOnce(t *testing.T) {
-	k := newStore(t)
-	h := header(t)
-	w := k.record(t, h)
-	var all sync.WaitGroup
-	for i := range 16 {
-		all.Go(func() {
-			for range 20 {
-				if err := w.Output(bytes.Repeat([]byte{'a' + byte(i)}, 100), i%2 == 0); err != nil {
-					t.Error(err)
-				}
-			}
-			w.State()
-		})
-	}
-	all.Wait()
-	state, err := w.Close()
-	must(t, err)
-	path, err := k.path(h.Statement)
-	must(t, err)
-	raw, err := os.ReadFile(path)
-	must(t, err)
-	if sum := sha256.Sum256(raw); state.SHA256 != hex.EncodeToString(sum[:]) || state.Size != int64(len(raw)) {
-		t.Errorf("state %+v is not that of the file with %d bytes", state, len(raw))
-	}
-	_, events, whole, err := k.read(t, h.Statement)
-	if err != nil || !whole || len(events) != 320 {
-		t.Errorf("%d events, whole %v, %v", len(events), whole, err)
-	}
-}
-
-// TestLongOutput is replayed byte by byte, however it was cut.
-func TestLongOutput(t *testing.T) {
-	k := newStore(t)
-	h := header(t)
-	w := k.record(t, h)
-	long := bytes.Repeat([]byte("\xff\x00wide \u20ac "), 60_000)
-	must(t, w.Output(long, false))
-	_, err := w.Close()
-	must(t, err)
-	_, events, _, err := k.read(t, h.Statement)
-	must(t, err)
-	var got []byte
-	for _, e := range events {
-		got = append(got, e.Data...)
-	}
-	if !bytes.Equal(got, long) {
-		t.Errorf("%d bytes come back of %d", len(got), len(long))
-	}
-}
-
-func TestBrokenDisk(t *testing.T) {
-	k := newStore(t)
-	w := k.record(t, header(t))
-	must(t, w.Output([]byte("fine"), false))
-	must(t, w.file.Close())
-	if err := w.Output([]byte("lost"), false); err == nil {
-		t.Error("output that could not be written is no error")
-	}
-	if err := w.Output([]byte("later"), true); err == nil {
-		t.Error("output after a failure is no error")
-	}
-	if _, err := w.Close(); err == nil {
-		t.Error("the end of a failed recording is no error")
-	}
-}
-
-// TestLongWords: no command line, however long, makes a recording that cannot be read.
-func TestLongWords(t *testing.T) {
-	k := newStore(t)
-	h := header(t)
-	for _, word := range []*string{&h.Command, &h.Term, &h.User, &h.Resource, &h.Account} {
-		*word = strings.Repeat("<\x00\xff", 300_000)
-	}
-	w := k.record(t, h)
-	must(t, w.Output([]byte("shown"), false))
-	got, events, _, err := k.read(t, h.Statement)
-	if must(t, err); len(events) != 1 || !strings.HasPrefix(got.Command, "<\x00") || len(got.Command) > 4*maxWord {
-		t.Errorf("a command of %d bytes, %q", len(got.Command), events)
-	}
-}
-
-// TestInAnothersPlace: a file under another statement's name is not shown as that statement's.
-func TestInAnothersPlace(t *testing.T) {
-	k := newStore(t)
-	h, other := header(t), header(t)
-	_, err := k.record(t, h).Close()
-	must(t, err)
-	path, err := k.path(other.Statement)
-	must(t, err)
-	must(t, os.WriteFile(path, k.bytes(t, h.Statement), 0o600))
-	if _, err := k.Open(other.Statement, k.key); err == nil || !strings.Contains(err.Error(), h.Statement) {
-		t.Errorf("%v", err)
-	}
-}
-
 func TestRemove(t *testing.T) {
 	k := newStore(t)
 	old, grows := header(t), header(t)
@@ -519,50 +246,6 @@ func TestNoPath(t *testing.T) {
 		h.Statement = id
 		if _, err := k.Record(h); err == nil {
 			t.Errorf("%q names a recording", id)
-		}
-	}
-}
-
-func BenchmarkOutput(b *testing.B) {
-	text := bytes.Repeat([]byte("-rw-r--r-- 1 deploy deploy  1834 Nov 23 12:00 \x1b[01;34mreport-final.txt\x1b[0m\r\n"), 500)
-	random := make([]byte, 32<<10)
-	for i := range random {
-		random[i] = byte(i * i >> 3)
-	}
-	for name, chunk := range map[string][]byte{"text 32KB": text[:32<<10], "binary 32KB": random, "key": []byte("x")} {
-		b.Run(name, func(b *testing.B) {
-			k := newStore(b)
-			w := k.record(b, header(b))
-			b.SetBytes(int64(len(chunk)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := w.Output(chunk, false); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-	b.Run("durable, 16 at once", func(b *testing.B) {
-		k := newStore(b)
-		w := k.record(b, header(b))
-		b.SetParallelism(16)
-		b.RunParallel(func(p *testing.PB) {
-			for p.Next() {
-				if err := w.Output(text[:512], true); err != nil {
-					b.Error(err)
-					return
-				}
-			}
-		})
-	})
-}
-
-func BenchmarkRecord(b *testing.B) {
-	k := newStore(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := k.record(b, header(b)).Close(); err != nil {
-			b.Fatal(err)
 		}
 	}
 }

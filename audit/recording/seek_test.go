@@ -205,35 +205,3 @@ func BenchmarkFind(b *testing.B) {
 		}
 	}
 }
-
-// TestOwnLines reads what we write as JSON's own parser does, and leaves all else to that.
-func TestOwnLines(t *testing.T) {
-	for _, line := range []string{`[0.000001, "o", "plain"]`, `[12.500000, "i", "\u001b[1m\"\\ü\udc80\ud83d\ude00\r\n\t"]`, `[3.000000, "r", "80x24"]`} {
-		interval, kind, data, ok := ownEvent([]byte(line))
-		interval2, kind2, data2, err := anyEvent([]byte(line))
-		if !ok || err != nil || interval != interval2 || kind != kind2 || !bytes.Equal(data, data2) {
-			t.Errorf("%s: %v %s %q %t, want %v %s %q %v", line, interval, kind, data, ok, interval2, kind2, data2, err)
-		}
-	}
-	for _, line := range []string{"", "[", `[1, "o", "a"]`, `[1.000000,"o","a"]`, `[1.000000, "o", "a"b"]`, `[1.000000, "o", "\u12"]`, `[1.000000, "o", "\`,
-		`[1.000000, "o", "a\"]`, `[1.000000, "o", "\x"]`, "[1.000000, \"o\", \"\x01\"]", `[-1.000000, "o", "a"]`, `[1.+00001, "o", "a"]`,
-		`[1.000000, "o", "\ud83d\uzzzz"]`, `[1.000000, "zz", "a"]`} {
-		if _, _, _, ok := ownEvent([]byte(line)); ok {
-			t.Errorf("%s is read", line)
-		}
-	}
-}
-
-func FuzzOwnLines(f *testing.F) {
-	f.Add([]byte(`[0.000001, "o", "a\u001b\udc80\n"]`))
-	f.Fuzz(func(t *testing.T, line []byte) {
-		interval, kind, data, ok := ownEvent(line)
-		if !ok {
-			return
-		}
-		interval2, kind2, data2, err := anyEvent(line)
-		if err != nil || interval != interval2 || kind != kind2 || !bytes.Equal(data, data2) {
-			t.Errorf("%q: %v %s %q, want %v %s %q %v", line, interval, kind, data, interval2, kind2, data2, err)
-		}
-	})
-}

@@ -23,3 +23,8 @@ type SSHRotations struct {
 func (s *Snapshot) SSHUserAuthority(key string) bool {
 	return key != "" && (key == s.SSHAuthorities.Users || key == s.SSHRotations.Users.OtherKey)
 }
+
+// SSHHostAuthority says likewise whether gateways' host certificates count that the key has signed.
+func (s *Snapshot) SSHHostAuthority(key string) bool {
+	return key != "" && (key == s.SSHAuthorities.Hosts || key == s.SSHRotations.Hosts.OtherKey)
+}

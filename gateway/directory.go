@@ -47,7 +47,8 @@ type Directory struct {
 	sessions Sessions
 	relays   Relays // nil: no gateway is reached through this one
 
-	control Control // nil: there is no SSH entrance
+	control  Control   // nil: there is no SSH entrance
+	hostKeys *HostKeys // nil: likewise
 }
 
 // Options of a Directory. Zero values are the defaults.
@@ -83,6 +84,9 @@ func (d *Directory) Apply(e *access.Engine) []access.Cut {
 	defer d.mu.Unlock()
 	d.engine.Store(e)
 	d.refusal.Store(nil)
+	if d.hostKeys != nil {
+		d.hostKeys.Look()
+	}
 	return d.review()
 }
 

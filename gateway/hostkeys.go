@@ -29,8 +29,10 @@ type HostKeys struct {
 	dir     string
 	key     ssh.Signer
 	certify func(ctx context.Context, public string) (string, error)
+	counts  func(authority string) bool
 	now     func() time.Time
 	log     *slog.Logger
+	looks   chan struct{} // holds one: Look was called
 
 	certified atomic.Pointer[certifiedKey] // nil: no certificate has come yet
 	came      func()                       // closes first
@@ -46,11 +48,13 @@ type certifiedKey struct {
 	certificate *ssh.Certificate
 }
 
-// HostKeyOptions make a HostKeys. All but Now are needed.
+// HostKeyOptions make a HostKeys. Dir, Certify and Log are needed.
 type HostKeyOptions struct {
 	Dir string // where the key and its certificate are kept; closed to others
 	// Certify gives a certificate for the public key, both as in authorized_keys.
 	Certify func(ctx context.Context, public string) (string, error)
+	// Counts says whether certificates count that the authority, as in authorized_keys, has signed; nil: all do.
+	Counts func(authority string) bool
 	// Sealer, unless nil, keeps the key from who only has the directory, such as in a backup.
 	Sealer Sealer
 	Log    *slog.Logger
@@ -69,7 +73,10 @@ func OpenHostKeys(o HostKeyOptions) (*HostKeys, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	h := &HostKeys{dir: o.Dir, certify: o.Certify, now: o.Now, log: o.Log, first: make(chan struct{})}
+	if o.Counts == nil {
+		o.Counts = func(string) bool { return true }
+	}
+	h := &HostKeys{dir: o.Dir, certify: o.Certify, counts: o.Counts, now: o.Now, log: o.Log, looks: make(chan struct{}, 1), first: make(chan struct{})}
 	h.came = sync.OnceFunc(func() { close(h.first) })
 	text, err := os.ReadFile(filepath.Join(o.Dir, hostKeyFile))
 	switch {
@@ -146,12 +153,20 @@ func (h *HostKeys) Signers(ctx context.Context) ([]ssh.Signer, error) {
 	return []ssh.Signer{h.key}, nil
 }
 
-// Run gets a certificate at once, so that it has the names that the gateway has now, and another whenever a third of its time is left,
-// until ctx ends.
+// Look has Run look whether the certificate's authority counts still. It returns at once.
+func (h *HostKeys) Look() {
+	select {
+	case h.looks <- struct{}{}:
+	default: // it is going to
+	}
+}
+
+// Run gets a certificate at once, so that it has the names that the gateway has now, and another whenever a third of its time is left
+// or its authority does not count any more, until ctx ends.
 func (h *HostKeys) Run(ctx context.Context) error {
 	const first, last = 250 * time.Millisecond, time.Minute
 	for retry, pause := first, time.Duration(0); ; {
-		if !sleep(ctx, pause) {
+		if !h.rest(ctx, pause) {
 			return nil
 		}
 		err := h.Renew(ctx)
@@ -172,6 +187,26 @@ func (h *HostKeys) Run(ctx context.Context) error {
 	}
 }
 
+// rest waits for the time to pass, or until Look finds that the certificate does not count any more. It says whether ctx goes on.
+func (h *HostKeys) rest(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-timer.C:
+			return true
+		case <-h.looks:
+			if c := h.certified.Load(); c != nil && !h.isCounted(c.certificate) {
+				return true
+			}
+		}
+	}
+}
+
+func (h *HostKeys) isCounted(c *ssh.Certificate) bool { return h.counts(authorizedKey(c.SignatureKey)) }
+
 // Renew gets a certificate now, and keeps it.
 func (h *HostKeys) Renew(ctx context.Context) error {
 	line, err := h.certify(ctx, authorizedKey(h.key.PublicKey()))
@@ -184,9 +219,12 @@ func (h *HostKeys) Renew(ctx context.Context) error {
 	return replaceFile(filepath.Join(h.dir, hostCertificateFile), []byte(line+"\n"), false)
 }
 
-// renewAt is when a third of the certificate's time is left.
+// renewAt is when a third of the certificate's time is left; if its authority does not count any more, that is past.
 func (h *HostKeys) renewAt() time.Time {
 	c := h.certified.Load().certificate
+	if !h.isCounted(c) {
+		return time.Time{}
+	}
 	end := until(c)
 	return end.Add(-end.Sub(time.Unix(int64(c.ValidAfter), 0)) / 3)
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -245,5 +246,47 @@ func TestHostKeyIsKeptSealed(t *testing.T) {
 	}
 	if kept, err := os.ReadFile(filepath.Join(dir, hostKeyFile)); err != nil || bytes.Contains(kept, []byte("PRIVATE KEY")) {
 		t.Errorf("the key is kept in the clear: %v", err)
+	}
+}
+
+// A certificate by an authority that does not count any more is renewed at once, and one by an authority that counts is left alone.
+func TestHostCertificateFollowsItsAuthority(t *testing.T) {
+	a := newHostAuthority(t, time.Now)
+	next := newHostAuthority(t, time.Now)
+	var counted atomic.Pointer[string]
+	counts := func(s ssh.Signer) { line := authorizedKey(s.PublicKey()); counted.Store(&line) }
+	counts(a.signer)
+	certify := make(chan *hostAuthority, 1)
+	certify <- a
+	asked := make(chan struct{})
+	h, err := OpenHostKeys(HostKeyOptions{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler),
+		Counts: func(authority string) bool { return authority == *counted.Load() },
+		Certify: func(ctx context.Context, public string) (string, error) {
+			defer func() { asked <- struct{}{} }()
+			return (<-certify).certify(ctx, public)
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- h.Run(ctx) }()
+	<-asked
+	h.Look() // it counts, so nobody is asked: certify would find no authority
+	counts(next.signer)
+	certify <- next
+	h.Look()
+	<-asked
+	for by := ""; by != authorizedKey(next.signer.PublicKey()); {
+		if certificate, ok := signersOf(t, h)[0].PublicKey().(*ssh.Certificate); ok {
+			by = authorizedKey(certificate.SignatureKey)
+		}
+		if !sleep(t.Context(), time.Millisecond) {
+			t.Fatal("the certificate of the next authority is not shown")
+		}
+	}
+	cancel()
+	if err := <-ran; err != nil || a.issued != 1 || next.issued != 1 {
+		t.Errorf("%v, %d certificates by the former authority and %d by the next", err, a.issued, next.issued)
 	}
 }

@@ -30,6 +30,19 @@ func (d *Directory) SetControl(c Control) {
 	d.control = c
 }
 
+// SetHostKeys tells the directory whose certificate has to be by an authority that counts.
+func (d *Directory) SetHostKeys(h *HostKeys) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hostKeys = h
+}
+
+// CountsSSHHost is for HostKeyOptions.Counts. While no rules are known, every authority counts.
+func (d *Directory) CountsSSHHost(authority string) bool {
+	e := d.engine.Load()
+	return e == nil || e.Snapshot().SSHHostAuthority(authority)
+}
+
 // ask is the control plane that SetControl told of.
 func (d *Directory) ask() (Control, error) {
 	d.mu.Lock()

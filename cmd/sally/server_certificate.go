@@ -53,11 +53,13 @@ func (s *server) openHostKeys(certify func(ctx context.Context, public string) (
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make directory of SSH host keys: %w", err)
 	}
-	o := gateway.HostKeyOptions{Dir: dir, Certify: certify, Log: s.log}
+	o := gateway.HostKeyOptions{Dir: dir, Certify: certify, Counts: s.access.CountsSSHHost, Log: s.log}
 	if s.sealed != nil { // a gateway elsewhere has no key to seal with
 		o.Sealer = ca.NewAgeSealer(s.sealed.Identity())
 	}
-	s.hostKeys, err = gateway.OpenHostKeys(o)
+	if s.hostKeys, err = gateway.OpenHostKeys(o); err == nil {
+		s.access.SetHostKeys(s.hostKeys)
+	}
 	return err
 }
 

@@ -36,12 +36,25 @@ program (scp, sftp, rsync, git, ansible, editors): sally ssh-config --install`,
 				return cmd.Help()
 			}
 			parsed, err := program.ParseSSH(args)
-			if err != nil {
-				return err
+			if err == nil {
+				err = runSSH(cmd, parsed)
 			}
-			return runSSH(cmd, parsed)
+			return asSSH(cmd, err)
 		},
 	}
+}
+
+// exitUnconnected is the status with which ssh ends that has not connected.
+const exitUnconnected exitStatus = 255
+
+// asSSH ends as ssh would, so that programs that run this one in its place know that nothing has run.
+func asSSH(cmd *cobra.Command, err error) error {
+	var ran *exec.ExitError
+	if err == nil || errors.As(err, &ran) {
+		return err
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), "sally:", err)
+	return exitUnconnected
 }
 
 // completeServers gives the names of servers that begin as what was typed, with the account before @ left as it is.

@@ -13,10 +13,11 @@ import (
 	"github.com/sallyport/sallyport/proxy"
 )
 
-// How a session ends that the gateway ended: because it may not be, or because of the gateway's own troubles.
+// How a session ends that the gateway ended: as a command that fails where it may not be, and else as ssh ends when a connection fails, by
+// which programs that run ssh know that the server could not be reached, or was lost.
 const (
 	exitDenied  = 1
-	exitTrouble = 254
+	exitTrouble = 255
 )
 
 // offence is why a connection was ended whose client has not kept to SSH, such as by a request that no packet holds; nil: the client has
@@ -44,10 +45,10 @@ func plain(text string) string {
 	}, strings.ToValidUTF8(text, " "))
 }
 
-// exitOf is the exit status with which a session ends because of err.
+// exitOf is the exit status with which a session ends because of err. A command that is too long is so at each try.
 func exitOf(err error) uint32 {
 	var denial *access.Denial
-	if errors.As(err, &denial) {
+	if errors.As(err, &denial) || errors.Is(err, proxy.ErrMessageTooLarge) {
 		return exitDenied
 	}
 	return exitTrouble

@@ -51,6 +51,7 @@ type world struct {
 type gatewayProcess struct {
 	name, dir, log string
 	tunnel         string // host:port, like the control plane's links
+	ssh            string // host:port of the native entrance, another one with each start
 	args           []string
 	process        *servers.Process
 }
@@ -108,7 +109,7 @@ func (w *world) addGateway(name string, controls ...string) *gatewayProcess {
 	if err := os.WriteFile(token, []byte(w.admin("", "gateways", "add", name, "--tunnel", "127.0.0.1:1")), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	g.args = []string{"gateway", "--data-dir", g.dir, "--join-file", token, "--listen-postgres", "off", "--listen-mysql", "off", "--listen-redis", "off", "--listen-ssh", "off"}
+	g.args = []string{"gateway", "--data-dir", g.dir, "--join-file", token, "--listen-postgres", "off", "--listen-mysql", "off", "--listen-redis", "off", "--listen-ssh", anyPort}
 	for _, control := range controls {
 		g.args = append(g.args, "--server", "https://"+control)
 	}
@@ -144,7 +145,7 @@ func (w *world) run(g *gatewayProcess) {
 			w.t.Fatalf("%s has ended: %v", g.name, p.Err())
 		default:
 		}
-		var at struct{ Tunnel string }
+		var at struct{ Tunnel, SSH string }
 		text, err := os.ReadFile(addresses)
 		if err != nil || json.Unmarshal(text, &at) != nil { // not yet, or not all of it
 			return false
@@ -152,6 +153,7 @@ func (w *world) run(g *gatewayProcess) {
 		if g.tunnel == anyPort {
 			g.tunnel = at.Tunnel
 		}
+		g.ssh = at.SSH
 		return true
 	})
 }
@@ -204,6 +206,7 @@ func (w *world) sessions() []string {
 type person struct {
 	w      *world
 	name   string
+	token  string
 	dialer *client.Dialer
 }
 
@@ -260,7 +263,7 @@ func (w *world) certify(name, token string) *person {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &person{w: w, name: name, dialer: dialer}
+	return &person{w: w, name: name, token: token, dialer: dialer}
 }
 
 // connect opens a session through the gateway's tunnel.

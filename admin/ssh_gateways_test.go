@@ -86,7 +86,7 @@ func TestRemoteGatewayServesSSH(t *testing.T) {
 	dir := t.TempDir()
 	up := gateway.OpenLink(gateway.LinkOptions{Identity: id, Dir: dir, Servers: []string{l.url}, Directory: directory, Version: "test", Log: slog.New(slog.DiscardHandler)})
 	directory.SetControl(up)
-	if _, err := directory.SignInByLink(t.Context(), "alice@acme.com", netip.Addr{}, nil); causeOf(err) != access.PolicyStale {
+	if _, err := directory.SignInByLink(t.Context(), "alice@acme.com", netip.Addr{}, nil, nil); causeOf(err) != access.PolicyStale {
 		t.Errorf("without a control plane: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

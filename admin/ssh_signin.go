@@ -30,6 +30,7 @@ type pendingSSH struct {
 	User    string     `json:"user"`
 	From    netip.Addr `json:"from,omitzero"`
 	Gateway string     `json:"gateway"`
+	Opened  bool       `json:"opened,omitempty"` // the user has looked at it in a browser
 	// What the browser that confirmed it proved; At is zero before.
 	At      time.Time `json:"at,omitzero"`
 	Expires time.Time `json:"expires,omitzero"`
@@ -62,6 +63,9 @@ func (s *Service) registerSSHSignIn(a *api) {
 		func(ctx context.Context, in *answer[sshSignInInput]) (*answer[shownSSHSignIn], error) {
 			o, p, err := s.ownSSHSignIn(ctx, in.Body.Secret)
 			if err != nil {
+				return nil, err
+			}
+			if err := s.noteOpened(ctx, &o, p); err != nil {
 				return nil, err
 			}
 			return &answer[shownSSHSignIn]{Body: p.shown(in.Body.Secret, hostOf(callerOf(ctx).addr), o.Expires)}, nil
@@ -190,6 +194,23 @@ func (s *Service) ownSSHSignIn(ctx context.Context, secret string) (store.OneTim
 	return o, p, nil
 }
 
+// noteOpened lets the gateway know that the person is at it, so that no flood of others takes their place there.
+func (s *Service) noteOpened(ctx context.Context, o *store.OneTime, p pendingSSH) error {
+	if p.Opened {
+		return nil
+	}
+	p.Opened = true
+	data, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encode SSH sign-in: %w", err)
+	}
+	err = s.store.ClaimOneTime(ctx, o.Hash, o.Data, string(data))
+	if errors.Is(err, store.ErrNotFound) { // another browser of theirs has noted it, or confirmed it, meanwhile
+		return nil
+	}
+	return err
+}
+
 func (s *Service) approveSSHSignIn(ctx context.Context, in *answer[sshApproval]) (*answer[shownSSHSignIn], error) {
 	o, p, err := s.ownSSHSignIn(ctx, in.Body.Secret)
 	if err != nil {
@@ -261,7 +282,7 @@ func (s *Service) pollSSHSignIn(ctx context.Context, gateway, secret string) (li
 		err = endedSSHSignIn()
 	}
 	if err != nil || p.At.IsZero() {
-		return link.SSHSignInState{}, err
+		return link.SSHSignInState{Opened: p.Opened && err == nil}, err
 	}
 	snap, err := s.snapshot(ctx)
 	if err != nil {

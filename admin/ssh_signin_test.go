@@ -23,7 +23,7 @@ func byLink(ctx context.Context, d *gateway.Directory, user string) (shownLink, 
 		*id, err = d.SignInByLink(ctx, user, netip.MustParseAddr("192.0.2.7"), func(url, code string) error {
 			shown <- shownLink{url, code}
 			return nil
-		})
+		}, func() {})
 		close(shown)
 		ended <- err
 	}()
@@ -127,6 +127,35 @@ func TestSSHSignInAtOnePlace(t *testing.T) {
 	}
 	if said := p.acts("sign_in.refuse_ssh", "alice@acme.com"); len(said) != 1 || said[0] != "allow" {
 		t.Errorf("the record of the refusal: %v", said)
+	}
+}
+
+// TestGatewayLearnsThatTheLinkIsOpen wants that it does when its person looks at it, and by nobody else.
+func TestGatewayLearnsThatTheLinkIsOpen(t *testing.T) {
+	p := newPlaneWith(t, func(c *admin.Config) { c.URL = "https://sally.acme.com" })
+	p.addOrders(p.start())
+	p.directory.SetControl(p.service)
+	alice, boss := p.browser("alice@acme.com"), p.browser("admin")
+	shown, opened, ended := make(chan string, 1), make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := p.directory.SignInByLink(t.Context(), "alice@acme.com", netip.MustParseAddr("127.0.0.1"), func(url, _ string) error {
+			shown <- url
+			return nil
+		}, func() { close(opened) })
+		ended <- err
+	}()
+	_, secret, _ := strings.Cut(<-shown, "#")
+	in := object{"secret": secret}
+	p.must(boss, "POST", "/sign-in/ssh/look", in, 403)
+	if state, err := p.service.PollSSHSignIn(t.Context(), secret); err != nil || state.Opened {
+		t.Errorf("after somebody else has looked: %+v, %v", state, err)
+	}
+	p.must(alice, "POST", "/sign-in/ssh/look", in, 200)
+	<-opened
+	p.must(alice, "POST", "/sign-in/ssh/look", in, 200) // as a page does that is shown again
+	p.must(alice, "POST", "/sign-in/ssh/approve", in, 200)
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

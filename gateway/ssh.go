@@ -95,8 +95,9 @@ func (d *Directory) identifySSHCertificate(e *access.Engine, user string, c *ssh
 }
 
 // SignInByLink lets the person prove themselves in a browser: show is called once, with the address to open and the code that
-// stands there as well. It returns when they have, or when the time for it is over or ctx ends.
-func (d *Directory) SignInByLink(ctx context.Context, user string, from netip.Addr, show func(url, code string) error) (access.Identity, error) {
+// stands there as well, and opened once they, and nobody else, look at it there. It returns when they have, or when the time for it is
+// over or ctx ends.
+func (d *Directory) SignInByLink(ctx context.Context, user string, from netip.Addr, show func(url, code string) error, opened func()) (access.Identity, error) {
 	if _, err := d.present(); err != nil {
 		return access.Identity{}, err
 	}
@@ -111,11 +112,15 @@ func (d *Directory) SignInByLink(ctx context.Context, user string, from netip.Ad
 	if err := show(begun.URL, begun.Code); err != nil {
 		return access.Identity{}, err
 	}
-	for {
+	for told := false; ; {
 		if !sleep(ctx, link.SSHPollEvery) {
 			return access.Identity{}, ctx.Err()
 		}
 		state, err := control.PollSSHSignIn(ctx, begun.Secret)
+		if state.Opened && !told {
+			told = true
+			opened()
+		}
 		switch {
 		case err == nil && state.Done:
 			return d.signedInByLink(user, state)

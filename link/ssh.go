@@ -38,6 +38,7 @@ type (
 	}
 	SSHSignInState struct {
 		Done    bool      `json:"done"`
+		Opened  bool      `json:"opened,omitempty"` // the user looks at it in a browser
 		User    string    `json:"user,omitempty"`
 		At      time.Time `json:"at,omitzero"`      // when they confirmed
 		Expires time.Time `json:"expires,omitzero"` // when the proof ends

@@ -41,6 +41,7 @@ type Conn struct {
 	nodes     *nodePorts
 	patience  func() (end func()) // of ReadPatiently; nil: none
 	signIn    func() (context.Context, context.CancelFunc)
+	keepPlace func() // among those that have not said who they are
 	blocked   func() error
 	budget    *Budget
 	hold      func() error
@@ -146,6 +147,10 @@ func (c *Conn) ReadPatiently(b []byte) (int, error) {
 // AwaitSignIn gives a person time to prove who they are elsewhere, in a browser: the handshake's deadline is moved, and the context
 // ends with it or with the server. Until they have, the connection counts among those that have not said who they are.
 func (c *Conn) AwaitSignIn() (context.Context, context.CancelFunc) { return c.signIn() }
+
+// SignInOpened says that the person whom AwaitSignIn awaits has come to where they prove who they are. From here on the connection keeps its
+// place among as many others of which this is so, however many there are that have not said who they are.
+func (c *Conn) SignInOpened() { c.keepPlace() }
 
 // Blocked says why nobody may sign in from the connection's address now, where too many have failed to: an *access.Denial. A
 // protocol that proves identities within its handshake asks before it does; the server looks again afterwards.

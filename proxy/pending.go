@@ -6,77 +6,118 @@ import (
 	"sync"
 )
 
-// pending bounds the connections that have not said yet who they are. Above the limit the oldest is closed of the network that has most
-// of them: who means it is done within milliseconds, so it is the flood and the slow that go. A flood from one network costs nobody else
-// their place, not even a person who is signing in in a browser.
+// pending bounds the connections that have not said who they are: strangers, and those whose person has the sign-in open in a browser.
+// Either crowd has the same limit and pushes out its own alone, so no flood of strangers, from however many networks, costs somebody
+// their place who is at their browser.
 type pending struct {
-	mu    sync.Mutex
-	limit int
-	conns *list.List     // of waiting, oldest first
-	from  map[string]int // how many of them come from a network
+	mu        sync.Mutex // guards the crowds, and in which of them a place is
+	strangers crowd
+	opened    crowd
 }
 
-// waiting is a connection and the network that it comes from.
-type waiting struct {
-	conn net.Conn
-	from string
+// place is a connection among those that are pending.
+type place struct {
+	pending *pending
+	conn    net.Conn
+	from    string        // the network that it comes from
+	in      *crowd        // nil: it is not pending any more
+	at      *list.Element // in the crowd's
 }
 
 func newPending(limit int) *pending {
-	return &pending{limit: limit, conns: list.New(), from: map[string]int{}}
+	return &pending{strangers: newCrowd(limit), opened: newCrowd(limit)}
 }
 
-// add counts conn until the returned function is called, which may be more than once.
-func (p *pending) add(conn net.Conn) (done func()) {
-	w := waiting{conn, host(conn.RemoteAddr())}
+// add counts conn until its place is left.
+func (p *pending) add(conn net.Conn) *place {
+	one := &place{pending: p, conn: conn, from: host(conn.RemoteAddr())}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.conns.Len() >= p.limit {
-		p.close(p.oldestOfMost())
-	}
-	e := p.conns.PushBack(w)
-	p.from[w.from]++
-	return func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.remove(e)
+	p.strangers.take(one)
+	return one
+}
+
+// leave makes room for another. It may be called more than once.
+func (one *place) leave() {
+	one.pending.mu.Lock()
+	defer one.pending.mu.Unlock()
+	one.vacate()
+}
+
+// keep moves the place to those whose person has the sign-in open in a browser. It does nothing when it was left already.
+func (one *place) keep() {
+	p := one.pending
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if one.in == &p.strangers {
+		one.vacate()
+		p.opened.take(one)
 	}
 }
 
-// oldestOfMost is the oldest connection of the network that has most; of several such networks, the oldest of any.
-func (p *pending) oldestOfMost() *list.Element {
-	most := 0
-	for _, n := range p.from {
-		most = max(most, n)
+// vacate takes the place out of its crowd. The lock of pending is held.
+func (one *place) vacate() {
+	if one.in != nil {
+		one.in.remove(one)
 	}
-	e := p.conns.Front()
-	for p.from[e.Value.(waiting).from] < most {
-		e = e.Next()
-	}
-	return e
-}
-
-// remove does nothing when e has gone already.
-func (p *pending) remove(e *list.Element) {
-	before := p.conns.Len()
-	w := p.conns.Remove(e).(waiting)
-	if p.conns.Len() == before {
-		return
-	}
-	if p.from[w.from]--; p.from[w.from] == 0 {
-		delete(p.from, w.from)
-	}
-}
-
-func (p *pending) close(e *list.Element) {
-	_ = e.Value.(waiting).conn.Close()
-	p.remove(e)
 }
 
 func (p *pending) closeAll() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.conns.Len() > 0 {
-		p.close(p.conns.Front())
+	p.strangers.closeAll()
+	p.opened.closeAll()
+}
+
+// crowd is a bounded number of connections. Above the limit the oldest is closed of the network that has most of them: who means it is
+// done within milliseconds, so it is the flood and the slow that go. A flood from one network costs nobody else their place.
+type crowd struct {
+	limit int
+	list  *list.List     // of *place, oldest first
+	from  map[string]int // how many of them come from a network
+}
+
+func newCrowd(limit int) crowd {
+	return crowd{limit: limit, list: list.New(), from: map[string]int{}}
+}
+
+// take adds the place, and pushes another one out where there is none left.
+func (c *crowd) take(one *place) {
+	if c.list.Len() >= c.limit {
+		c.close(c.oldestOfMost())
+	}
+	one.in, one.at = c, c.list.PushBack(one)
+	c.from[one.from]++
+}
+
+// oldestOfMost is the oldest connection of the network that has most; of several such networks, the oldest of any.
+func (c *crowd) oldestOfMost() *place {
+	most := 0
+	for _, n := range c.from {
+		most = max(most, n)
+	}
+	e := c.list.Front()
+	for c.from[e.Value.(*place).from] < most {
+		e = e.Next()
+	}
+	return e.Value.(*place)
+}
+
+func (c *crowd) remove(one *place) {
+	c.list.Remove(one.at)
+	one.in, one.at = nil, nil
+	if c.from[one.from]--; c.from[one.from] == 0 {
+		delete(c.from, one.from)
+	}
+}
+
+func (c *crowd) close(one *place) {
+	_ = one.conn.Close()
+	c.remove(one)
+}
+
+func (c *crowd) closeAll() {
+	for c.list.Len() > 0 {
+		c.close(c.list.Front().Value.(*place))
 	}
 }

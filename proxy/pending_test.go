@@ -65,21 +65,55 @@ func TestPendingClosesTheFlood(t *testing.T) {
 func TestPendingForgets(t *testing.T) {
 	p := newPending(2)
 	a, b, c, d := callFrom("a", "192.0.2.1"), callFrom("b", "192.0.2.1"), callFrom("c", "192.0.2.2"), callFrom("d", "192.0.2.3")
-	doneA, doneB := p.add(a), p.add(b)
-	doneA()
-	doneA()
-	doneC := p.add(c)
+	placeA, placeB := p.add(a), p.add(b)
+	placeA.leave()
+	placeA.leave()
+	placeA.keep()
+	placeC := p.add(c)
 	if a.closed || b.closed {
 		t.Error("closed, though there was room")
 	}
 	p.add(d) // b is the oldest now
-	doneB()
-	doneC()
-	if !b.closed || p.conns.Len() != 1 || len(p.from) != 1 {
-		t.Errorf("b closed: %v; left: %d from %v", b.closed, p.conns.Len(), p.from)
+	placeB.leave()
+	placeC.leave()
+	if !b.closed || p.left() != 1 {
+		t.Errorf("b closed: %v; left: %d", b.closed, p.left())
 	}
 	p.closeAll()
-	if !d.closed || p.conns.Len() != 0 || len(p.from) != 0 {
-		t.Errorf("d closed: %v; left: %d from %v", d.closed, p.conns.Len(), p.from)
+	if !d.closed || p.left() != 0 {
+		t.Errorf("d closed: %v; left: %d", d.closed, p.left())
+	}
+}
+
+// left is how many are pending, by either count.
+func (p *pending) left() (n int) {
+	for _, c := range []*crowd{&p.strangers, &p.opened} {
+		n += max(c.list.Len(), len(c.from))
+	}
+	return n
+}
+
+// Who has the sign-in open in a browser is pushed out by no flood of strangers, and only by the flood of those who have, too.
+func TestPendingKeepsWhoIsAtTheirBrowser(t *testing.T) {
+	p := newPending(4)
+	a := callFrom("a", "192.0.2.1")
+	p.add(a).keep()
+	var flood []*caller
+	for i := range 20 {
+		c := callFrom("flood", "198.51.100."+string(rune('1'+i%9)))
+		flood = append(flood, c)
+		p.add(c)
+	}
+	if closed := closedOf(flood); a.closed || len(closed) != 16 {
+		t.Errorf("a closed: %v; of the flood %d", a.closed, len(closed))
+	}
+	var opening []*caller
+	for i := range 20 {
+		c := callFrom("opening", "203.0.113."+string(rune('1'+i%2)))
+		opening = append(opening, c)
+		p.add(c).keep()
+	}
+	if closed := closedOf(opening); a.closed || len(closed) != 17 || p.left() > 8 {
+		t.Errorf("a closed: %v; of those who opened, from two networks, %d; left: %d", a.closed, len(closed), p.left())
 	}
 }

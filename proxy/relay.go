@@ -123,7 +123,7 @@ func (r *relays) open(ctx context.Context, gateways []string, from net.Addr, hel
 }
 
 // serveRelay keeps a connection that a gateway behind has dialled, until a client used it or it breaks.
-func (s *Server) serveRelay(ctx context.Context, t *tls.Conn, admitted func()) error {
+func (s *Server) serveRelay(ctx context.Context, t *tls.Conn, waiting *place) error {
 	c, err := s.admitRelay(t)
 	if err == nil {
 		err = s.relays.enter(c)
@@ -132,7 +132,7 @@ func (s *Server) serveRelay(ctx context.Context, t *tls.Conn, admitted func()) e
 		return errors.Join(err, refuseRelay(t, err))
 	}
 	defer s.relays.leave(c)
-	admitted()
+	waiting.leave()
 	s.connections.Add(-1) // what stands ready is no reason to wait when the server drains; its client is
 	defer s.connections.Add(1)
 	ping := time.NewTicker(relayPing)

@@ -159,16 +159,16 @@ func (s *Server) serveNative(protocol, resource, node string, l net.Listener) er
 		return fmt.Errorf("serve %s: no such protocol", protocol)
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.certificate, NextProtos: p.ALPN(), DynamicRecordSizingDisabled: true}
-	return s.serve(l, func(ctx context.Context, conn net.Conn, admitted func()) {
+	return s.serve(l, func(ctx context.Context, conn net.Conn, waiting *place) {
 		c := s.newConn(conn, Native)
 		c.tls, c.resource, c.node = config, resource, node
 		c.plainOK = s.plain || isLoopback(conn)
-		s.newSession(c, protocol, p).run(ctx, admitted)
+		s.newSession(c, protocol, p).run(ctx, waiting)
 	})
 }
 
-// serve is the accept loop. start runs one connection and calls admitted as soon as it is known who it is.
-func (s *Server) serve(l net.Listener, start func(ctx context.Context, conn net.Conn, admitted func())) error {
+// serve is the accept loop. start runs one connection and leaves its place among those that wait as soon as it is known who it is.
+func (s *Server) serve(l net.Listener, start func(ctx context.Context, conn net.Conn, waiting *place)) error {
 	if !s.track(l) {
 		return l.Close()
 	}
@@ -187,13 +187,13 @@ func (s *Server) serve(l net.Listener, start func(ctx context.Context, conn net.
 			continue
 		}
 		backoff = 0
-		admitted := s.pending.add(conn)
+		waiting := s.pending.add(conn)
 		s.connections.Add(1)
 		s.running.Go(func() {
 			defer s.connections.Add(-1)
 			defer conn.Close()
-			defer admitted()
-			start(s.ctx, conn, admitted)
+			defer waiting.leave()
+			start(s.ctx, conn, waiting)
 		})
 	}
 }

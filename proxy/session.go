@@ -38,10 +38,10 @@ type session struct {
 
 // run is the whole story of a session. Whatever ends it, the deferred block tells the client, the record and the
 // log, once.
-func (s *session) run(ctx context.Context, admitted func()) {
+func (s *session) run(ctx context.Context, waiting *place) {
 	defer s.conn.Close()
-	client, err := s.accept(ctx, admitted)
-	admitted()
+	client, err := s.accept(ctx, waiting)
+	waiting.leave()
 	if err != nil {
 		s.logEnd(slog.LevelDebug, "connection without a session", err)
 		return
@@ -78,9 +78,9 @@ func (s *session) run(ctx context.Context, admitted func()) {
 	err = s.relay(held, link)
 }
 
-func (s *session) accept(ctx context.Context, admitted func()) (_ Client, err error) {
+func (s *session) accept(ctx context.Context, waiting *place) (_ Client, err error) {
 	defer Recover(&err)
-	s.conn.patience, s.conn.signIn, s.conn.blocked = s.patience(ctx, admitted), s.signIn(ctx), s.blocked
+	s.conn.patience, s.conn.signIn, s.conn.keepPlace, s.conn.blocked = s.patience(ctx, waiting), s.signIn(ctx), waiting.keep, s.blocked
 	ctx, cancel := context.WithTimeout(ctx, s.server.limits.HandshakeTimeout)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
@@ -98,9 +98,9 @@ func (s *session) accept(ctx context.Context, admitted func()) (_ Client, err er
 }
 
 // patience lifts the handshake's deadline until what it gives is called; the end of ctx still ends what is read.
-func (s *session) patience(ctx context.Context, admitted func()) func() (end func()) {
+func (s *session) patience(ctx context.Context, waiting *place) func() (end func()) {
 	return func() func() {
-		admitted()
+		waiting.leave()
 		_ = s.conn.SetDeadline(time.Time{})
 		stop := context.AfterFunc(ctx, func() { Interrupt(s.conn.Conn) })
 		return func() {

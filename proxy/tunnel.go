@@ -30,23 +30,23 @@ func (s *Server) ServeTunnel(l net.Listener) error {
 	if s.relays != nil {
 		config.GetConfigForClient = s.relays.choose
 	}
-	return s.serve(l, func(ctx context.Context, conn net.Conn, admitted func()) {
-		session, way, err := s.acceptTunnel(ctx, conn, config, admitted)
+	return s.serve(l, func(ctx context.Context, conn net.Conn, waiting *place) {
+		session, way, err := s.acceptTunnel(ctx, conn, config, waiting)
 		switch {
 		case err != nil:
 			s.log.Debug("tunnel refused", "client_addr", conn.RemoteAddr().String(), "reason", err)
 		case way != nil:
-			admitted() // the gateway behind bounds those that do not say who they are
+			waiting.leave() // the gateway behind bounds those that do not say who they are
 			s.passOn(ctx, conn, way)
 		case session != nil:
-			session.run(ctx, admitted)
+			session.run(ctx, waiting)
 		}
 	})
 }
 
 // acceptTunnel gives the session that begins, or the way to the gateway behind that answers instead; neither, when it was
 // a gateway behind that has dialled.
-func (s *Server) acceptTunnel(ctx context.Context, conn net.Conn, config *tls.Config, admitted func()) (*session, *relayConn, error) {
+func (s *Server) acceptTunnel(ctx context.Context, conn net.Conn, config *tls.Config, waiting *place) (*session, *relayConn, error) {
 	handshake, cancel := context.WithTimeout(ctx, s.limits.HandshakeTimeout)
 	defer cancel()
 	tap := &helloTap{Conn: conn, decided: s.relays == nil}
@@ -64,7 +64,7 @@ func (s *Server) acceptTunnel(ctx context.Context, conn net.Conn, config *tls.Co
 		session, err := s.beginTunnel(ctx, t, &state, tap.refusal)
 		return session, nil, err
 	case RelayALPN:
-		return nil, nil, s.serveRelay(ctx, t, admitted)
+		return nil, nil, s.serveRelay(ctx, t, waiting)
 	}
 	return nil, nil, fmt.Errorf("client offers no ALPN %s", TunnelALPN)
 }

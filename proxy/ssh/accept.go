@@ -115,7 +115,7 @@ func (s *signIn) byLink(meta ssh.ConnMetadata, challenge ssh.KeyboardInteractive
 	id, err := s.protocol.directory.SignInByLink(ctx, person, addrOf(s.conn.RemoteAddr()), func(url, code string) error {
 		_, err := challenge("", fmt.Sprintf("sallyport: to sign in as %s, open\r\n\r\n    %s\r\n\r\nand compare the code: %s\r\n", plain(person), url, code), nil, nil)
 		return err
-	})
+	}, s.conn.SignInOpened)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = &access.Denial{Cause: access.BadCredentials, Sentence: "nobody has signed in by the link in time; connect again"}
 	}

@@ -18,18 +18,18 @@ import (
 func TestSignInByLink(t *testing.T) {
 	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
 	for name, test := range map[string]struct {
-		signIn func(ctx context.Context, user string, show func(url, code string) error) (access.Identity, error)
+		signIn func(ctx context.Context, user string, show func(url, code string) error, opened func()) (access.Identity, error)
 		in     bool
 		told   []string
 	}{
-		"signed in": {func(_ context.Context, user string, show func(url, code string) error) (access.Identity, error) {
+		"signed in": {func(_ context.Context, user string, show func(url, code string) error, _ func()) (access.Identity, error) {
 			return access.Identity{User: user, Kind: access.Person}, show("https://sally.example/ssh/abc", "BCDF-GHJK")
 		}, true, []string{"https://sally.example/ssh/abc", "BCDF-GHJK", proxytest.User}},
-		"somebody else": {func(_ context.Context, _ string, show func(url, code string) error) (access.Identity, error) {
+		"somebody else": {func(_ context.Context, _ string, show func(url, code string) error, _ func()) (access.Identity, error) {
 			_ = show("https://sally.example/ssh/abc", "BCDF-GHJK")
 			return access.Identity{}, &access.Denial{Cause: access.BadCredentials, Sentence: "somebody else has signed in by this link"}
 		}, false, []string{"BCDF-GHJK", "sallyport: somebody else has signed in"}},
-		"nobody": {func(_ context.Context, _ string, show func(url, code string) error) (access.Identity, error) {
+		"nobody": {func(_ context.Context, _ string, show func(url, code string) error, _ func()) (access.Identity, error) {
 			_ = show("https://sally.example/ssh/abc", "BCDF-GHJK")
 			return access.Identity{}, context.DeadlineExceeded
 		}, false, []string{"nobody has signed in by the link"}},
@@ -60,7 +60,7 @@ func TestSignInByLink(t *testing.T) {
 func TestLinkWhoseClientLeaves(t *testing.T) {
 	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
 	shown, ended := make(chan struct{}), make(chan error, 1)
-	g.people.signIn = func(ctx context.Context, _ string, show func(url, code string) error) (access.Identity, error) {
+	g.people.signIn = func(ctx context.Context, _ string, show func(url, code string) error, _ func()) (access.Identity, error) {
 		_ = show("https://sally.example/ssh/abc", "BCDF-GHJK")
 		close(shown)
 		select {

@@ -104,31 +104,42 @@ func (g *gateway) comeOnce(ip net.IP) error {
 	return err
 }
 
+// awaitBrowser is a sign-in by link that lasts until confirmed is closed.
+func awaitBrowser(ctx context.Context, user string, show func(url, code string) error, confirmed <-chan struct{}) (access.Identity, error) {
+	if err := show("https://sally.acme.com/sign-in/ssh#secret", "ABCD"); err != nil {
+		return access.Identity{}, err
+	}
+	select {
+	case <-confirmed:
+		return access.Identity{User: user, Kind: access.Person}, nil
+	case <-ctx.Done():
+		return access.Identity{}, ctx.Err()
+	}
+}
+
+// comeByLink signs in by a link. How that went comes by the channel.
+func (g *gateway) comeByLink() <-chan error {
+	ended := make(chan error, 1)
+	go func() {
+		c, err := dial(g.Native, proxytest.User, "an unknown key", g.Store.Name, &strings.Builder{})
+		if err == nil {
+			_ = c.Close()
+		}
+		ended <- err
+	}()
+	return ended
+}
+
 // TestFloodBeforeSignIn wants people in while thousands of connections come that never say who they are, in bounded memory; and that one
 // who waits for a browser, elsewhere than where the flood comes from, keeps their place.
 func TestFloodBeforeSignIn(t *testing.T) {
 	const n = 5000
 	g := startBefore(t, startListener(t), access.ClassExec)
 	confirmed := make(chan struct{})
-	g.people.signIn = func(ctx context.Context, user string, show func(url, code string) error) (access.Identity, error) {
-		if err := show("https://sally.acme.com/sign-in/ssh#secret", "ABCD"); err != nil {
-			return access.Identity{}, err
-		}
-		select {
-		case <-confirmed:
-			return access.Identity{User: user, Kind: access.Person}, nil
-		case <-ctx.Done():
-			return access.Identity{}, ctx.Err()
-		}
+	g.people.signIn = func(ctx context.Context, user string, show func(url, code string) error, _ func()) (access.Identity, error) {
+		return awaitBrowser(ctx, user, show, confirmed)
 	}
-	waiting := make(chan error, 1)
-	go func() {
-		c, err := dial(g.Native, proxytest.User, "an unknown key", g.Store.Name, &strings.Builder{})
-		if err == nil {
-			_ = c.Close()
-		}
-		waiting <- err
-	}()
+	waiting := g.comeByLink()
 
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -174,9 +185,17 @@ func TestFloodBeforeSignIn(t *testing.T) {
 	}
 }
 
-// TestFloodFromEverywhere comes from as many addresses as there are connections.
+// TestFloodFromEverywhere comes from as many addresses as there are connections, which pushes out nobody who has the link open in a browser.
 func TestFloodFromEverywhere(t *testing.T) {
 	g := startBefore(t, startListener(t), access.ClassExec)
+	looking, confirmed := make(chan struct{}), make(chan struct{})
+	g.people.signIn = func(ctx context.Context, user string, show func(url, code string) error, opened func()) (access.Identity, error) {
+		opened()
+		close(looking)
+		return awaitBrowser(ctx, user, show, confirmed)
+	}
+	waiting := g.comeByLink()
+	<-looking
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
@@ -190,4 +209,8 @@ func TestFloodFromEverywhere(t *testing.T) {
 		t.Errorf("a login took %s: %v", took, err)
 	}
 	<-over
+	close(confirmed)
+	if err := <-waiting; err != nil {
+		t.Errorf("who was at their browser: %v", err)
+	}
 }

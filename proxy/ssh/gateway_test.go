@@ -38,7 +38,7 @@ type people struct {
 	pinned  string
 	pinning error
 	pins    func() // called before it; nil: nothing is
-	signIn  func(ctx context.Context, user string, show func(url, code string) error) (access.Identity, error)
+	signIn  func(ctx context.Context, user string, show func(url, code string) error, opened func()) (access.Identity, error)
 }
 
 // keyOf is the key of whoever has the token.
@@ -61,9 +61,9 @@ func (p *people) IdentifySSHKey(_ context.Context, user string, key ssh.PublicKe
 	return access.Identity{User: user, Kind: access.Person, Groups: []string{"eng"}}, nil
 }
 
-func (p *people) SignInByLink(ctx context.Context, user string, _ netip.Addr, show func(url, code string) error) (access.Identity, error) {
+func (p *people) SignInByLink(ctx context.Context, user string, _ netip.Addr, show func(url, code string) error, opened func()) (access.Identity, error) {
 	if p.signIn != nil {
-		return p.signIn(ctx, user, show)
+		return p.signIn(ctx, user, show, opened)
 	}
 	return access.Identity{}, &access.Denial{Cause: access.BadCredentials, Sentence: "unknown user or wrong access token"}
 }

@@ -22,9 +22,9 @@ type Directory interface {
 	// IdentifySSHKey names the person who may be known by the public key, which may be a certificate (*ssh.Certificate): that its
 	// holder is at the other end is for the caller to verify.
 	IdentifySSHKey(ctx context.Context, user string, key ssh.PublicKey) (access.Identity, error)
-	// SignInByLink lets the person prove themselves in a browser: show is called once with the address and the code to compare; it
-	// returns when they have, or when ctx ends.
-	SignInByLink(ctx context.Context, user string, from netip.Addr, show func(url, code string) error) (access.Identity, error)
+	// SignInByLink lets the person prove themselves in a browser: show is called once with the address and the code to compare, and
+	// opened once they, and nobody else, look at it there; it returns when they have, or when ctx ends.
+	SignInByLink(ctx context.Context, user string, from netip.Addr, show func(url, code string) error, opened func()) (access.Identity, error)
 	// PinHostKey keeps the host key, as in authorized_keys, of a resource that has none. It is on the record. An error: another one
 	// was pinned meanwhile, or it cannot be kept.
 	PinHostKey(ctx context.Context, resource, session, key string) error

@@ -44,39 +44,51 @@ func (e *echoes) typed(b []byte) {
 		}
 		line := &e.lines[len(e.lines)-1]
 		if e.waiting >= maxTyped {
-			line.spoiled = true
+			e.spoil(line)
 		}
 		switch {
 		case c == keyInterrupt:
-			line.spoiled, line.whole = true, true
+			line.whole = true
+			e.spoil(line)
 		case c == keyReturn || c == keyNewline:
 			line.whole = true
 			e.keep(line, keyReturn)
-		case isShown(c):
-			line.awaited = append(line.awaited, c)
-			e.keep(line, c)
 		default:
 			e.keep(line, c)
 		}
+		e.merge()
 	}
 	e.drop()
 }
 
 func (e *echoes) keep(line *typedLine, c byte) {
-	if !line.spoiled {
-		line.text = append(line.text, c)
-		e.waiting++
+	if line.spoiled {
+		return
+	}
+	if isShown(c) {
+		line.awaited = append(line.awaited, c)
+	}
+	line.text = append(line.text, c)
+	e.waiting++
+}
+
+// spoil has the line never told of.
+func (e *echoes) spoil(line *typedLine) {
+	e.waiting -= len(line.text)
+	line.text, line.awaited, line.spoiled = nil, nil, true
+}
+
+// merge has one line that is not to be told of stand for several, one behind the other: a terminal that shows nothing may be sent any number.
+func (e *echoes) merge() {
+	if n := len(e.lines); n > 1 && e.lines[n-1].spoiled && e.lines[n-2].spoiled {
+		e.lines[n-2].whole = e.lines[n-1].whole
+		e.lines = e.lines[:n-1]
 	}
 }
 
 // drop forgets lines at the front that are not to be told of.
 func (e *echoes) drop() {
-	for len(e.lines) > 0 && e.lines[0].spoiled {
-		e.waiting -= len(e.lines[0].text)
-		e.lines[0].text, e.lines[0].awaited = nil, nil
-		if !e.lines[0].whole {
-			return
-		}
+	for len(e.lines) > 0 && e.lines[0].spoiled && e.lines[0].whole {
 		e.lines = e.lines[1:]
 	}
 }
@@ -102,7 +114,7 @@ func (e *echoes) shown(b []byte) (lines []byte) {
 			e.waiting -= len(line.text)
 			e.lines = e.lines[1:]
 		default:
-			line.spoiled = true
+			e.spoil(line)
 			e.drop()
 		}
 	}

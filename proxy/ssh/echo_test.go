@@ -64,3 +64,20 @@ func FuzzEchoes(f *testing.F) {
 		}
 	})
 }
+
+// A terminal that shows nothing of what is typed, however much that is, costs no more than a few lines.
+func TestEchoesAreBounded(t *testing.T) {
+	for name, flood := range map[string]string{"empty lines": "\r", "lines": "x\r", "interrupted": "\x03", "interrupted lines": "x\x03", "of both kinds": "\r\x03"} {
+		e := &echoes{}
+		e.typed([]byte("awaited\r"))
+		for range 100 {
+			e.typed([]byte(strings.Repeat(flood, 1000)))
+		}
+		if len(e.lines) > 2*maxTyped || e.waiting > maxTyped+1 {
+			t.Errorf("%s: %d lines of %d bytes wait", name, len(e.lines), e.waiting)
+		}
+		if told := e.shown([]byte("awaited\r")); string(told) != "awaited\r" {
+			t.Errorf("%s: told of %q", name, told)
+		}
+	}
+}

@@ -127,6 +127,7 @@ func TestContent(t *testing.T) {
 		{"cut shorter", put, steps{write(0, "ab"), truncate(1, fxOK)}, "in 2 out 0", ""},
 		{"not cut", fxfWrite, steps{write(0, "ab"), truncate(2, fxFailure)}, "in 2 out 0", ""},
 		{"appended to what is new", fxfAppend | fxfCreate | fxfExcl, steps{write(9, "ab"), write(9, "cd")}, "in 4 out 0 whole", "abcd"},
+		{"exclusively, and not new", fxfWrite | fxfExcl, steps{write(0, "ab")}, "in 2 out 0", ""},
 		{"a write fails", put, steps{write(0, "ab"), func(w *wire) { w.passes(packet(fxpWrite, 7, "h", uint64(2), "cd")) }, says(7, fxFailure)},
 			"in 4 out 0 SSH_FX_FAILURE", ""},
 		{"a write is not answered", put, steps{func(w *wire) { w.passes(packet(fxpWrite, 7, "h", uint64(0), "ab")) }}, "in 2 out 0", ""},

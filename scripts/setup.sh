@@ -6,7 +6,7 @@
 #   test   what `make test` needs: that, a C compiler for the race detector, a browser, pgaudit, Java and Maven for OpenSearch,
 #          strace, iproute2 for tests with several hosts, rsync and git as what people run over SSH, an X server without a screen
 #   suites what `make test-suites` needs: what tests need, Python that can make environments, bzip2, MariaDB's own tests,
-#          Tcl for Redis's, SSH clients of other makers
+#          Tcl for Redis's, SSH clients of other makers, a Java compiler for those of the JVM
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -104,6 +104,7 @@ if [ "$group" = suites ]; then
     want make make
     want putty-tools plink
     want dropbear-bin dbclient
+    want default-jdk-headless javac
 fi
 if [ "$group" = test ] || [ "$group" = suites ]; then
     want gcc gcc cc

@@ -24,6 +24,9 @@ asyncssh=2.24.1
 sshaudit=3.9.0
 ssh2python=1.2.0.post1
 nodessh2=1.17.0
+jsch=2.27.7
+sshj=0.40.0
+mina=2.19.0
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/sallyport/suites
 mkdir -p "$cache"
@@ -168,6 +171,21 @@ get_nodemysql() {
 
 get_node() { npm install --silent --no-audit --no-fund --prefix . "mysql2@$mysql2" "redis@$noderedis" "ssh2@$nodessh2"; }
 
+# get_jvm gets the JVM's SSH clients with all that they need, which Maven finds out.
+get_jvm() {
+    local artifact
+    {
+        echo '<project><modelVersion>4.0.0</modelVersion><groupId>suites</groupId><artifactId>jvm</artifactId><version>1</version><dependencies>'
+        for artifact in "com.github.mwiede jsch $jsch" "com.hierynomus sshj $sshj" "org.apache.sshd sshd-core $mina" "org.apache.sshd sshd-sftp $mina" \
+            "org.slf4j slf4j-nop 2.0.17"; do
+            printf '<dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version></dependency>\n' $artifact
+        done
+        echo '</dependencies></project>'
+    } >pom.xml
+    mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies -DoutputDirectory=.
+    rm pom.xml
+}
+
 # OpenSSH's own tests are a package of Debian's, with the programs that they want: the one that was built together with the installed server.
 get_openssh() {
     apt-get download -qq -o APT::Sandbox::User=root "openssh-tests=$1"
@@ -213,6 +231,7 @@ once goredis "$goredis" get_goredis
 once redispy "$redispy" get_redispy
 once nodemysql "$mysqljs" get_nodemysql
 once node "$mysql2-$noderedis-$nodessh2" get_node
+once jvm "$jsch-$sshj-$mina" get_jvm
 once openssh "$(dpkg-query -W -f '${Version}' openssh-server)" get_openssh
 once venv-ssh "py-$ansible-$paramiko-$asyncssh-$sshaudit-$ssh2python" get_venv_ssh
 once ansible "$ansible" get_ansible

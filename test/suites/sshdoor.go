@@ -88,5 +88,5 @@ func (j *job) sshTestEnv() []string {
 	d := j.door
 	return append(d.sshEnv(), "HOST="+resource, "SSH_CONFIG="+d.config, "SSH_HOST="+d.host, "SSH_PORT="+d.port, "SSH_USER="+d.user, "SSH_KEY="+d.key,
 		"SSH_KNOWN_HOSTS="+d.known, "SUITES="+j.cache, "SSHD_PORT="+j.direct().port, "SSHD_KEY="+j.direct().key, "SSHD_USER="+j.direct().user,
-		"NODE_PATH="+filepath.Join(j.cache, "node", "node_modules"))
+		"NODE_PATH="+filepath.Join(j.cache, "node", "node_modules"), "CLASSPATH="+filepath.Join(j.cache, "jvm", "*"))
 }

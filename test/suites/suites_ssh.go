@@ -23,12 +23,12 @@ const (
 )
 
 // sshTests are tests of ours, which a program runs.
-func sshTests(program, file string) func(context.Context, *job) (map[string]result, error) {
+func sshTests(program, file string, args ...string) func(context.Context, *job) (map[string]result, error) {
 	return func(ctx context.Context, j *job) (map[string]result, error) {
 		if program == "python" {
 			program = filepath.Join(j.cache, "venv-ssh", "bin", program)
 		}
-		return j.runDriverBy(ctx, program, file, j.sshTestEnv())
+		return j.runDriverBy(ctx, program, file, j.sshTestEnv(), args...)
 	}
 }
 
@@ -61,6 +61,9 @@ func sshSuites() []*suite {
 		{name: "asyncssh", title: "Python: asyncssh 2.24.1, tests of ours", store: "ssh", run: sshTests("python", "asyncssh_test.py")},
 		{name: "libssh2", title: "libssh2 (ssh2-python 1.2.0), tests of ours", store: "ssh", run: sshTests("python", "libssh2_test.py")},
 		{name: "ssh2", title: "Node.js: ssh2 1.17.0, tests of ours", store: "ssh", run: sshTests("node", "ssh2.cjs")},
+		{name: "jsch", title: "Java: JSch 2.27.7, tests of ours", store: "ssh", run: sshTests("java", "SSHClients.java", "jsch")},
+		{name: "sshj", title: "Java: sshj 0.40.0, tests of ours", store: "ssh", run: sshTests("java", "SSHClients.java", "sshj")},
+		{name: "mina", title: "Java: Apache MINA SSHD 2.19.0, tests of ours", store: "ssh", run: sshTests("java", "SSHClients.java", "mina")},
 		{
 			name: "ssh-audit", title: "ssh-audit 3.9.0", store: "ssh", run: runSSHAudit,
 			explained: map[string]string{"no failure": ownOffer, "no warning": ownOffer},

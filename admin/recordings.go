@@ -61,6 +61,14 @@ func (r *Recordings) state(statement string) (recording.Entry, bool) {
 	return recording.Entry{}, false
 }
 
+// sender is the gateway that sends the recording of a statement and has not finished it; empty: none does.
+func (r *Recordings) sender(statement string) string {
+	if r.Shipped == nil {
+		return ""
+	}
+	return r.Shipped.Sender(statement)
+}
+
 const (
 	// maxHits bounds what a search within a recording finds.
 	maxHits = 500
@@ -84,10 +92,13 @@ type recordingInfo struct {
 	Command   string    `json:"command" doc:"shell or exec"`
 	Text      string    `json:"text,omitempty" doc:"The command line"`
 	Started   time.Time `json:"started"`
-	Seconds   float64   `json:"seconds" doc:"From its beginning to its last event; 0 while it grows"`
+	Seconds   float64   `json:"seconds" doc:"From its beginning to its last event; 0 while that is not known"`
 	Bytes     int64     `json:"bytes" doc:"Of its file"`
 	Growing   bool      `json:"growing" doc:"The terminal is open, and can be watched"`
 	Here      bool      `json:"here" doc:"It can be read here; else the gateway has not sent it yet"`
+
+	Interrupted bool      `json:"interrupted" doc:"It is not whole and does not grow: for 10 s its gateway has sent nothing of it and not said that it has the session. What the gateway has of it comes when it is back"`
+	Arrived     time.Time `json:"arrived,omitzero" doc:"When the last of it came, where it is interrupted"`
 }
 
 type findInput struct {
@@ -125,17 +136,22 @@ func (s *Service) registerRecordings(a *api) {
 }
 
 // recordingInfo says what is known of the recording of a statement; false when there is none.
-func (s *Service) recordingInfo(e *audit.Event) (recordingInfo, bool) {
+func (s *Service) recordingInfo(ctx context.Context, e *audit.Event, from *senders) (recordingInfo, bool, error) {
 	state, here := s.recordings.state(e.ID)
 	if e.Recording == nil && !here {
-		return recordingInfo{}, false
+		return recordingInfo{}, false, nil
+	}
+	since, err := from.interrupted(ctx, state, e.Session)
+	if err != nil {
+		return recordingInfo{}, false, err
 	}
 	info := recordingInfo{Statement: e.ID, Session: e.Session, User: e.User, Resource: e.Resource, Account: e.Account, Gateway: e.Gateway,
-		Command: e.Command, Text: e.Statement.String(), Started: e.Time, Bytes: state.Size, Growing: state.Growing, Here: here}
+		Command: e.Command, Text: e.Statement.String(), Started: e.Time, Bytes: state.Size, Growing: state.Growing && since.IsZero(), Here: here,
+		Interrupted: !since.IsZero(), Arrived: since}
 	if e.Recording != nil {
 		info.Seconds, info.Bytes = time.Duration(e.Recording.Duration).Seconds(), e.Recording.Size
 	}
-	return info, true
+	return info, true, nil
 }
 
 // openRecording opens the recording of a statement once the record says who reads it, and what they look for.
@@ -294,8 +310,8 @@ func (s *Service) registerWatch(a *api) {
 			Schema: a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[screenNow](), true, "ScreenNow")}}}},
 	}
 	huma.Register(a.API, op, func(ctx context.Context, in *OfStatement) (*huma.StreamResponse, error) {
-		if state, here := s.recordings.state(in.Statement); here && !state.Growing {
-			return nil, s.answerable(ctx, conflict("this terminal is closed; replay it with: sally replay %s", in.Statement))
+		if err := s.refuseUnwatchable(ctx, in.Statement); err != nil {
+			return nil, s.answerable(ctx, err)
 		}
 		r, err := s.openRecording(ctx, in.Statement, "recordings.watch", "")
 		if err != nil {

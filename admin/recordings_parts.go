@@ -35,6 +35,7 @@ type recordingPart struct {
 	Seconds float64     `json:"seconds" doc:"How far the recording goes by now"`
 	Over    bool        `json:"over" doc:"Its end is known; it will not grow"`
 	Last    bool        `json:"last" doc:"Nothing comes after this part by now"`
+	Arrived time.Time   `json:"arrived,omitzero" doc:"In the last part of a recording that is interrupted: when the last of it came"`
 	From    float64     `json:"from" doc:"What follows is the screen at this moment"`
 	Cols    int         `json:"cols"`
 	Rows    int         `json:"rows"`
@@ -162,6 +163,10 @@ func (s *Service) recordingPart(ctx context.Context, statement string, from time
 		e, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			p.Last = true
+			if state, here := s.recordings.state(statement); here && !over {
+				p.Arrived, err = s.newSenders().interrupted(ctx, state, r.Header().Session)
+				return p, err
+			}
 			return p, nil
 		}
 		if err = errors.Join(err, ctx.Err()); err != nil {

@@ -37,12 +37,14 @@ type RecordingFilter struct {
 	Longer   int       `query:"longer" minimum:"0" maximum:"31536000" doc:"That took this many seconds or more"`
 	Open     bool      `query:"open" doc:"Terminals that are open now alone"`
 	Over     bool      `query:"over" doc:"Recordings that are over alone"`
+
+	Interrupted bool `query:"interrupted" doc:"Recordings alone that do not go on although their terminals were not closed, as those of a gateway that vanished"`
 }
 
 // query is the search of the record that finds them.
 func (f *RecordingFilter) query() audit.Query {
 	words := []string{"type:statement", "(recording:yes or done:false)"}
-	if f.Open {
+	if f.Open || f.Interrupted {
 		words = append(words, "done:false")
 	}
 	if f.Over {
@@ -58,6 +60,11 @@ func (f *RecordingFilter) query() audit.Query {
 		words = append(words, "duration:>="+strconv.Itoa(f.Longer)+"s")
 	}
 	return audit.Query{Text: strings.Join(words, " "), From: f.Since, To: f.Until, Limit: recordingsPage}
+}
+
+// chooses says whether one that the search of the record has found is chosen, by what the record does not know.
+func (f *RecordingFilter) chooses(info *recordingInfo) bool {
+	return (!f.Open || info.Growing) && (!f.Interrupted || info.Interrupted)
 }
 
 // quoteTerm makes one value of a text, whatever stands in it, as a search of the record has it.
@@ -125,14 +132,16 @@ func (s *Service) recordingsOf(ctx context.Context, f *RecordingFilter) ([]recor
 	ctx, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
 	items := []recordingInfo{}
-	q := f.query()
+	q, from := f.query(), s.newSenders()
 	q.Limit = maxPage
 	for seen := 0; seen < maxRecorded; {
 		page, err := s.searcher.Search(ctx, q)
 		if err != nil {
 			return nil, err
 		}
-		items = s.appendRecordings(items, page.Rows, f)
+		if items, err = s.appendRecordings(ctx, items, page.Rows, f, from); err != nil {
+			return nil, err
+		}
 		seen += len(page.Rows)
 		if q.Cursor = page.Next; q.Cursor == "" {
 			break
@@ -147,7 +156,7 @@ func (s *Service) recordingsOf(ctx context.Context, f *RecordingFilter) ([]recor
 func (s *Service) listRecordings(ctx context.Context, in *listRecordings) (list[recordingInfo], error) {
 	ctx, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
-	q := in.query()
+	q, from := in.query(), s.newSenders()
 	q.Cursor = in.Cursor
 	l := list[recordingInfo]{Items: []recordingInfo{}}
 	for { // statements that are not over may have no recording, so that a page may hold none
@@ -155,7 +164,9 @@ func (s *Service) listRecordings(ctx context.Context, in *listRecordings) (list[
 		if err != nil {
 			return l, err
 		}
-		l.Items = s.appendRecordings(l.Items, page.Rows, &in.RecordingFilter)
+		if l.Items, err = s.appendRecordings(ctx, l.Items, page.Rows, &in.RecordingFilter, from); err != nil {
+			return l, err
+		}
 		l.Next, q.Cursor = page.Next, page.Next
 		if len(l.Items) > 0 || page.Next == "" {
 			return l, nil
@@ -163,13 +174,17 @@ func (s *Service) listRecordings(ctx context.Context, in *listRecordings) (list[
 	}
 }
 
-func (s *Service) appendRecordings(items []recordingInfo, rows []audit.Event, f *RecordingFilter) []recordingInfo {
+func (s *Service) appendRecordings(ctx context.Context, items []recordingInfo, rows []audit.Event, f *RecordingFilter, from *senders) ([]recordingInfo, error) {
 	for i := range rows {
-		if info, ok := s.recordingInfo(&rows[i]); ok && (!f.Open || info.Growing) {
+		info, ok, err := s.recordingInfo(ctx, &rows[i], from)
+		if err != nil {
+			return items, err
+		}
+		if ok && f.chooses(&info) {
 			items = append(items, info)
 		}
 	}
-	return items
+	return items, nil
 }
 
 // searchRecordings looks into one recording after the other until the time is over.
@@ -244,9 +259,9 @@ func (f *recordingsFound) goOn(ctx context.Context, place searchPlace) (recordin
 
 // searchOne looks into the recording of a statement. at is how far it came when the time was over; 0 when it is done with it.
 func (s *Service) searchOne(ctx, limited context.Context, all *recordingsFound, e *audit.Event, in *searchRecordings, from time.Duration) (at time.Duration, err error) {
-	info, ok := s.recordingInfo(e)
-	if !ok || in.Open && !info.Growing {
-		return 0, nil
+	info, ok, err := s.recordingInfo(ctx, e, s.newSenders())
+	if err != nil || !ok || !in.chooses(&info) {
+		return 0, err
 	}
 	r, err := s.recordings.open(e.ID)
 	if err != nil {

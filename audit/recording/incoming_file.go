@@ -79,8 +79,14 @@ func (in *incoming) measure(f *os.File) error {
 	if err != nil && !errors.Is(err, errTorn) {
 		return err
 	}
-	if err := f.Truncate(m.Size); err != nil {
+	info, err := f.Stat()
+	if err != nil {
 		return err
+	}
+	if info.Size() > m.Size { // else the file's time stays: it tells when the last of it came
+		if err := f.Truncate(m.Size); err != nil {
+			return err
+		}
 	}
 	sum := sha256.New()
 	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, m.Size)); err != nil {

@@ -303,3 +303,22 @@ func TestIncomingIsBounded(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// When the last of a recording came is known after a restart, too, whoever looks at it.
+func TestArrivalOutlivesARestart(t *testing.T) {
+	from, at := newStore(t), newStore(t)
+	h := header(t)
+	w := from.record(t, h)
+	must(t, w.Output([]byte("the last that came"), false))
+	at.sendAll(t, h.Statement, from.bytes(t, h.Statement))
+	e, err := at.Entry(h.Statement)
+	must(t, err)
+	then := time.Now().Add(-time.Hour).Truncate(time.Second)
+	must(t, os.Chtimes(e.Path, then, then))
+	at = at.reopen(t)
+	for range 2 { // the first finds out how it stands
+		if e, err := at.Entry(h.Statement); err != nil || !e.Growing || !e.Changed.Equal(then) {
+			t.Errorf("after a restart: %+v, %v, want the time %s", e, err, then)
+		}
+	}
+}

@@ -291,8 +291,9 @@ type Entry struct {
 	Statement string
 	Time      time.Time // the statement's, to the millisecond
 	Path      string
-	Size      int64 // bytes
-	Growing   bool  // it is being written by this process, or sent to it and not over
+	Size      int64     // bytes
+	Changed   time.Time // when its file was
+	Growing   bool      // it is being written by this process, or sent to it and not over
 }
 
 // List tells of all recordings, oldest day first.
@@ -335,7 +336,7 @@ func (s *Store) listDay(day string) ([]Entry, error) {
 			return nil, err
 		}
 		all = append(all, Entry{Statement: statement, Time: at, Path: filepath.Join(s.dir, day, file.Name()), Size: info.Size(),
-			Growing: s.growing(statement) != nil})
+			Changed: info.ModTime(), Growing: s.growing(statement) != nil})
 	}
 	return all, nil
 }
@@ -354,7 +355,8 @@ func (s *Store) Entry(statement string) (Entry, error) {
 		return Entry{}, fmt.Errorf("look at recording: %w", err)
 	}
 	at, err := TimeOf(statement)
-	return Entry{Statement: statement, Time: at, Path: path, Size: info.Size(), Growing: s.growing(statement) != nil}, err
+	return Entry{Statement: statement, Time: at, Path: path, Size: info.Size(), Changed: info.ModTime(),
+		Growing: s.growing(statement) != nil}, err
 }
 
 // growing is who adds to the statement's recording now; nil: nobody.

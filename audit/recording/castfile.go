@@ -14,7 +14,7 @@ const maxCastLine = 16 << 20
 
 // CastFile reads an asciicast of version 2 or 3, however long it is. It is not safe for concurrent use.
 type CastFile struct {
-	file    io.ReadSeeker
+	file    io.Reader
 	in      *bufio.Reader
 	header  Header
 	parser  Parser
@@ -34,8 +34,8 @@ type castPlace struct {
 	screen Screen
 }
 
-// ReadCast reads the header. The file is read from its beginning.
-func ReadCast(file io.ReadSeeker) (*CastFile, error) {
+// ReadCast reads the header. The file is read from its beginning; where it is no io.Seeker, Seek does not go back.
+func ReadCast(file io.Reader) (*CastFile, error) {
 	c := &CastFile{file: file, in: bufio.NewReaderSize(file, 1<<20), every: placeEvery}
 	line, err := c.readLine()
 	if err != nil {
@@ -52,25 +52,26 @@ func ReadCast(file io.ReadSeeker) (*CastFile, error) {
 func (c *CastFile) Header() Header { return c.header }
 
 // Next is the next event: io.EOF after the last one.
-func (c *CastFile) Next(context.Context) (Event, error) {
+func (c *CastFile) Next() (Event, error) {
 	if e := c.pending; e != nil {
 		c.pending = nil
 		return *e, nil
 	}
 	for {
+		begin := c.offset
 		line, err := c.readLine()
 		if errors.Is(err, io.EOF) {
 			return Event{}, io.EOF
 		}
-		if err != nil {
-			return Event{}, fmt.Errorf("read recording: %w", err)
+		var e Event
+		if err == nil {
+			e, err = c.parser.Event(line)
 		}
-		e, err := c.parser.Event(line)
 		if errors.Is(err, ErrNoEvent) {
 			continue
 		}
 		if err != nil {
-			return Event{}, fmt.Errorf("read recording: %w", err)
+			return Event{}, fmt.Errorf("read recording: the line at byte %d: %w", begin, err)
 		}
 		return e, nil
 	}
@@ -85,18 +86,16 @@ func (c *CastFile) Seek(ctx context.Context, at time.Duration) (*Screen, error) 
 		}
 		from = p
 	}
-	if _, err := c.file.Seek(from.offset, io.SeekStart); err != nil {
+	if err := c.goTo(&from); err != nil {
 		return nil, fmt.Errorf("seek in recording: %w", err)
 	}
-	c.in.Reset(c.file)
-	c.offset, c.parser, c.pending = from.offset, from.parser, nil
 	screen := from.screen.clone()
 	for since := 0; ; {
 		if since >= c.every {
 			c.keep(castPlace{offset: c.offset, parser: c.parser, screen: screen.clone()})
 			since = 0
 		}
-		e, err := c.Next(ctx)
+		e, err := c.Next()
 		if errors.Is(err, io.EOF) {
 			return &screen, nil
 		}
@@ -110,6 +109,22 @@ func (c *CastFile) Seek(ctx context.Context, at time.Duration) (*Screen, error) 
 		since += len(e.Data)
 		screen.Take(&e)
 	}
+}
+
+func (c *CastFile) goTo(p *castPlace) error {
+	if c.offset == p.offset && c.pending == nil {
+		return nil
+	}
+	file, ok := c.file.(io.Seeker)
+	if !ok {
+		return errors.New("it can be read once only, as it comes")
+	}
+	if _, err := file.Seek(p.offset, io.SeekStart); err != nil {
+		return err
+	}
+	c.in.Reset(c.file)
+	c.offset, c.parser, c.pending = p.offset, p.parser, nil
+	return nil
 }
 
 // keep remembers a place that lies behind all that are known; of too many, every second one is forgotten.

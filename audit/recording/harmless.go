@@ -13,7 +13,13 @@ const maxSequence = 256
 
 // Append appends to dst what of b may pass. A sequence that b ends in is kept until it is whole.
 func (h *Harmless) Append(dst, b []byte) []byte {
-	for _, c := range b {
+	for len(b) > 0 {
+		if n := h.run(b); n > 0 {
+			dst, b = append(dst, b[:n]...), b[n:]
+			continue
+		}
+		c := b[0]
+		b = b[1:]
 		switch h.state {
 		case inEight:
 			h.state = inText
@@ -74,6 +80,17 @@ func (h *Harmless) Append(dst, b []byte) []byte {
 		}
 	}
 	return dst
+}
+
+// run counts the bytes that b begins with which are text whatever comes after them.
+func (h *Harmless) run(b []byte) (n int) {
+	if h.state != inText {
+		return 0
+	}
+	for n < len(b) && b[n] != 0x1b && b[n] != 0xc2 && b[n] != 0x05 {
+		n++
+	}
+	return n
 }
 
 func (h *Harmless) text(dst []byte, c byte) []byte {

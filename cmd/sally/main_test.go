@@ -55,7 +55,7 @@ func runSally(ctx context.Context, stdin string, args ...string) command {
 
 // machine is a machine on which a server runs, and which is its own engineer's too.
 type machine struct {
-	t    *testing.T
+	t    testing.TB
 	ctx  context.Context
 	data string // the server's data directory
 	web  string // the server's base URL
@@ -86,7 +86,7 @@ func (w *watched) Write(p []byte) (int, error) {
 }
 
 // background runs a command until the test ends and gives what pattern finds in its output.
-func background(t *testing.T, pattern string, args ...string) []string {
+func background(t testing.TB, pattern string, args ...string) []string {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	out := watch(pattern)
@@ -113,7 +113,7 @@ func background(t *testing.T, pattern string, args ...string) []string {
 }
 
 // newMachine starts a server on free ports, with everything that it and the client keep in directories of the test's.
-func newMachine(t *testing.T) *machine {
+func newMachine(t testing.TB) *machine {
 	t.Helper()
 	for _, name := range []string{"SALLY_SERVER", "SALLY_TOKEN", "SALLY_PROFILE", "SALLY_CONFIG"} {
 		t.Setenv(name, "")
@@ -164,7 +164,7 @@ func (m *machine) object(args ...string) map[string]any {
 	return decodeJSON[map[string]any](m.t, m.sally("", append(args, "-o", "json")...))
 }
 
-func decodeJSON[T any](t *testing.T, text string) T {
+func decodeJSON[T any](t testing.TB, text string) T {
 	t.Helper()
 	var v T
 	if err := json.Unmarshal([]byte(text), &v); err != nil {

@@ -14,8 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
-
-	"github.com/sallyport/sallyport/audit/recording"
 )
 
 // replayFlags say what to replay, and how.
@@ -71,11 +69,11 @@ func (f *replayFlags) run(cmd *cobra.Command, what string) error {
 	}
 	if file, err := os.Open(what); err == nil {
 		defer file.Close()
-		cast, err := recording.ReadCast(file)
+		tape, err := newFileTape(file)
 		if err != nil {
 			return err
 		}
-		return f.play(ctx, fileTape{cast}, from, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		return f.play(ctx, tape, from, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
 	c, err := f.api.client()
 	if err != nil {
@@ -100,7 +98,13 @@ func (f *replayFlags) run(cmd *cobra.Command, what string) error {
 }
 
 func (f *replayFlags) playFrom(ctx context.Context, c *apiClient, statement string, from time.Duration, cmd *cobra.Command) error {
-	return f.play(ctx, &apiTape{client: c, statement: statement}, from, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	parts := apiTape{client: c, statement: statement}
+	var t tape = &parts
+	if terminalOf(cmd.OutOrStdout()) == nil {
+		t = &streamTape{apiTape: parts}
+	}
+	defer t.close()
+	return f.play(ctx, t, from, cmd.OutOrStdout(), cmd.ErrOrStderr())
 }
 
 // recordingItem is a recording as the API lists it.
@@ -157,13 +161,12 @@ func (f *replayFlags) export(ctx context.Context, what string, out io.Writer) er
 		return fmt.Errorf("this session has %d recordings; name one of them: %s", len(statements), strings.Join(statements, ", "))
 	}
 	write := func(to io.Writer) error {
-		res, err := c.send(ctx, http.MethodGet, "/recordings/"+url.PathEscape(statements[0]), nil,
-			http.Header{"Accept": {"application/x-asciicast"}})
+		body, err := openCast(ctx, c, statements[0])
 		if err != nil {
 			return err
 		}
-		defer res.Body.Close()
-		if _, err := io.Copy(to, res.Body); err != nil {
+		defer body.Close()
+		if _, err := io.Copy(to, body); err != nil {
 			return fmt.Errorf("read recording: %w", err)
 		}
 		return nil
@@ -177,7 +180,6 @@ func (f *replayFlags) export(ctx context.Context, what string, out io.Writer) er
 // play shows a recording on the terminal, or writes what it showed where there is none.
 func (f *replayFlags) play(ctx context.Context, t tape, from time.Duration, out, notes io.Writer) error {
 	p := &player{tape: t, out: out, speed: f.speed, idleLimit: f.idleLimit}
-	screen, isFile := out.(*os.File)
 	if f.find != "" {
 		var more bool
 		var err error
@@ -192,7 +194,8 @@ func (f *replayFlags) play(ctx context.Context, t tape, from time.Duration, out,
 		}
 		from = p.hits[0]
 	}
-	if !isFile || !term.IsTerminal(int(screen.Fd())) {
+	screen := terminalOf(out)
+	if screen == nil {
 		if f.input {
 			return p.listInput(ctx)
 		}
@@ -215,6 +218,14 @@ func (f *replayFlags) play(ctx context.Context, t tape, from time.Duration, out,
 	defer restore()
 	defer fmt.Fprint(out, leaveTerminal)
 	return p.run(ctx, keys)
+}
+
+// terminalOf is the terminal that is written to; nil: it is none.
+func terminalOf(out io.Writer) *os.File {
+	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		return file
+	}
+	return nil
 }
 
 // parseMoment reads 1m30s, 1:30 or 1:02:03; empty is the beginning.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -184,7 +185,14 @@ func (p *player) seek(ctx context.Context, to time.Duration) error {
 }
 
 // dump writes everything that was shown from a moment on, without its time.
-func (p *player) dump(ctx context.Context, from time.Duration) error {
+func (p *player) dump(ctx context.Context, from time.Duration) (err error) {
+	out := bufio.NewWriterSize(p.out, 64<<10)
+	p.out = out
+	defer func() {
+		if failed := out.Flush(); err == nil {
+			err = failed
+		}
+	}()
 	screen, err := p.tape.seek(ctx, cmp.Or(from, -1))
 	if err != nil {
 		return err

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/sallyport/sallyport/audit/recording"
 )
 
 // cast is a recording whose outputs come at the given seconds.
@@ -34,11 +32,11 @@ func cast(t *testing.T, outputs ...any) string {
 // taped is the cast as a file.
 func taped(t *testing.T, text string) tape {
 	t.Helper()
-	file, err := recording.ReadCast(strings.NewReader(text))
+	file, err := newFileTape(strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fileTape{file}
+	return file
 }
 
 func loaded(t *testing.T, text string) (*player, *bytes.Buffer) {

@@ -3,7 +3,48 @@ package ssh
 import (
 	"slices"
 	"strings"
+
+	"github.com/sallyport/sallyport/audit"
 )
+
+// variables are those that a session has set, as the record of its command has them: what a command does may hang on them, such as
+// sh -c "$LC_TODO".
+type variables struct {
+	recorded []audit.Param
+	size     int // of their names and values, in bytes
+}
+
+// add keeps a variable. false: there are too many, or they are too long.
+func (v *variables) add(name, value string) bool {
+	size := v.size + len(name) + len(value)
+	if len(v.recorded) >= maxVariables || size > maxEnvs {
+		return false
+	}
+	v.size = size
+	v.recorded = append(v.recorded, audit.Param{Value: append([]byte(name+"="), withoutSecrets(name, value)...)})
+	return true
+}
+
+// secretMarker stands in the record of a variable where a secret stood.
+const secretMarker = "[redacted:credential]"
+
+// withoutSecrets is a variable's value as it is recorded. It may be a command line.
+func withoutSecrets(name, value string) (recorded []byte) {
+	if isSecret([]byte(name)) {
+		return []byte(secretMarker)
+	}
+	at := 0
+	for _, secret := range (reader{}).Credentials([]byte(value)) {
+		recorded = append(append(recorded, value[at:secret.Start]...), secretMarker...)
+		at = secret.End
+	}
+	return append(recorded, value[at:]...)
+}
+
+// isVariable says whether servers take it as it stands.
+func (q *envRequest) isVariable() bool {
+	return q.Name != "" && !strings.ContainsAny(q.Name, "=\x00") && !strings.Contains(q.Value, "\x00")
+}
 
 // usualEnv are the variables that clients may set where the resource does not say: those of the language.
 func usualEnv() []string { return []string{"LANG", "LC_*"} }

@@ -44,6 +44,7 @@ const (
 	maxTerm    = 64       // of a terminal's kind, in a recording
 	maxAddress = 1024     // of a host's name or a path that a forward names
 	maxEnv     = 32 << 10 // of a variable
+	maxEnvs    = 64 << 10 // of a session's variables together
 )
 
 // maxVariables bounds how many variables a session may set.

@@ -30,6 +30,9 @@ func TestRefusedRequests(t *testing.T) {
 		{requestPTY, []byte("\x00\x00\x00\x09xterm"), "9 bytes"},
 		{requestEnv, []byte{0, 0}, "2 bytes"},
 		{requestEnv, ssh.Marshal(envRequest{"LANG", strings.Repeat("x", maxEnv)}), "LANG"},
+		{requestEnv, ssh.Marshal(envRequest{"LC_X=Y", "z"}), "LC_X=Y"},
+		{requestEnv, ssh.Marshal(envRequest{"LC_ZERO", "a\x00b"}), "LC_ZERO"},
+		{requestEnv, ssh.Marshal(envRequest{"", "no name"}), "15 bytes"},
 		{requestSignal, ssh.Marshal(textRequest{"TERM\x00KILL"}), "13 bytes"},
 		{requestSignal, ssh.Marshal(textRequest{"TERM"}), "TERM"}, // nothing runs
 		{requestBreak, []byte{1}, "1 bytes"},

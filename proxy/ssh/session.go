@@ -21,7 +21,7 @@ type session struct {
 	started   bool        // a command was asked for; there is one at most (RFC 4254, section 6.5)
 	class     string      // of what runs; set before begun is closed
 	terminal  *ptyRequest // nil: there is none
-	variables int         // that were passed on
+	variables variables   // that were passed on
 	recorded  *taping     // nil: nothing is recorded
 	transfer  *transfer   // nil: it moves no files that are understood
 

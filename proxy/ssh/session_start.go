@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -60,7 +61,7 @@ func (s *session) start(ctx context.Context, q *ssh.Request) {
 	s.started = true
 	statement, err := s.relay.statementOf(ctx, q)
 	if err == nil {
-		s.class = statement.Class
+		s.class, statement.Params = statement.Class, s.variables.recorded
 		s.transfer = s.transferOf(ctx, statement)
 		err = s.begin(ctx, statement)
 	}
@@ -208,7 +209,8 @@ func (s *session) resize(ctx context.Context, q *ssh.Request) {
 	s.pass(q)
 }
 
-// setEnv sets a variable of those that the resource allows. The others are answered as OpenSSH's AcceptEnv does: by no.
+// setEnv sets a variable of those that the resource allows; the record of the session's command has it. The others are answered as OpenSSH's
+// AcceptEnv does: by no.
 func (s *session) setEnv(ctx context.Context, q *ssh.Request) {
 	var asked envRequest
 	switch err := read(q.Payload, &asked); {
@@ -218,12 +220,13 @@ func (s *session) setEnv(ctx context.Context, q *ssh.Request) {
 		s.relay.refuseRequest(ctx, q, asked.Name, fmt.Sprintf("a variable of %d bytes is longer than the %d that are passed on", len(q.Payload), maxEnv))
 	case s.started:
 		s.relay.refuseRequest(ctx, q, asked.Name, "variables are set before the command")
-	case s.variables >= maxVariables:
-		s.relay.refuseRequest(ctx, q, asked.Name, fmt.Sprintf("a session sets %d variables at most", maxVariables))
+	case !asked.isVariable():
+		s.relay.refuseRequest(ctx, q, cmp.Or(asked.Name, ofBytes(q)), "this is no variable: its name is empty, or has a = or NUL in it, or its value a NUL")
 	case !s.relay.link.allowsEnv(asked.Name):
 		_ = q.Reply(false, nil)
+	case !s.variables.add(asked.Name, asked.Value):
+		s.relay.refuseRequest(ctx, q, asked.Name, fmt.Sprintf("a session sets %d variables at most, of %d bytes together", maxVariables, maxEnvs))
 	default:
-		s.variables++
 		s.pass(q)
 	}
 }

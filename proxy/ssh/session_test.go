@@ -10,11 +10,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/sallyport/sallyport/access"
@@ -149,12 +151,13 @@ func TestRekey(t *testing.T) {
 func TestEnv(t *testing.T) {
 	sshd := servers.StartSSHD(t, servers.SSHDOptions{})
 	for name, test := range map[string]struct {
-		env  []string
-		want string
+		env      []string
+		want     string
+		recorded []string
 	}{
-		"by default": {nil, "C de_DE  "},
-		"as allowed": {[]string{"APP_*_MODE", "TOKEN"}, "  test secret"},
-		"none":       {[]string{}, "   "},
+		"by default": {nil, "C de_DE  ", []string{"LANG=C", "LC_PAPER=de_DE"}},
+		"as allowed": {[]string{"APP_*_MODE", "TOKEN"}, "  test secret", []string{"APP_X_MODE=test", "TOKEN=[redacted:credential]"}},
+		"none":       {[]string{}, "   ", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := startGateway(t, sshd, func(r *access.Resource, _ *creds.Secret) { r.SSH.Env = test.env })
@@ -166,9 +169,18 @@ func TestEnv(t *testing.T) {
 			for name, value := range map[string]string{"LANG": "C", "LC_PAPER": "de_DE", "APP_X_MODE": "test", "TOKEN": "secret", "LD_PRELOAD": "/evil.so"} {
 				_ = s.Setenv(name, value)
 			}
-			out, err := s.Output(`unset LD_X; printf '%s %s %s %s%s' "$LANG" "$LC_PAPER" "$APP_X_MODE" "$TOKEN" "$LD_PRELOAD"`)
+			const command = `unset LD_X; printf '%s %s %s %s%s' "$LANG" "$LC_PAPER" "$APP_X_MODE" "$TOKEN" "$LD_PRELOAD"`
+			out, err := s.Output(command)
 			if err != nil || strings.TrimPrefix(string(out), "C.UTF-8") != test.want && string(out) != test.want {
 				t.Errorf("%q, %v; want %q", out, err, test.want)
+			}
+			var recorded []string
+			for _, p := range g.statement(t, command).Params {
+				recorded = append(recorded, string(p.Value))
+			}
+			slices.Sort(recorded)
+			if diff := cmp.Diff(test.recorded, recorded); diff != "" {
+				t.Errorf("variables on the record (-want +got):\n%s", diff)
 			}
 		})
 	}

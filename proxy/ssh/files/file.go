@@ -84,7 +84,8 @@ func newFile(budget *int, pflags uint32) *file {
 	f := &file{content: newDigest(budget), appends: pflags&fxfAppend != 0, tail: math.MaxUint64, end: math.MaxUint64, size: math.MaxUint64}
 	f.writes = pflags&(fxfWrite|fxfAppend|fxfCreate|fxfTrunc) != 0
 	f.reads = pflags&fxfRead != 0 || pflags&(fxfWrite|fxfAppend) == 0 // without either, servers open for reading
-	if pflags&fxfTrunc != 0 || pflags&(fxfCreate|fxfExcl) == fxfCreate|fxfExcl { // else it may be there already
+	isNew := pflags&(fxfCreate|fxfExcl) == fxfCreate|fxfExcl
+	if isNew || pflags&fxfTrunc != 0 {
 		f.tail = 0
 	}
 	return f

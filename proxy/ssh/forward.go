@@ -28,6 +28,7 @@ func (r *relay) forward(ctx context.Context, n ssh.NewChannel) {
 		r.turnAway(n, &proxy.Refusal{Sentence: sentence, Err: err})
 		return
 	}
+	r.awaitAnswers()
 	op := r.wanted(ctx, n, &proxy.Statement{Command: access.ClassForward, Class: access.ClassForward, Text: []byte(to), Tables: []string{to}, Understood: true})
 	if op != nil {
 		r.join(op, n, r.store, r.hold)

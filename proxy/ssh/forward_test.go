@@ -203,6 +203,30 @@ func TestListen(t *testing.T) {
 	}
 }
 
+// A client may connect to a port as soon as it has asked to listen there, as servers take all in order.
+func TestListenIsAnsweredBeforeWhatComesAfterIt(t *testing.T) {
+	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
+	g.Govern(t, everything())
+	c := g.connect(t)
+	for range 5 {
+		var last int
+		for range 5 {
+			var err error
+			if last, err = servers.FreePort(); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := c.SendRequest(requestListenTCP, false, ssh.Marshal(tcpListen{"127.0.0.1", uint32(last)})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		conn, err := c.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", last))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.Close() // nobody here serves it
+	}
+}
+
 func TestOpenSSHForwards(t *testing.T) {
 	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
 	g.Govern(t, everything())

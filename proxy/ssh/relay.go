@@ -35,6 +35,8 @@ type relay struct {
 	told      atomic.Bool  // a session was told why it ends
 	notices   notices
 	refusals  refusals
+	turns     chan chan struct{} // each is closed once the client's requests before it are answered
+	answered  chan struct{}      // closed once there are no more of them
 
 	work     sync.WaitGroup
 	mu       sync.Mutex     // held to close ending, and to add to sessions
@@ -45,7 +47,10 @@ type relay struct {
 }
 
 func newRelay(l *link, gate *proxy.Gate) *relay {
-	return &relay{ledger: &ledger{gate: gate}, link: l, client: l.client, store: l.store, ending: make(chan struct{})}
+	return &relay{
+		ledger: &ledger{gate: gate}, link: l, client: l.client, store: l.store,
+		turns: make(chan chan struct{}), answered: make(chan struct{}), ending: make(chan struct{}),
+	}
 }
 
 // run is the whole relay. The sessions that are open when ctx ends, or the server leaves, are told why.
@@ -183,18 +188,50 @@ var errEnding = &proxy.Refusal{Sentence: "the session is ending"}
 
 // clientRequests answers what the client asks of the connection as a whole, in order.
 func (r *relay) clientRequests(ctx context.Context) {
-	for q := range r.client.requests {
-		switch q.Type {
-		case requestListenTCP, requestListenLocal:
-			r.listen(ctx, q)
-		case requestUnlistenTCP, requestUnlistenLocal:
-			r.unlisten(ctx, q)
-		case requestNoMoreSessions:
-			r.closed.Store(true)
-			_ = q.Reply(true, nil)
-		default: // keepalive@openssh.com, to which any answer will do, and what is not known
-			_ = q.Reply(false, nil)
+	defer close(r.answered)
+	requests := r.client.requests
+	for {
+		select {
+		case q, ok := <-requests:
+			if !ok {
+				return
+			}
+			r.answer(ctx, q)
+		case turn := <-r.turns:
+			for len(requests) > 0 { // nobody else takes them
+				r.answer(ctx, <-requests)
+			}
+			close(turn)
 		}
+	}
+}
+
+func (r *relay) answer(ctx context.Context, q *ssh.Request) {
+	switch q.Type {
+	case requestListenTCP, requestListenLocal:
+		r.listen(ctx, q)
+	case requestUnlistenTCP, requestUnlistenLocal:
+		r.unlisten(ctx, q)
+	case requestNoMoreSessions:
+		r.closed.Store(true)
+		_ = q.Reply(true, nil)
+	default: // keepalive@openssh.com, to which any answer will do, and what is not known
+		_ = q.Reply(false, nil)
+	}
+}
+
+// awaitAnswers waits until what the client has asked for so far is answered. Servers take all in order, so that a client may connect to a
+// port at once at which it has asked to listen.
+func (r *relay) awaitAnswers() {
+	turn := make(chan struct{})
+	select {
+	case r.turns <- turn:
+	case <-r.answered:
+		return
+	}
+	select {
+	case <-turn:
+	case <-r.answered:
 	}
 }
 

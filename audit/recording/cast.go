@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -301,60 +302,12 @@ func anyEvent(line []byte) (interval time.Duration, kind Kind, data []byte, err 
 	if err := json.Unmarshal(parts[1], &kind); err != nil {
 		return 0, "", nil, fmt.Errorf("read event: %w", err)
 	}
-	if len(parts[2]) == 0 || parts[2][0] != '"' {
+	text, isString := bytes.CutPrefix(parts[2], []byte(`"`))
+	data, ok := unescape(bytes.TrimSuffix(text, []byte(`"`)))
+	if !isString || !ok {
 		return 0, "", nil, fmt.Errorf("read event: its data is no string: %.20q", parts[2])
 	}
-	return time.Duration(seconds*1e6+0.5) * time.Microsecond, kind, unescape(parts[2][1 : len(parts[2])-1]), nil
-}
-
-// unescape is the inside of a JSON string that is known to be valid, as bytes; it turns lone surrogates back as appendEvent makes them.
-func unescape(s []byte) []byte {
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' {
-			b = append(b, s[i])
-			continue
-		}
-		i++
-		switch s[i] {
-		case 'n':
-			b = append(b, '\n')
-		case 'r':
-			b = append(b, '\r')
-		case 't':
-			b = append(b, '\t')
-		case 'b':
-			b = append(b, '\b')
-		case 'f':
-			b = append(b, '\f')
-		case 'u':
-			var used int
-			b, used = appendUnit(b, s[i+1:])
-			i += used
-		default:
-			b = append(b, s[i])
-		}
-	}
-	return b
-}
-
-// appendUnit appends what the four hexadecimal digits at the beginning of s stand for, with the second half of a pair if they are the
-// first; used counts the bytes of s that it took.
-func appendUnit(b, s []byte) (_ []byte, used int) {
-	unit := func(s []byte) rune {
-		n, _ := strconv.ParseUint(string(s[:4]), 16, 16) // known to be digits
-		return rune(n)
-	}
-	r := unit(s)
-	switch {
-	case r >= 0xdc80 && r <= 0xdcff:
-		return append(b, byte(r)), 4
-	case r >= 0xd800 && r < 0xdc00 && len(s) >= 10 && s[4] == '\\' && s[5] == 'u':
-		if low := unit(s[6:]); low >= 0xdc00 && low < 0xe000 {
-			return utf8.AppendRune(b, (r-0xd800)<<10|(low-0xdc00)+0x10000), 10
-		}
-	}
-	return utf8.AppendRune(b, r), 4
+	return time.Duration(seconds*1e6+0.5) * time.Microsecond, kind, data, nil
 }
 
 // exitStatus is an asciicast's exit status for "exit 0" and "signal TERM"; known is false for other words.

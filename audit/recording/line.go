@@ -2,8 +2,10 @@ package recording
 
 import (
 	"bytes"
+	"encoding/hex"
 	"strconv"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -29,59 +31,69 @@ func ownEvent(line []byte) (interval time.Duration, kind Kind, data []byte, ok b
 	default:
 		return 0, "", nil, false
 	}
-	data, ok = unescapeOwn(text)
+	data, ok = unescape(text)
 	return time.Duration(whole)*time.Second + time.Duration(part)*time.Microsecond, kind, data, ok
 }
 
-// unescapeOwn is unescape for text that may be anything: ok is false for what does not stand in a JSON string, or for an escape that
-// appendEscaped does not write.
-func unescapeOwn(s []byte) (b []byte, ok bool) {
+// unescape is the inside of a JSON string, as bytes; it turns lone surrogates back as appendExact makes them. ok is false for what stands in
+// no JSON string.
+func unescape(s []byte) (b []byte, ok bool) {
 	b = make([]byte, 0, len(s))
 	for {
 		n := plainPrefix(s)
-		b = append(b, s[:n]...)
-		if s = s[n:]; len(s) == 0 {
+		b, s = append(b, s[:n]...), s[n:]
+		switch {
+		case len(s) == 0:
 			return b, true
-		}
-		if s[0] >= utf8.RuneSelf {
-			b = append(b, s[0])
-			s = s[1:]
-			continue
-		}
-		if s[0] != '\\' || len(s) < 2 {
+		case s[0] >= 0x7f:
+			for n = 1; n < len(s) && s[n] >= 0x7f; {
+				n++
+			}
+			b, s = append(b, s[:n]...), s[n:]
+		case s[0] != '\\' || len(s) < 2:
 			return nil, false
-		}
-		switch s[1] {
-		case 'n':
-			b = append(b, '\n')
-		case 'r':
-			b = append(b, '\r')
-		case 't':
-			b = append(b, '\t')
-		case '"', '\\':
-			b = append(b, s[1])
-		case 'u':
-			if len(s) < 6 || !isHex(s[2:6]) {
+		case s[1] == 'u':
+			if b, s, ok = appendUnit(b, s); !ok {
 				return nil, false
 			}
-			var used int
-			if len(s) >= 12 && s[6] == '\\' && s[7] == 'u' && !isHex(s[8:12]) {
-				return nil, false
-			}
-			b, used = appendUnit(b, s[2:])
-			s = s[used:]
+		case escaped[s[1]] == 0:
+			return nil, false
 		default:
-			return nil, false
+			b, s = append(b, escaped[s[1]]), s[2:]
 		}
-		s = s[2:]
 	}
 }
 
-func isHex(digits []byte) bool {
-	for _, c := range digits {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
-			return false
+// escaped are the bytes that a letter behind a backslash stands for; 0: none.
+var escaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// appendUnit appends what an escape \u at the beginning of s stands for, with the one behind it if the two are a pair; rest is behind that.
+func appendUnit(b, s []byte) (_, rest []byte, ok bool) {
+	r, ok := unit(s)
+	if !ok {
+		return b, s, false
+	}
+	s = s[unitBytes:]
+	if r >= 0xdc80 && r <= 0xdcff {
+		return append(b, byte(r)), s, true
+	}
+	if low, ok := unit(s); ok && utf16.IsSurrogate(r) {
+		if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
+			return utf8.AppendRune(b, pair), s[unitBytes:], true
 		}
 	}
-	return true
+	return utf8.AppendRune(b, r), s, true
+}
+
+// unitBytes is the length of an escape \u with its four digits.
+const unitBytes = 6
+
+// unit reads the escape \u that s begins with.
+func unit(s []byte) (_ rune, ok bool) {
+	var raw [2]byte
+	if len(s) < unitBytes || s[0] != '\\' || s[1] != 'u' {
+		return 0, false
+	}
+	_, err := hex.Decode(raw[:], s[2:unitBytes])
+	return rune(raw[0])<<8 | rune(raw[1]), err == nil
 }

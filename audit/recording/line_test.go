@@ -2,6 +2,9 @@ package recording
 
 import (
 	"bytes"
+	"encoding/json"
+	"regexp"
+	"slices"
 	"testing"
 )
 
@@ -36,3 +39,26 @@ func FuzzOwnLines(f *testing.F) {
 		}
 	})
 }
+
+// FuzzUnescape takes as the inside of a string what JSON's own parser takes, and reads it likewise, but for bytes that are no text.
+func FuzzUnescape(f *testing.F) {
+	f.Add([]byte(`a\u001b\udc80\n\ud83d\ude00\ud83d\u0041\/\b\f\"\\\uD83D`))
+	f.Add([]byte("\x7fgr\xc3\xbcn\xff"))
+	f.Fuzz(func(t *testing.T, s []byte) {
+		var want string
+		err := json.Unmarshal(slices.Concat([]byte(`"`), s, []byte(`"`)), &want)
+		got, ok := unescape(s)
+		if ok != (err == nil) {
+			t.Fatalf("%q: %q %t, want %v", s, got, ok, err)
+		}
+		if loneByte.Match(s) {
+			return // JSON has no byte for it
+		}
+		if ok && string([]rune(string(got))) != want {
+			t.Errorf("%q: %q, want %q", s, got, want)
+		}
+	})
+}
+
+// loneByte is an escape that stands for a byte that is no valid UTF-8.
+var loneByte = regexp.MustCompile(`(?i)\\udc[89a-f]`)

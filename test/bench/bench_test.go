@@ -20,9 +20,7 @@ func TestPeersAreMeasured(t *testing.T) {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	o := options{cases: caseNames(), clients: []int{2}, seconds: 1, rounds: 1, bulkMB: 4, idle: 20, sshMB: 4, sshIdle: 5}
 	l, err := openLab(t.Context(), dir, o)
-	if errors.Is(err, servers.ErrMissing) {
-		servers.Missing(t, "a server to compare with ("+err.Error()+")", "scripts/setup.sh bench")
-	}
+	skipWithout(t, err)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +59,14 @@ func TestPeersAreMeasured(t *testing.T) {
 		if (r.CPU == nil) != (r.Target == "direct") && !byCommand[r.Case] && r.Case != "copy-out" && r.Case != "copy-in" && r.Case != "bulk-rows" {
 			t.Errorf("%s on %s: CPU measured: %t", r.Case, r.Target, r.CPU != nil)
 		}
+	}
+}
+
+// skipWithout skips the test when err says that a server is not installed.
+func skipWithout(t *testing.T, err error) {
+	t.Helper()
+	if errors.Is(err, servers.ErrMissing) {
+		servers.Missing(t, "a server to compare with ("+err.Error()+")", "scripts/setup.sh bench")
 	}
 }
 

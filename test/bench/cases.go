@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -52,6 +53,11 @@ func caseNames() []string {
 		names = append(names, c.name)
 	}
 	return names
+}
+
+// leadsToSSH says whether a case, by its name, measures SSH.
+func leadsToSSH(name string) bool {
+	return slices.ContainsFunc(allCases(), func(c benchCase) bool { return c.name == name && c.store == sshServer })
 }
 
 // pgbenchCase measures one pgbench run.
@@ -158,7 +164,7 @@ func idleSessions(ctx context.Context, l *lab, t target, _ int) (s sample, err e
 			return sample{}, fmt.Errorf("run a statement: %w", err)
 		}
 	}
-	after, err := residentKB(t.pid)
+	after, err := memoryKB(t.pid)
 	if err != nil {
 		return sample{}, err
 	}

@@ -42,7 +42,7 @@ type login struct {
 // target is one way from the client to the database.
 type target struct {
 	name   string
-	pid    int // of the proxy; 0 when there is none
+	pid    int // of the proxy, which may have child processes; 0 when there is none
 	logins map[string]login
 }
 
@@ -58,9 +58,10 @@ type lab struct {
 	jump      *servers.SSHD    // likewise
 	pgbouncer *servers.Proxy
 	haproxy   *servers.Proxy
+	sshPeers  []*servers.Process
 	sallies   []*servers.Sally
 	targets   []target
-	freshKB   map[int]int64 // resident memory of each proxy before its first session, by process id
+	freshKB   map[int]int64 // memory of each proxy before its first session, by process id
 }
 
 // openLab starts the server and the peers, and fills the database. startPrograms comes after it.
@@ -142,7 +143,7 @@ func (l *lab) weigh() error {
 			continue
 		}
 		var err error
-		if l.freshKB[t.pid], err = residentKB(t.pid); err != nil {
+		if l.freshKB[t.pid], err = memoryKB(t.pid); err != nil && !errors.Is(err, os.ErrPermission) {
 			return err
 		}
 	}
@@ -154,6 +155,9 @@ func (l *lab) close() error {
 	var errs []error
 	for _, s := range l.sallies {
 		errs = append(errs, s.Stop())
+	}
+	for _, p := range l.sshPeers {
+		errs = append(errs, stopSSHPeer(p))
 	}
 	for _, p := range []*servers.Proxy{l.haproxy, l.pgbouncer} {
 		if p != nil {
@@ -257,10 +261,11 @@ func (l *lab) startPeers(ctx context.Context) error {
 		return err
 	}
 	l.haproxy, err = start("haproxy", slices.AppendSeq(l.upstreams(), maps.Values(l.others())), servers.RunHAProxy)
-	if err == nil && l.sshd != nil {
-		l.targets = append(l.targets, l.jumpTarget())
+	if err != nil || l.sshd == nil {
+		return err
 	}
-	return err
+	l.targets = append(l.targets, l.jumpTarget())
+	return l.startSSHPeers(ctx)
 }
 
 // startPrograms starts the programs to measure.
@@ -324,12 +329,18 @@ func (l *lab) startSally(ctx context.Context, name, path string) error {
 		for protocol, u := range l.others() {
 			flags := []string{"--ssl-mode", "disable", "--account", benchUser + "=bench"}
 			if protocol == "ssh" {
-				flags = []string{"--host-key", l.sshd.HostKey, "--account", l.sshd.Account + "=bench-ssh"}
+				flags = l.sshFlags()
 			}
 			add := []string{"resources", "add", u.Name + "-" + d, "--protocol", protocol, "--address", u.Addr, "--durability", d}
 			if _, err := admin("", append(add, flags...)...); err != nil {
 				return err
 			}
+		}
+	}
+	if l.sshd != nil {
+		add := []string{"resources", "add", sshServer + recordedSuffix, "--protocol", "ssh", "--address", l.sshd.Addr(), "--record-exec"}
+		if _, err := admin("", append(add, l.sshFlags()...)...); err != nil {
+			return err
 		}
 	}
 	if _, err := admin("", "roles", "add", "bench", "--resource", "*", "--account", "*"); err != nil {
@@ -373,6 +384,10 @@ func (l *lab) startSally(ctx context.Context, name, path string) error {
 			}
 		}
 		l.targets = append(l.targets, target{name: name + "-" + d, pid: sally.PID(), logins: logins})
+	}
+	if l.sshd != nil {
+		through := l.sshLogin(sally.SSH, benchPerson+"#"+sshServer+recordedSuffix)
+		l.targets = append(l.targets, target{name: name + recordedSuffix, pid: sally.PID(), logins: map[string]login{sshServer: through}})
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
-// Command bench compares Sallyport with the server alone, pgbouncer and haproxy, interleaved round by round in one
-// run, so that what else the machine does falls on all alike. It prints a table of ratios and writes
+// Command bench compares Sallyport with the server alone, pgbouncer, haproxy and, for SSH, ProxyJump and proxies that commands given by
+// -ssh-peer start, interleaved round by round in one run, so that what else the machine does falls on all alike. It prints a table of ratios and writes
 // bench/results.json. `make bench` runs it.
 package main
 
@@ -31,6 +31,8 @@ type options struct {
 	bins    []string // name=path, the first for bin/sally
 	only    []string // targets; empty: all
 	out     string
+
+	sshPeers []sshPeer
 }
 
 func main() {
@@ -92,6 +94,13 @@ func parse(args []string) (options, error) {
 	fs.IntVar(&o.sshIdle, "ssh-idle", 1000, "idle SSH sessions to weigh")
 	bins := fs.String("bins", "sally=bin/sally", "the programs to measure, NAME=PATH, such as two builds to compare; each becomes targets NAME-DURABILITY")
 	only := fs.String("targets", "", "which targets to measure, such as direct,sally-hold; empty: all")
+	fs.Func("ssh-peer", "another SSH proxy to compare with, `NAME=COMMAND`; may be given again. The program runs in the foreground, and listens at\n"+
+		"$SALLY_BENCH_LISTEN (host:port), where $SALLY_BENCH_ACCOUNT logs in by the private key in the file $SALLY_BENCH_KEY. It leads to the server at\n"+
+		"$SALLY_BENCH_SERVER (host:port), where the same account gets in by the same key; its files belong in $SALLY_BENCH_DIR", func(text string) error {
+		p, err := parseSSHPeer(text)
+		o.sshPeers = append(o.sshPeers, p)
+		return err
+	})
 	fs.StringVar(&o.out, "out", filepath.Join("bench", "results.json"), "where to write the results")
 	if err := fs.Parse(args); err != nil {
 		return o, fmt.Errorf("parse flags: %w", err)
@@ -123,7 +132,7 @@ func parse(args []string) (options, error) {
 			return o, fmt.Errorf("%s must be at least 1", name)
 		}
 	}
-	return o, nil
+	return o, checkSSHPeers(o)
 }
 
 // measureAll runs case after case. Within one, each round visits every target, beginning with another each time.

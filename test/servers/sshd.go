@@ -253,6 +253,9 @@ func (s *SSHD) greets(ctx context.Context) bool {
 	return err == nil && string(greeting[:n]) == "SSH-"
 }
 
+// PID is the process id of the server; its connections are processes of their own, below it.
+func (s *SSHD) PID() int { return s.process.PID() }
+
 // Addr is the TCP address, host:port.
 func (s *SSHD) Addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 

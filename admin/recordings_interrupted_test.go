@@ -60,7 +60,7 @@ func TestRecordingOfAGatewayThatVanished(t *testing.T) {
 	isListed := func(when string, want listing) {
 		t.Helper()
 		want.Here = true
-		for more, want := range map[string][]listing{"": {want}, "&open=true": only(want, want.Growing), "&interrupted=true": only(want, want.Interrupted)} {
+		for more, want := range map[string][]listing{"": {want}, "&statement=" + e.ID: {want}, "&statement=" + shellSession: nil, "&open=true": only(want, want.Growing), "&interrupted=true": only(want, want.Interrupted)} {
 			if got := x.listed(l.root, more); !slices.Equal(got, want) {
 				t.Errorf("%s, by %q: %+v, want %+v", when, more, got, want)
 			}

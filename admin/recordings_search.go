@@ -27,16 +27,17 @@ const (
 
 // RecordingFilter chooses recordings; what is left out chooses nothing away.
 type RecordingFilter struct {
-	Session  string    `query:"session" pattern:"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" doc:"The session's ID"`
-	User     string    `query:"user" maxLength:"128" doc:"Who was recorded; the part before the @ is enough"`
-	Resource string    `query:"resource" maxLength:"128" doc:"At which server"`
-	Account  string    `query:"account" maxLength:"128" doc:"As which account"`
-	Command  string    `query:"command" enum:"shell,exec" doc:"Shells alone, or single commands alone"`
-	Since    time.Time `query:"since" doc:"Begun at this time or later"`
-	Until    time.Time `query:"until" doc:"Begun before this time"`
-	Longer   int       `query:"longer" minimum:"0" maximum:"31536000" doc:"That took this many seconds or more"`
-	Open     bool      `query:"open" doc:"Terminals that are open now alone"`
-	Over     bool      `query:"over" doc:"Recordings that are over alone"`
+	Session   string    `query:"session" pattern:"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" doc:"The session's ID"`
+	Statement string    `query:"statement" pattern:"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" doc:"The ID of its statement, which is its own"`
+	User      string    `query:"user" maxLength:"128" doc:"Who was recorded; the part before the @ is enough"`
+	Resource  string    `query:"resource" maxLength:"128" doc:"At which server"`
+	Account   string    `query:"account" maxLength:"128" doc:"As which account"`
+	Command   string    `query:"command" enum:"shell,exec" doc:"Shells alone, or single commands alone"`
+	Since     time.Time `query:"since" doc:"Begun at this time or later"`
+	Until     time.Time `query:"until" doc:"Begun before this time"`
+	Longer    int       `query:"longer" minimum:"0" maximum:"31536000" doc:"That took this many seconds or more"`
+	Open      bool      `query:"open" doc:"Terminals that are open now alone"`
+	Over      bool      `query:"over" doc:"Recordings that are over alone"`
 
 	Interrupted bool `query:"interrupted" doc:"Recordings alone that do not go on although their terminals were not closed, as those of a gateway that vanished"`
 }
@@ -51,7 +52,7 @@ func (f *RecordingFilter) query() audit.Query {
 		words = append(words, "recording:yes")
 	}
 	words = append(words, "class:"+cmp.Or(f.Command, "shell,exec"))
-	for _, term := range []struct{ field, value string }{{"session", f.Session}, {"user", f.User}, {"resource", f.Resource}, {"account", f.Account}} {
+	for _, term := range []struct{ field, value string }{{"session", f.Session}, {"id", f.Statement}, {"user", f.User}, {"resource", f.Resource}, {"account", f.Account}} {
 		if term.value != "" {
 			words = append(words, term.field+":"+quoteTerm(term.value))
 		}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -33,12 +32,9 @@ is on the record. End the session with: sally admin sessions kill ID.`,
 			}
 			statement := args[0]
 			if len(items) > 0 {
-				items = slices.DeleteFunc(items, func(r recordingItem) bool { return !r.Growing })
-				if len(items) == 0 {
-					return fmt.Errorf("no terminal is open in this session; replay what there was with: sally replay %s", args[0])
+				if statement, err = newestOpen(items, args[0], cmd.ErrOrStderr()); err != nil {
+					return err
 				}
-				statement = items[len(items)-1].Statement
-				fmt.Fprintf(cmd.ErrOrStderr(), "watching %s; %d open in this session; Ctrl-C ends\n", statement, len(items))
 			}
 			err = watchTerminal(cmd, c, statement)
 			if cmd.Context().Err() != nil { // Ctrl-C is how watching ends
@@ -47,6 +43,28 @@ is on the record. End the session with: sally admin sessions kill ID.`,
 			return err
 		},
 	}
+}
+
+// newestOpen is the newest recording of a session whose terminal is open. Where all are interrupted it is one of those: the server says since when.
+func newestOpen(items []recordingItem, session string, notes io.Writer) (statement string, err error) {
+	open, interrupted := 0, ""
+	for _, r := range items {
+		switch {
+		case r.Growing:
+			open++
+			statement = r.Statement
+		case r.Interrupted:
+			interrupted = r.Statement
+		}
+	}
+	switch {
+	case open > 0:
+		fmt.Fprintf(notes, "watching %s; %d open in this session; Ctrl-C ends\n", statement, open)
+		return statement, nil
+	case interrupted != "":
+		return interrupted, nil
+	}
+	return "", fmt.Errorf("no terminal is open in this session; replay what there was with: sally replay %s", session)
 }
 
 // watchTerminal shows a terminal until it is closed.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,7 +66,7 @@ func (f *replayFlags) run(cmd *cobra.Command, what string) error {
 	}
 	ctx := cmd.Context()
 	if f.output != "" {
-		return f.export(ctx, what, cmd.OutOrStdout())
+		return f.export(ctx, what, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
 	if file, err := os.Open(what); err == nil {
 		defer file.Close()
@@ -79,20 +80,21 @@ func (f *replayFlags) run(cmd *cobra.Command, what string) error {
 	if err != nil {
 		return err
 	}
-	statements, err := recordingsNamed(ctx, c, what)
+	named, err := recordingsNamed(ctx, c, what)
 	if err != nil {
 		return err
 	}
-	for i, statement := range statements {
-		if len(statements) > 1 {
-			fmt.Fprintf(cmd.ErrOrStderr(), "recording %d of %d: %s\n", i+1, len(statements), statement)
+	for i, r := range named {
+		if len(named) > 1 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "recording %d of %d: %s\n", i+1, len(named), r.Statement)
 		}
-		if err := f.playFrom(ctx, c, statement, from, cmd); err != nil {
+		if err := f.playFrom(ctx, c, r.Statement, from, cmd); err != nil {
 			if errors.Is(err, errQuit) {
 				return nil
 			}
 			return err
 		}
+		r.tell(cmd.ErrOrStderr())
 	}
 	return nil
 }
@@ -115,53 +117,67 @@ type recordingItem struct {
 	Started   time.Time `json:"started"`
 	Growing   bool      `json:"growing"`
 	Here      bool      `json:"here"`
+	Gateway   string    `json:"gateway"`
+
+	Interrupted bool      `json:"interrupted"`
+	Arrived     time.Time `json:"arrived"`
 }
 
-// recordingsNamed are the statements whose recordings an ID names: those of a session, or itself.
-func recordingsNamed(ctx context.Context, c *apiClient, id string) ([]string, error) {
+// tell says of a recording that it is not whole, if it will not grow for now.
+func (r *recordingItem) tell(notes io.Writer) {
+	if r.Interrupted {
+		fmt.Fprintf(notes, "sally: interrupted: nothing has come from the gateway %s since %s; what it still has comes when it is back\n", r.Gateway, localTime(r.Arrived))
+	}
+}
+
+// recordingsNamed are the recordings that an ID names: those of a session, or that of a statement.
+func recordingsNamed(ctx context.Context, c *apiClient, id string) ([]recordingItem, error) {
 	items, err := sessionRecordings(ctx, c, id)
-	if err != nil {
-		return nil, err
+	if err == nil && len(items) == 0 {
+		items, err = listRecordings(ctx, c, "statement", id)
 	}
-	var statements []string
-	for _, r := range items {
-		if r.Here {
-			statements = append(statements, r.Statement)
-		}
+	items = slices.DeleteFunc(items, func(r recordingItem) bool { return !r.Here })
+	if len(items) == 0 {
+		items = []recordingItem{{Statement: id}} // the server says what is wrong when it is none
 	}
-	if len(statements) == 0 {
-		statements = []string{id} // the server says what is wrong when it is none
-	}
-	return statements, nil
+	return items, err
 }
 
 func sessionRecordings(ctx context.Context, c *apiClient, session string) ([]recordingItem, error) {
+	return listRecordings(ctx, c, "session", session)
+}
+
+func listRecordings(ctx context.Context, c *apiClient, by, id string) ([]recordingItem, error) {
 	var list struct {
 		Items []recordingItem `json:"items"`
 	}
-	err := c.do(ctx, http.MethodGet, "/recordings?"+url.Values{"session": {session}}.Encode(), nil, &list)
+	err := c.do(ctx, http.MethodGet, "/recordings?"+url.Values{by: {id}}.Encode(), nil, &list)
 	var refused *apiError
 	if errors.As(err, &refused) && refused.Status == http.StatusUnprocessableEntity {
-		return nil, fmt.Errorf("%q is neither a file nor the ID of a session or statement; find IDs with: sally audit search recording:yes -o wide", session)
+		return nil, fmt.Errorf("%q is neither a file nor the ID of a session or statement; find IDs with: sally audit search recording:yes -o wide", id)
 	}
 	return list.Items, err
 }
 
 // export writes the recording of one statement as it comes.
-func (f *replayFlags) export(ctx context.Context, what string, out io.Writer) error {
+func (f *replayFlags) export(ctx context.Context, what string, out, notes io.Writer) error {
 	c, err := f.api.client()
 	if err != nil {
 		return err
 	}
-	statements, err := recordingsNamed(ctx, c, what)
+	named, err := recordingsNamed(ctx, c, what)
 	if err != nil {
 		return err
 	}
-	if len(statements) > 1 {
-		return fmt.Errorf("this session has %d recordings; name one of them: %s", len(statements), strings.Join(statements, ", "))
+	if len(named) > 1 {
+		var statements []string
+		for _, r := range named {
+			statements = append(statements, r.Statement)
+		}
+		return fmt.Errorf("this session has %d recordings; name one of them: %s", len(named), strings.Join(statements, ", "))
 	}
 	write := func(to io.Writer) error {
-		body, err := openCast(ctx, c, statements[0])
+		body, err := openCast(ctx, c, named[0].Statement)
 		if err != nil {
 			return err
 		}
@@ -169,6 +185,7 @@ func (f *replayFlags) export(ctx context.Context, what string, out io.Writer) er
 		if _, err := io.Copy(to, body); err != nil {
 			return fmt.Errorf("read recording: %w", err)
 		}
+		named[0].tell(notes)
 		return nil
 	}
 	if f.output == "-" {

@@ -2,8 +2,11 @@ package gateways
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +17,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/sallyport/sallyport/link"
 	"github.com/sallyport/sallyport/test/servers"
 )
 
@@ -271,5 +275,87 @@ func TestGatewayDiesDuringShell(t *testing.T) {
 	}
 	if !strings.Contains(s.replay(), "rm-rf\r\n") {
 		t.Error("what was sent is gone")
+	}
+}
+
+// listed is how the control plane lists a recording.
+type listed struct {
+	Growing, Interrupted bool
+	Gateway              string
+	Arrived              time.Time
+}
+
+// listed is how the terminal's recording is listed.
+func (s *terminal) listed() listed {
+	s.w.t.Helper()
+	socket := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(s.w.sally.DataDir, "admin.sock"))
+	}}}
+	req, err := http.NewRequestWithContext(s.w.ctx, http.MethodGet, "http://local/api/v1/recordings?statement="+s.statement, nil)
+	if err != nil {
+		s.w.t.Fatal(err)
+	}
+	res, err := socket.Do(req)
+	if err != nil {
+		s.w.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var answer struct{ Items []listed }
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || len(answer.Items) != 1 {
+		s.w.t.Fatalf("%s, %v: %+v", res.Status, err, answer)
+	}
+	return answer.Items[0]
+}
+
+// isInterrupted waits until the recording is listed as interrupted, and looks at what people are told who watch or replay it.
+func (s *terminal) isInterrupted(g *gatewayProcess, since time.Time) {
+	s.w.t.Helper()
+	var got listed
+	s.w.eventually("the recording is interrupted", func() bool { got = s.listed(); return got.Interrupted })
+	if got.Growing || got.Gateway != g.name || got.Arrived.Before(since) || time.Since(got.Arrived) < link.ReportPatience {
+		s.w.t.Errorf("listed %+v, what came last was shown after %s", got, since)
+	}
+	if _, err := s.w.sally.Run(s.w.ctx, nil, "admin", "sessions", "watch", s.statement); err == nil || !strings.Contains(err.Error(), "nothing has come of this terminal from the gateway "+g.name) {
+		s.w.t.Errorf("watched: %v", err)
+	}
+	var notes strings.Builder
+	cmd := exec.CommandContext(s.w.ctx, s.w.bin, "replay", s.statement)
+	cmd.Env = append(os.Environ(), "SALLY_DATA_DIR="+s.w.sally.DataDir)
+	cmd.Stderr = &notes
+	if out, err := cmd.Output(); err != nil || !strings.Contains(string(out), "until-here") || !strings.Contains(notes.String(), "interrupted: nothing has come from the gateway "+g.name) {
+		s.w.t.Errorf("replayed: %v, %q, %q", err, out, &notes)
+	}
+}
+
+// TestRecordingOfVanishedGateway: a terminal whose gateway is not heard of any more is listed as interrupted, and not as growing for ever. It
+// grows again when its gateway is heard of again, and it is over when a gateway that was killed is back.
+func TestRecordingOfVanishedGateway(t *testing.T) {
+	w := newTerminals(t)
+	r := newRoad(t, w.links)
+	g := w.addGateway("gw-1", r.address)
+	w.awaitRules()
+	s := w.shell(g)
+	began := time.Now().Add(-time.Second) // the file's time is the kernel's, which may be a tick behind
+	s.types("echo until''-here", "until-here")
+	w.eventually("the screen is here", func() bool { return strings.Contains(s.replay(), "until-here\r\n") })
+	if got := s.listed(); !got.Growing || got.Interrupted || !got.Arrived.IsZero() {
+		t.Errorf("while it is open: %+v", got)
+	}
+
+	r.set(true)
+	s.isInterrupted(g, began)
+	r.set(false)
+	w.eventually("it grows again, although nothing more is shown", func() bool { return s.listed().Growing })
+	s.types("echo and''-on", "and-on")
+	w.eventually("it goes on", func() bool { return strings.Contains(s.replay(), "and-on\r\n") })
+
+	if err := g.process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	s.isInterrupted(g, began)
+	w.run(g)
+	s.isVerified(g)
+	if got := s.listed(); got.Growing || got.Interrupted {
+		t.Errorf("when all of it is here: %+v", got)
 	}
 }

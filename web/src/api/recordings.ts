@@ -3,12 +3,15 @@ import { apiPath, Problem, request } from './http';
 import { instant } from '../query/range';
 import type { AuditEvent, EventPage, Found, Recording, RecordingPart, RecordingsFound } from './types';
 
-// sessionRecordings are what the terminals of a session showed, oldest first; asked for again while one is open.
+// mayGrow says that there may be more of a recording a moment later: its terminal is open, or its gateway may come back.
+const mayGrow = ({ growing, interrupted }: Recording): boolean => growing || interrupted;
+
+// sessionRecordings are what the terminals of a session showed, oldest first; asked for again while one may grow.
 export const sessionRecordings = (session: string) =>
   queryOptions({
     queryKey: ['recordings', session] as const,
     queryFn: ({ signal }) => request<{ items: Recording[] }>('GET', '/recordings', { params: { session }, signal }),
-    refetchInterval: ({ state }) => (state.data?.items.some((recording) => recording.growing) ? 2_000 : false),
+    refetchInterval: ({ state }) => (state.data?.items.some(mayGrow) ? 2_000 : false),
     retry: false,
   });
 
@@ -64,7 +67,7 @@ export interface RecordingFilter {
   resource?: string;
   account?: string;
   command?: 'shell' | 'exec';
-  state?: 'open' | 'over';
+  state?: 'open' | 'interrupted' | 'over';
   from?: string;
   to?: string;
 }
@@ -73,7 +76,7 @@ const chosen = ({ state, from = '', to = '', ...same }: RecordingFilter) => ({
   ...same, since: instant(from), until: instant(to), ...(state && { [state]: 'true' }),
 });
 
-// recordings are those that a filter chooses, newest first; asked for again while one is open.
+// recordings are those that a filter chooses, newest first; asked for again while one may grow.
 export const recordings = (filter: RecordingFilter) =>
   infiniteQueryOptions({
     queryKey: ['recordings', 'list', filter] as const,
@@ -81,7 +84,7 @@ export const recordings = (filter: RecordingFilter) =>
       request<{ items: Recording[]; next: string }>('GET', '/recordings', { params: { ...chosen(filter), cursor: pageParam }, signal }),
     initialPageParam: '',
     getNextPageParam: (page) => page.next || undefined,
-    refetchInterval: ({ state }) => (state.data?.pages.length === 1 && state.data.pages[0]?.items.some(({ growing }) => growing) ? 5_000 : false),
+    refetchInterval: ({ state }) => (state.data?.pages.length === 1 && state.data.pages[0]?.items.some(mayGrow) ? 5_000 : false),
     retry: false,
   });
 

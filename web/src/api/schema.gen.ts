@@ -3316,6 +3316,11 @@ export interface components {
         RecordingInfo: {
             account?: string;
             /**
+             * Format: date-time
+             * @description When the last of it came, where it is interrupted
+             */
+            arrived?: string;
+            /**
              * Format: int64
              * @description Of its file
              */
@@ -3327,10 +3332,12 @@ export interface components {
             growing: boolean;
             /** @description It can be read here; else the gateway has not sent it yet */
             here: boolean;
+            /** @description It is not whole and does not grow: for 10 s its gateway has sent nothing of it and not said that it has the session. What the gateway has of it comes when it is back */
+            interrupted: boolean;
             resource: string;
             /**
              * Format: double
-             * @description From its beginning to its last event; 0 while it grows
+             * @description From its beginning to its last event; 0 while that is not known
              */
             seconds: number;
             session: string;
@@ -3343,6 +3350,11 @@ export interface components {
             user: string;
         };
         RecordingPart: {
+            /**
+             * Format: date-time
+             * @description In the last part of a recording that is interrupted: when the last of it came
+             */
+            arrived?: string;
             /** Format: int64 */
             cols: number;
             /** @description What came after from, in order */
@@ -6210,6 +6222,8 @@ export interface operations {
             query?: {
                 /** @description The session's ID */
                 session?: string;
+                /** @description The ID of its statement, which is its own */
+                statement?: string;
                 /** @description Who was recorded; the part before the @ is enough */
                 user?: string;
                 /** @description At which server */
@@ -6228,6 +6242,8 @@ export interface operations {
                 open?: boolean;
                 /** @description Recordings that are over alone */
                 over?: boolean;
+                /** @description Recordings alone that do not go on although their terminals were not closed, as those of a gateway that vanished */
+                interrupted?: boolean;
                 /** @description The previous page's next */
                 cursor?: string;
             };
@@ -6262,6 +6278,8 @@ export interface operations {
             query: {
                 /** @description The session's ID */
                 session?: string;
+                /** @description The ID of its statement, which is its own */
+                statement?: string;
                 /** @description Who was recorded; the part before the @ is enough */
                 user?: string;
                 /** @description At which server */
@@ -6280,6 +6298,8 @@ export interface operations {
                 open?: boolean;
                 /** @description Recordings that are over alone */
                 over?: boolean;
+                /** @description Recordings alone that do not go on although their terminals were not closed, as those of a gateway that vanished */
+                interrupted?: boolean;
                 /** @description What to look for on the screen; upper and lower case are the same */
                 q: string;
                 /** @description The previous answer's next */

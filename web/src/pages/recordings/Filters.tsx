@@ -15,7 +15,9 @@ interface Props {
 }
 
 const KINDS = [{ value: 'shell', label: 'Shells' }, { value: 'exec', label: 'Commands' }] as const;
-const STATES = [{ value: 'open', label: 'Open now' }, { value: 'over', label: 'Over' }] as const;
+const STATES = [
+  { value: 'open', label: 'Open now' }, { value: 'interrupted', label: 'Interrupted' }, { value: 'over', label: 'Over' },
+] as const;
 
 const TEXTS = ['q', 'user', 'resource', 'account'] as const;
 
@@ -57,7 +59,7 @@ export function Filters({ view, change, text, refresh, fetching }: Props) {
         onChange={(value) => change({ ...all, command: KINDS.find((kind) => kind.value === value)?.value })}
       />
       <Select
-        label="State" placeholder="Any" w={120} data={STATES} value={view.state ?? null} clearable clearButtonProps={{ 'aria-label': 'Any state' }}
+        label="State" placeholder="Any" w={130} data={STATES} value={view.state ?? null} clearable clearButtonProps={{ 'aria-label': 'Any state' }}
         onChange={(value) => change({ ...all, state: STATES.find((state) => state.value === value)?.value })}
       />
       <TimeRange range={view} change={(range) => change({ ...all, ...range })} />

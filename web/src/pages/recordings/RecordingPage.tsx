@@ -79,6 +79,7 @@ function Shown({ recording, all }: { recording: Recording; all: Recording[] }) {
                 </Button>
               )}
             </div>
+            {recording.interrupted && <Interrupted recording={recording} />}
             <Player
               statement={recording.statement} live={watching} place={place} marks={marks} speed={Number(speed)} idleLimit={skipIdle ? 2 : 0}
             />
@@ -86,7 +87,7 @@ function Shown({ recording, all }: { recording: Recording; all: Recording[] }) {
           </>
         ) : (
           <Notice title="This recording is not here yet">
-            <p>The gateway {recording.gateway} sends it when it is over. What runs there cannot be watched from here.</p>
+            <p>The gateway {recording.gateway} sends it while it grows, as soon as it reaches this control plane.</p>
           </Notice>
         )}
         <p className={classes.note}>In a terminal:</p>
@@ -116,13 +117,24 @@ function Others({ shown, all }: { shown: Recording; all: Recording[] }) {
               search={{ statement: recording.statement }}
               aria-current={recording.statement === shown.statement ? 'true' : undefined}
             >
-              <span className={classes.at}>{recording.growing ? 'open' : position(recording.seconds)}</span>
+              <span className={classes.at}>{recording.growing ? 'open' : recording.interrupted ? 'cut off' : position(recording.seconds)}</span>
               <span className="mono">{recording.command === 'shell' ? 'shell' : recording.text}</span>
             </Link>
           </li>
         ))}
       </ul>
     </>
+  );
+}
+
+// Interrupted says since when nothing comes of a recording that is not whole.
+function Interrupted({ recording: { gateway, arrived } }: { recording: Recording }) {
+  return (
+    <p className={classes.interrupted} role="status">
+      <strong>Interrupted.</strong> Nothing has come from the gateway {gateway}
+      {arrived && ` since ${localTime(arrived)}`}: what the terminal showed up to then is here, and what the gateway still has comes when it is
+      back.
+    </p>
   );
 }
 

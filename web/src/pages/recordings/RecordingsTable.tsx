@@ -46,7 +46,7 @@ const placeOf = ({ session, statement }: Recording, q: string, at?: number) => (
 });
 
 function Row({ recording, q }: { recording: Recording; q: string }) {
-  const { user, resource, account, command, text, started, seconds, growing, here, gateway } = recording;
+  const { user, resource, account, command, text, started, growing, here, gateway } = recording;
   return (
     <Table.Tr>
       <Table.Td className={classes.nowrap}>
@@ -58,11 +58,25 @@ function Row({ recording, q }: { recording: Recording; q: string }) {
       <Table.Td>{resource}</Table.Td>
       <Table.Td className="mono">{account || '–'}</Table.Td>
       <Table.Td className={`mono ${classes.command}`}>{command === 'shell' ? 'shell' : text}</Table.Td>
-      <Table.Td className={classes.nowrap}>{growing ? 'open now' : seconds > 0 || here ? position(seconds) : '–'}</Table.Td>
+      <Table.Td className={classes.nowrap}>
+        <Duration recording={recording} />
+      </Table.Td>
       <Table.Td className={classes.nowrap}>{here ? bytes(recording.bytes) : <span className="soft">not here yet</span>}</Table.Td>
       <Table.Td>{gateway}</Table.Td>
     </Table.Tr>
   );
+}
+
+function Duration({ recording: { growing, interrupted, arrived, seconds, here } }: { recording: Recording }) {
+  if (growing) return 'open now';
+  if (interrupted && arrived) {
+    return (
+      <span className="warn" title={`Nothing has come from its gateway since ${localTime(arrived)}`}>
+        interrupted
+      </span>
+    );
+  }
+  return seconds > 0 || here ? position(seconds) : '–';
 }
 
 function Hits({ recording, hits, more, q }: RecordingsFound['items'][number] & { q: string }) {

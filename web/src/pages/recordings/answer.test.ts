@@ -4,7 +4,7 @@ import { listed, searched } from './answer';
 
 const recording = (statement: string): Recording => ({
   statement, session: 's', user: 'alice', resource: 'web-1', gateway: 'control', command: 'shell', started: '2026-11-23T10:00:00Z',
-  seconds: 60, bytes: 1024, growing: false, here: true,
+  seconds: 60, bytes: 1024, growing: false, here: true, interrupted: false,
 });
 const page = (statements: string[], rest: Partial<RecordingsFound>): RecordingsFound => ({
   items: statements.map((statement) => ({ recording: recording(statement), hits: [{ seconds: 7, line: 'root' }], more: false })),

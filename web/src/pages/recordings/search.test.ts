@@ -12,6 +12,7 @@ describe('the address of the list of recordings', () => {
   it('has what is chosen, and leaves out what says nothing', () => {
     const chosen = { user: 'alice', resource: 'web-1', account: 'root', q: 'denied', from: '-7d', to: '2026-11-23T10:00:00Z', command: 'exec', state: 'over' };
     expect(validateRecordingsSearch(chosen)).toEqual(chosen);
+    expect(validateRecordingsSearch({ state: 'interrupted' })).toEqual({ state: 'interrupted' });
     expect(validateRecordingsSearch({ user: ' alice ', q: ' ', account: '' })).toEqual({ user: 'alice' });
   });
 

@@ -33,7 +33,7 @@ export function validateRecordingsSearch(search: Record<string, unknown>): Recor
   return {
     ...text('user'), ...text('resource'), ...text('account'), ...text('q'), ...text('from', isBound), ...text('to', isBound),
     ...((command === 'shell' || command === 'exec') && { command }),
-    ...((state === 'open' || state === 'over') && { state }),
+    ...((state === 'open' || state === 'interrupted' || state === 'over') && { state }),
   };
 }
 

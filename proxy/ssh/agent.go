@@ -74,7 +74,7 @@ func (r *relay) agent(ctx context.Context, n ssh.NewChannel) {
 		if err != nil {
 			return
 		}
-		if _, err := asker.Write(answer); err != nil {
+		if _, err := write(asker, answer); err != nil {
 			return
 		}
 	}
@@ -96,7 +96,7 @@ func (r *relay) askAgent(ctx context.Context, agent io.ReadWriter, question []by
 	if err := r.hold(); err != nil {
 		return nil, err
 	}
-	_, err := agent.Write(question)
+	_, err := write(agent, question)
 	var answer []byte
 	if err == nil {
 		answer, err = readMessage(agent)

@@ -134,7 +134,7 @@ func half(from ssh.Channel, requests <-chan *ssh.Request, to ssh.Channel) (n int
 	var copying sync.WaitGroup
 	copying.Go(func() {
 		flow(from, func(b []byte) error {
-			written, err := to.Write(b)
+			written, err := write(to, b)
 			n += int64(written)
 			return err
 		})

@@ -192,6 +192,30 @@ func TestNUL(t *testing.T) {
 	}
 }
 
+// TestSFTPInATerminal asks for a terminal, which may be made to pass bytes as they are, and for SFTP in it: that would not be decoded.
+func TestSFTPInATerminal(t *testing.T) {
+	server := startListener(t)
+	g := startBefore(t, server, access.ClassExec, "read", "write")
+	channel, requests, err := g.connect(t).OpenChannel(channelSession, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go ssh.DiscardRequests(requests)
+	if ok, err := channel.SendRequest(requestPTY, true, ssh.Marshal(ptyRequest{Term: "xterm", Columns: 80, Rows: 24})); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	_, _ = channel.SendRequest(requestSubsystem, true, ssh.Marshal(textRequest{subsystemSFTP}))
+	if words, _ := io.ReadAll(channel.Stderr()); !strings.Contains(string(words), "SFTP in a terminal is not passed on") {
+		t.Errorf("told %q", words)
+	}
+	if e := g.statement(t, subsystemSFTP); e.Verdict != audit.Deny || e.Command != requestSubsystem {
+		t.Errorf("recorded as %+v", e)
+	}
+	if slices.Contains(server.all(), requestSubsystem+" "+subsystemSFTP) {
+		t.Error("the server has heard of it")
+	}
+}
+
 // TestServerThatOpensChannels opens at the client what nobody asked for.
 func TestServerThatOpensChannels(t *testing.T) {
 	server := startListener(t)

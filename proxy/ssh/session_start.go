@@ -60,6 +60,9 @@ func (s *session) start(ctx context.Context, q *ssh.Request) {
 	}
 	s.started = true
 	statement, err := s.relay.statementOf(ctx, q)
+	if err == nil && s.terminal != nil && statement.Command == requestSubsystem && isSFTP(statement) {
+		err = s.relay.refuse(ctx, statement, &proxy.Refusal{Sentence: "SFTP in a terminal is not passed on, since what is done by it could not be told"})
+	}
 	if err == nil {
 		s.class, statement.Params = statement.Class, s.variables.recorded
 		s.transfer = s.transferOf(ctx, statement)

@@ -14,6 +14,20 @@ const (
 	much        = 4 << 10
 )
 
+// maxWrite bounds what is handed to x/crypto at once, in bytes: for a peer that says that it takes packets of any size it makes one of all,
+// and neither it nor OpenSSH takes one of more than 256 KiB.
+const maxWrite = 128 << 10
+
+// write writes all of b, as Write does, in as many pieces as it takes.
+func write(to io.Writer, b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var wrote int
+		wrote, err = to.Write(b[n:min(n+maxWrite, len(b))])
+		n += wrote
+	}
+	return n, err
+}
+
 var largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
 
 // flow reads from r with a buffer that fits what comes, and hands that to take, until either ends.
@@ -91,7 +105,7 @@ func (s *session) display(to io.Writer, b []byte) error {
 	if err := s.relay.hold(); err != nil {
 		return err
 	}
-	_, err := to.Write(b)
+	_, err := write(to, b)
 	return err
 }
 
@@ -109,7 +123,7 @@ func (s *session) feed() {
 			s.breakOff(err)
 			return err
 		}
-		_, err := s.store.Write(b)
+		_, err := write(s.store, b)
 		return err
 	})
 	_ = s.store.CloseWrite()

@@ -94,7 +94,7 @@ func send(lock *sync.Mutex, to io.Writer, b []byte) error {
 	}
 	lock.Lock()
 	defer lock.Unlock()
-	_, err := to.Write(b)
+	_, err := write(to, b)
 	return err
 }
 

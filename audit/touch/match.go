@@ -56,6 +56,12 @@ func (t Target) Match(e *audit.Event) (best Match, ok bool) {
 	if len(e.Tables) == 0 {
 		return Match{How: ByUnparsed}, true
 	}
+	if t.place {
+		if slices.ContainsFunc(e.Tables, t.is) {
+			return Match{How: ByTable}, true
+		}
+		return Match{How: ByTextOnly}, true
+	}
 	named := false
 	for _, r := range t.readings {
 		for _, table := range e.Tables {
@@ -74,6 +80,11 @@ func (t Target) Match(e *audit.Event) (best Match, ok bool) {
 		return Match{How: ByTextOnly}, true
 	}
 	return best, ok
+}
+
+// is says whether a file or HOST:PORT of a statement is the target. Case counts in paths alone.
+func (t Target) is(place string) bool {
+	return place == t.text || !strings.HasPrefix(t.text, "/") && strings.EqualFold(place, t.text)
 }
 
 // match looks at a table of that name, which the statement names with these schemas.

@@ -2,6 +2,7 @@ package touch
 
 import (
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 
@@ -11,9 +12,11 @@ import (
 // maxParts is how many names a target has at most: resource, database, schema, table, column.
 const maxParts = 5
 
-// Target is what was touched: a table or a column, with or without the names of what it lies in.
+// Target is what was touched: a table or a column, with or without the names of what it lies in, or over SSH a file or
+// HOST:PORT.
 type Target struct {
 	text     string
+	place    bool // a file or HOST:PORT, in which dots divide nothing
 	readings []reading
 }
 
@@ -25,13 +28,16 @@ type reading struct {
 	column string // empty: the table itself
 }
 
-// ParseTarget reads [resource or database or schema.]table[.column]. Names that hold a dot stand in double quotes. Its
-// error is meant for people.
+// ParseTarget reads [resource or database or schema.]table[.column], or what is touched over SSH: /PATH or HOST:PORT. Names that
+// hold a dot stand in double quotes. Its error is meant for people.
 func ParseTarget(text string) (Target, error) {
+	if isPlace(text) {
+		return Target{text: text, place: true, readings: []reading{{table: text}}}, nil
+	}
 	parts := splitName(text)
 	for _, p := range parts {
 		if p == "" {
-			return Target{}, fmt.Errorf("%q is no table or column; write it like customers, public.customers or customers.email", text)
+			return Target{}, fmt.Errorf("%q is no table or column; write it like customers, public.customers, customers.email, /etc/passwd or db.internal:5432", text)
 		}
 	}
 	if len(parts) > maxParts {
@@ -46,6 +52,19 @@ func ParseTarget(text string) (Target, error) {
 		t.readings = append(t.readings, reading{within: parts[:last-1], table: parts[last-1], column: parts[last]})
 	}
 	return t, nil
+}
+
+// isPlace says that a text is an absolute path or HOST:PORT. A table of such a name is meant where it stands in quotes.
+func isPlace(text string) bool {
+	if strings.HasPrefix(text, "/") {
+		return true
+	}
+	host, port, err := net.SplitHostPort(text)
+	if err != nil || host == "" || strings.ContainsAny(host, "\"`") {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 func (t Target) String() string { return t.text }
@@ -117,6 +136,12 @@ func (r reading) explain() string {
 
 // Explain says how the target is understood, one way after the other.
 func (t Target) Explain() string {
+	switch {
+	case t.place && strings.HasPrefix(t.text, "/"):
+		return "the file or directory of that path"
+	case t.place:
+		return "connections to that port"
+	}
 	ways := make([]string, len(t.readings))
 	for i, r := range t.readings {
 		ways[i] = r.explain()

@@ -62,6 +62,18 @@ func TestMatch(t *testing.T) {
 		{`public."odd.name"`, "read", "", `public."odd.name"`, "", "table"},
 		{"customers", "read", "select * from orders, dblink('select * from customers')", "orders", "orders.*", "text only"},
 		{"customers", "other", "???", "", "", "not parsed"},
+		// Files and HOST:PORT, over SSH: dots divide nothing.
+		{"/srv/report.pdf", "read", "get /srv/report.pdf", "/srv/report.pdf", "", "table"},
+		{"/srv/report.pdf", "write", "rename /srv/x to /srv/report.pdf", "/srv/x /srv/report.pdf", "", "table"},
+		{"/srv/report.pdf", "read", "get /srv/report", "/srv/report", "", "text only"},
+		{"/srv/report.pdf", "read", "get /srv/Report.pdf", "/srv/Report.pdf", "", "text only"},
+		{"/srv/report.pdf", "exec", "cat /srv/report.pdf", "", "", "not parsed"},
+		{"/srv/a-1.2.3.4.tar.gz", "read", "", "/srv/a-1.2.3.4.tar.gz", "", "table"},
+		{"db.prod.eu.acme.internal:5432", "forward", "", "db.prod.eu.acme.internal:5432", "", "table"},
+		{"DB.internal:5432", "forward", "", "db.internal:5432", "", "table"},
+		{"db.internal:5432", "forward", "", "db.internal:5433", "", "text only"},
+		{"[::1]:22", "forward", "", "[::1]:22", "", "table"},
+		{`shop."odd:1"`, "read", "", `shop."odd:1"`, "", "table"},
 		// Two readings: the better one counts.
 		{"customers.email", "read", "", "customers email", "customers.email", "column"},
 		{"customers.email", "read", "", "email", "x", "table, by unqualified name"},
@@ -96,12 +108,12 @@ func TestLongStatements(t *testing.T) {
 }
 
 func TestParseTargetRefuses(t *testing.T) {
-	for _, text := range []string{"", ".", "a.", ".a", "a..b", "a.b.c.d.e.f"} {
+	for _, text := range []string{"", ".", "a.", ".a", "a..b", "a.b.c.d.e.f", ":22.", "a..b:x"} {
 		if _, err := ParseTarget(text); err == nil || !strings.Contains(err.Error(), "customers") && !strings.Contains(err.Error(), "at most") {
 			t.Errorf("%q: %v; want an advice", text, err)
 		}
 	}
-	for _, text := range []string{"a", "a.b.c.d.e", `"a.b"`, "[x y].`z`"} {
+	for _, text := range []string{"a", "a.b.c.d.e", `"a.b"`, "[x y].`z`", "/a.b.c.d.e.f", "a.b.c.d.e.f:1"} {
 		if _, err := ParseTarget(text); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -121,6 +133,10 @@ func TestQueryFindsWhatMatches(t *testing.T) {
 		{"customers.email", statement("read", "", list("customers.email"), nil), true},
 		{"customers", statement("write", "do $$ begin delete from Customers; end $$", nil, nil), true},
 		{"customers", statement("write", "select 1", nil, nil), false},
+		{"/srv/report.pdf", statement("read", "", list("/srv/report.pdf"), nil), true},
+		{"/srv/report.pdf", statement("exec", "cat /srv/report.pdf", nil, nil), true},
+		{"/srv/report.pdf", statement("read", "", list("/srv/pdf"), nil), false},
+		{"db.prod.eu.acme.internal:5432", statement("forward", "", list("db.prod.eu.acme.internal:5432"), nil), true},
 		{"customers", statement("session", "set x = customers", nil, nil), false},
 		{"customers", statement("read", "select dblink('select * from customers') from orders", list("orders"), nil), true},
 		{`"odd name"`, statement("other", `x "Odd Name"`, nil, nil), true},

@@ -26,13 +26,13 @@ func newAuditTouchedCommand() *cobra.Command {
 	var s auditTouched
 	cmd := &cobra.Command{
 		Use:   "touched TARGET",
-		Short: "Tell who read or wrote a table or a column",
-		Long: `Tell who read or wrote a table or a column.
+		Short: "Tell who read or wrote a table, a column or a file, or used HOST:PORT",
+		Long: `Tell who read or wrote a table, a column or a file, or used HOST:PORT.
 
-TARGET is [resource or database or schema.]table[.column]. Where it can be understood in two ways, both are searched. It
-would rather name too much than miss something, and says how each statement names the target:
+TARGET is [resource or database or schema.]table[.column], or over SSH /PATH or HOST:PORT. Where it can be understood in two ways, both
+are searched. It would rather name too much than miss something, and says how each statement names the target:
 
-  table, column                 by its name
+  table, column                 by its name; table also of a file and of HOST:PORT
   star                          by * in place of the column
   whole row                     no column is named: rows are inserted, deleted, copied or taken whole
   ..., by unqualified name      the table without the schema that TARGET has; the search path decides which it was
@@ -42,7 +42,9 @@ this one's elsewhere, such as in a string for a function. A view, a function or 
 through: look for its name as well.`,
 		Example: `  sally audit touched customers --since 30d
   sally audit touched orders.customers.email --reads
-  sally audit touched public.orders --writes --resource orders-db -o json`,
+  sally audit touched public.orders --writes --resource orders-db -o json
+  sally audit touched /etc/passwd --resource web-1
+  sally audit touched db.internal:5432`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.run(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 
@@ -73,12 +74,12 @@ func checkPort(host string, port uint32) error {
 	return nil
 }
 
-// checkSocket takes whole paths alone: of others the server knows where they begin.
+// checkSocket takes whole paths alone: of others the server knows where they begin, and behind a link, where ".." leads.
 func checkSocket(path string) error {
 	if err := checkAddress(path); err != nil {
 		return err
 	}
-	if !strings.HasPrefix(path, "/") || strings.Contains(path, "\x00") {
+	if !strings.HasPrefix(path, "/") || strings.Contains(path, "\x00") || slices.Contains(strings.Split(path, "/"), "..") {
 		return fmt.Errorf("no whole path: %q", path)
 	}
 	return nil

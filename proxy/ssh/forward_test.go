@@ -133,6 +133,8 @@ func TestForwardToNoPlace(t *testing.T) {
 		{channelDirectLocal, "run/docker.sock", socket("run/docker.sock")},
 		{channelDirectLocal, "db.internal:5432", socket("db.internal:5432")},
 		{channelDirectLocal, "/run/docker.sock\x00/x", socket("/run/docker.sock\x00/x")},
+		{channelDirectLocal, "/srv/link/../docker.sock", socket("/srv/link/../docker.sock")}, // above what the link leads to
+		{channelDirectLocal, "/srv/link/..", socket("/srv/link/..")},
 	} {
 		if _, _, err := c.OpenChannel(to.kind, to.data); err == nil || !strings.Contains(err.Error(), "no place to forward to") {
 			t.Errorf("%q: %v", to.text, err)
@@ -141,7 +143,7 @@ func TestForwardToNoPlace(t *testing.T) {
 			t.Errorf("%q is recorded as %+v", to.text, e)
 		}
 	}
-	for _, path := range []string{"run/x.sock", "/run/x\x00"} {
+	for _, path := range []string{"run/x.sock", "/run/x\x00", "/run/link/../x.sock"} {
 		if ok, _, err := c.SendRequest(requestListenLocal, true, ssh.Marshal(textRequest{path})); ok || err != nil {
 			t.Errorf("%q is listened at: %v", path, err)
 		}

@@ -85,14 +85,14 @@ func (p *pendingSSH) shown(secret, viewer string, expires time.Time) shownSSHSig
 	return shown
 }
 
-// seenFrom says whether the SSH client has the viewer's address.
+// seenFrom says whether the SSH client has the viewer's address, of which this machine has one in either family.
 func (p *pendingSSH) seenFrom(viewer string) bool {
 	at, err := netip.ParseAddr(viewer)
 	if err != nil || !p.From.IsValid() {
 		return false
 	}
 	at = at.Unmap().WithZone("")
-	return at == p.From || at.IsLoopback() && p.From.IsLoopback()
+	return at == p.From || at.IsLoopback() && p.From.IsLoopback() && at.Is4() != p.From.Is4()
 }
 
 // from is the address; empty where it is not known.

@@ -1,12 +1,5 @@
-import axe from 'axe-core';
-import type { Page } from '@playwright/test';
+import { findings } from './findings';
 import { expect, rows, search, test } from './world';
-
-async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run());
-  return violations.flatMap((v) => v.nodes.map((node) => `${v.id}: ${node.html.slice(0, 200)}`));
-}
 
 const PAGES = [
   'users', 'users/alice@acme.com', 'roles', 'roles/engineer', 'add/role', 'resources', 'sessions', 'recordings', 'recordings?q=nothing', 'credentials',

@@ -97,8 +97,9 @@ func TestSSHResources(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p.in(t)
 			r := test.change
-			r.Name, r.Accounts = "web-1", map[string]string{}
-			answer := p.call(w, "PUT", "/resources/web-1", r)
+			// Of its own, since a resource that is replaced keeps its host keys.
+			r.Name, r.Accounts = strings.ToLower(strings.ReplaceAll(name, " ", "-")), map[string]string{}
+			answer := p.call(w, "PUT", "/resources/"+r.Name, r)
 			if test.refused != "" {
 				if answer.StatusCode != 422 || !strings.Contains(answer.detail(t), test.refused) || !strings.Contains(string(answer.body), `"body.`+test.field+`"`) {
 					t.Errorf("%d %s", answer.StatusCode, answer.body)

@@ -98,7 +98,7 @@ func TestSSHResources(t *testing.T) {
 			p.in(t)
 			r := test.change
 			// Of its own, since a resource that is replaced keeps its host keys.
-			r.Name, r.Accounts = strings.ToLower(strings.ReplaceAll(name, " ", "-")), map[string]string{}
+			r.Name, r.Accounts = strings.ToLower(strings.NewReplacer(" ", "-", "_", "-").Replace(name)), map[string]string{}
 			answer := p.call(w, "PUT", "/resources/"+r.Name, r)
 			if test.refused != "" {
 				if answer.StatusCode != 422 || !strings.Contains(answer.detail(t), test.refused) || !strings.Contains(string(answer.body), `"body.`+test.field+`"`) {

@@ -265,7 +265,7 @@ func (s *source) refuses(kind statementClause, st *Statement, t *touched) string
 	case rightClass:
 		return fmt.Sprintf("%s lets %s statements run, and this one is %s; ask for a role that lets it", by, some(rules.Classes), st.Class)
 	case notWithheld:
-		return fmt.Sprintf("%s does not let %s: it does not name the class %s; ask for a role whose statements.classes do", by, withheld(st.Class), st.Class)
+		return fmt.Sprintf("%s does not let %s: it does not name the class %s; ask for a role that names it", by, withheld(st.Class), st.Class)
 	case isUnderstood:
 		if t.whole {
 			return fmt.Sprintf("%s restricts files and addresses, and what is of class %s may touch any; use sftp, or ask for a role without that",

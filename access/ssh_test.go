@@ -93,10 +93,10 @@ func granted(s *access.Snapshot) *access.Snapshot {
 func TestSSHRefusalsSayWhatToAskFor(t *testing.T) {
 	p := atServer(t, server(access.Role{Name: "ops", Resources: []string{"*"}, Accounts: []string{"app"}}), nil)
 	for class, want := range map[string]string{
-		"forward": "role ops does not let connections be forwarded: it does not name the class forward; ask for a role whose statements.classes do",
-		"listen":  "role ops does not let ports be opened at the server: it does not name the class listen; ask for a role whose statements.classes do",
-		"agent":   "role ops does not let your SSH agent be used at the server: it does not name the class agent; ask for a role whose statements.classes do",
-		"x11":     "role ops does not let windows be shown on your screen: it does not name the class x11; ask for a role whose statements.classes do",
+		"forward": "role ops does not let connections be forwarded: it does not name the class forward; ask for a role that names it",
+		"listen":  "role ops does not let ports be opened at the server: it does not name the class listen; ask for a role that names it",
+		"agent":   "role ops does not let your SSH agent be used at the server: it does not name the class agent; ask for a role that names it",
+		"x11":     "role ops does not let windows be shown on your screen: it does not name the class x11; ask for a role that names it",
 	} {
 		ruling, denied := p.Judge(&access.Statement{Class: class, Understood: true})
 		if diff := cmp.Diff(want, sentence(denied)); diff != "" || ruling.Policy != "role:ops" {

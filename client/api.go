@@ -114,7 +114,7 @@ func (a *API) Call(ctx context.Context, method, path string, in, out any) error 
 	}
 	response, err := a.http.Do(request)
 	if err != nil {
-		return fmt.Errorf("call %s: %w", a.base.Host, withoutURL(err))
+		return fmt.Errorf("call %s: %w", a.base.Host, explainCall(withoutURL(err)))
 	}
 	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(io.LimitReader(response.Body, maxAPIAnswer+1))
@@ -159,6 +159,18 @@ func (a *API) bearer(ctx context.Context) string {
 func withoutURL(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
+	}
+	return err
+}
+
+// explainCall says what to do about a server whose TLS cannot be trusted, or that speaks none.
+func explainCall(err error) error {
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &unknown):
+		return fmt.Errorf("%w; if the server has a certificate of its own, ask your admin for its authority and sign in with --ca FILE or --ca-sha256", err)
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Errorf("%w; ask your admin for the server's address: this port is open without TLS", err)
 	}
 	return err
 }

@@ -223,11 +223,14 @@ func TestSignInRefuses(t *testing.T) {
 	other := newAuthority(t, "other")
 	leafOfOther := client.Trust{Fingerprint: strings.Repeat("ab", 32)}
 	ours := client.Trust{CA: c.tls.pem()}
+	plain := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(plain.Close)
 	for name, test := range map[string]struct {
 		s    client.SignIn
 		want string
 	}{
-		"unknown authority":    {client.SignIn{Server: c.URL, Token: goodToken}, "certificate"},
+		"unknown authority":    {client.SignIn{Server: c.URL, Token: goodToken}, "sign in with --ca FILE or --ca-sha256"},
+		"no TLS there":         {client.SignIn{Server: strings.Replace(plain.URL, "http:", "https:", 1), Token: goodToken}, "open without TLS"},
 		"another authority":    {client.SignIn{Server: c.URL, Token: goodToken, Trust: client.Trust{CA: other.pem()}}, "certificate"},
 		"another fingerprint":  {client.SignIn{Server: c.URL, Token: goodToken, Trust: leafOfOther}, "pinned"},
 		"bad fingerprint":      {client.SignIn{Server: c.URL, Token: goodToken, Trust: client.Trust{Fingerprint: "abc"}}, "64 hex"},

@@ -75,7 +75,7 @@ func (a *API) Resources(ctx context.Context) ([]Resource, error) {
 		Items []Resource `json:"items"`
 	}
 	if err := a.Call(ctx, http.MethodGet, "/api/v1/resources/mine", nil, &answer); err != nil {
-		return nil, fmt.Errorf("list resources: %w", err)
+		return nil, err // the server's sentence, or what keeps it from answering
 	}
 	slices.SortFunc(answer.Items, func(a, b Resource) int { return strings.Compare(a.Name, b.Name) })
 	return slices.Concat([]Resource{}, answer.Items), nil // JSON shows an empty list as [], not null

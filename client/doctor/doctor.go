@@ -184,7 +184,7 @@ func (d Patient) gateways(ctx context.Context, p *client.Profile) []Finding {
 		dialing.Go(func() {
 			conn, err := dialer.Dial(ctx, client.GatewayName, address)
 			if err != nil {
-				findings[i] = wrong("gateway", "check your network or VPN, then ask your admin", "%v", err)
+				findings[i] = wrong("gateway", "check your network or VPN, then ask your admin", "%s", strings.TrimSuffix(err.Error(), "; try: sally doctor"))
 				return
 			}
 			_ = conn.Close()

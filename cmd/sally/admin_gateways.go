@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -139,10 +140,23 @@ func printJoinToken(cmd *cobra.Command, f *adminFlags, name string) error {
 	if f.output == "json" {
 		return printJSON(cmd.OutOrStdout(), token)
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "join token, good once until %s; on the gateway's machine:\n  sally gateway --join --server https://HOST:PORT < token\n",
-		localTime(token.Expires))
+	var g access.Gateway
+	if err := c.do(cmd.Context(), http.MethodGet, "/gateways/"+escapeName(name), nil, &g); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "join token, good once until %s; on the gateway's machine, with the address at which it reaches listen.gateways here:\n"+
+		"  sally gateway --join --server https://HOST:PORT %s < token\n", localTime(token.Expires), joinFlags(g))
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), token.Token)
 	return err
+}
+
+// joinFlags are those by which the gateway is to be reached as it was added.
+func joinFlags(g access.Gateway) string {
+	if g.Relay != "" {
+		return "--relay " + g.Relay
+	}
+	_, port, _ := net.SplitHostPort(g.Tunnel) // was looked at when the gateway was added
+	return "--listen-tunnel 0.0.0.0:" + port
 }
 
 func newGatewayList(f *adminFlags) *cobra.Command {

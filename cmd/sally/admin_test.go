@@ -258,3 +258,17 @@ func TestAdminCA(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAddedGatewaysAreToldHowTheyStart(t *testing.T) {
+	newMachine(t)
+	for _, c := range []struct{ args, want string }{
+		{"add gw-eu --tunnel gw-eu.acme.com:7500", "--listen-tunnel 0.0.0.0:7500 < token"},
+		{"add gw-plant --relay gw-eu", "--relay gw-eu < token"},
+		{"token gw-eu", "--listen-tunnel 0.0.0.0:7500 < token"},
+	} {
+		got := runSally(t.Context(), "", append([]string{"admin", "gateways"}, strings.Fields(c.args)...)...)
+		if got.err != nil || !strings.Contains(got.notes, c.want) {
+			t.Errorf("%s: %q, %v; want %q", c.args, got.notes, got.err, c.want)
+		}
+	}
+}

@@ -148,6 +148,8 @@ func TestServerRefusals(t *testing.T) {
 	m.refuse("read configuration", "", "server", "--data-dir", dir, "--config", "/no/such/file")
 	m.refuse("[1:1]", "", "server", "--data-dir", dir, "--config", writeConfig(t, "nonsense: 1\n"))
 	m.refuse("unknown command", "", "server", "now")
+	m.refuse("the entrance for SSH: listen tcp "+m.address("ssh"), "", "server", "--data-dir", dir, "--listen-web", off, "--listen-tunnel", off, "--listen-postgres", off,
+		"--listen-mysql", off, "--listen-redis", off, "--listen-ssh", m.address("ssh"))
 	info, err := os.Stat(m.data)
 	if err != nil {
 		t.Fatal(err)

@@ -54,7 +54,7 @@ func openListeners(ctx context.Context, entrances []entrance) (listeners, error)
 			continue
 		}
 		if l[e.name], err = former.listen(ctx, e.name, e.address); err != nil {
-			return nil, fmt.Errorf("listen: %w", err)
+			return nil, fmt.Errorf("open the entrance for %s: %w; give it another address in listen, or by its flag, or say off", e.words, err)
 		}
 	}
 	if err := former.closeRest(); err != nil {

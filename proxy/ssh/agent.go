@@ -167,7 +167,9 @@ func readMessage(r io.Reader) ([]byte, error) {
 
 // window passes one connection of a program's windows to the person's screen.
 func (r *relay) window(ctx context.Context, n ssh.NewChannel) {
-	op, err := r.begin(ctx, &proxy.Statement{Command: access.ClassX11, Class: access.ClassX11, Text: []byte(access.ClassX11), Understood: true})
+	statement := &proxy.Statement{Command: access.ClassX11, Class: access.ClassX11, Text: []byte(access.ClassX11), Understood: true}
+	reviews := r.gate.Reviews()
+	op, err := r.begin(ctx, statement)
 	if err != nil {
 		_ = n.Reject(ssh.Prohibited, "refused by sallyport")
 		return
@@ -177,5 +179,5 @@ func (r *relay) window(ctx context.Context, n ssh.NewChannel) {
 		r.end(op, failed(errGone))
 		return
 	}
-	r.join(op, n, r.client.server, func() error { return nil })
+	r.join(op, r.standing(ctx, statement, reviews), n, r.client.server, func() error { return nil })
 }

@@ -30,9 +30,10 @@ func (r *relay) forward(ctx context.Context, n ssh.NewChannel) {
 		return
 	}
 	r.awaitAnswers()
-	op := r.wanted(ctx, n, &proxy.Statement{Command: access.ClassForward, Class: access.ClassForward, Text: []byte(to), Tables: []string{to}, Understood: true})
-	if op != nil {
-		r.join(op, n, r.store, r.hold)
+	statement := &proxy.Statement{Command: access.ClassForward, Class: access.ClassForward, Text: []byte(to), Tables: []string{to}, Understood: true}
+	reviews := r.gate.Reviews()
+	if op := r.wanted(ctx, n, statement); op != nil {
+		r.join(op, r.standing(ctx, statement, reviews), n, r.store, r.hold)
 	}
 }
 
@@ -85,9 +86,9 @@ func checkSocket(path string) error {
 	return nil
 }
 
-// join opens the same channel at the other side, passes what both send until both have ended, and ends op. hold is called before
-// the one who asked is answered.
-func (r *relay) join(op *proxy.Op, n ssh.NewChannel, other ssh.Conn, hold func() error) {
+// join opens the same channel at the other side, passes what both send until both have ended or the statement may not go on, and ends op. hold
+// is called before the one who asked is answered.
+func (r *relay) join(op *proxy.Op, going *standing, n ssh.NewChannel, other ssh.Conn, hold func() error) {
 	there, thereRequests, err := other.OpenChannel(n.ChannelType(), n.ExtraData())
 	if err != nil {
 		r.end(op, notOpened(err))
@@ -105,8 +106,15 @@ func (r *relay) join(op *proxy.Op, n ssh.NewChannel, other ssh.Conn, hold func()
 		r.end(op, failed(errGone))
 		return
 	}
-	sent, received := splice(here, hereRequests, there, thereRequests)
-	r.end(op, &proxy.Result{BytesIn: sent, BytesOut: received})
+	sent, received := splice(here, hereRequests, there, thereRequests, going.still)
+	result := &proxy.Result{BytesIn: sent, BytesOut: received}
+	if err := going.over(); err != nil {
+		result.ErrorMessage = proxy.Explain(err)
+		if !isCut(err) {
+			r.notices.tell(err)
+		}
+	}
+	r.end(op, result)
 }
 
 // maxReason bounds what the record tells of the other side's reason, in bytes.
@@ -121,20 +129,26 @@ func notOpened(err error) *proxy.Result {
 	return failed(errGone)
 }
 
-// splice passes what two channels send each other until both have ended, and tells how many bytes went either way.
-func splice(a ssh.Channel, aRequests <-chan *ssh.Request, b ssh.Channel, bRequests <-chan *ssh.Request) (fromA, fromB int64) {
+// splice passes what two channels send each other until both have ended, or still tells why no more may pass, and tells how many bytes went
+// either way.
+func splice(a ssh.Channel, aRequests <-chan *ssh.Request, b ssh.Channel, bRequests <-chan *ssh.Request, still func() error) (fromA, fromB int64) {
 	var both sync.WaitGroup
-	both.Go(func() { fromA = half(a, aRequests, b) })
-	both.Go(func() { fromB = half(b, bRequests, a) })
+	both.Go(func() { fromA = half(a, aRequests, b, still) })
+	both.Go(func() { fromB = half(b, bRequests, a, still) })
 	both.Wait()
 	return fromA, fromB
 }
 
-// half passes what from sends to to, and closes to when from is closed.
-func half(from ssh.Channel, requests <-chan *ssh.Request, to ssh.Channel) (n int64) {
+// half passes what from sends to to, and closes to when from is closed, and both where no more may pass.
+func half(from ssh.Channel, requests <-chan *ssh.Request, to ssh.Channel, still func() error) (n int64) {
 	var copying sync.WaitGroup
 	copying.Go(func() {
 		flow(from, func(b []byte) error {
+			if err := still(); err != nil {
+				_ = from.Close()
+				_ = to.Close()
+				return err
+			}
 			written, err := write(to, b)
 			n += int64(written)
 			return err

@@ -164,7 +164,8 @@ func (r *relay) forwarded(ctx context.Context, n ssh.NewChannel) {
 	if from != "" {
 		text += " from " + from
 	}
-	op, err := r.begin(ctx, listening("forwarded", text, what))
+	statement, reviews := listening("forwarded", text, what), r.gate.Reviews()
+	op, err := r.begin(ctx, statement)
 	if err != nil {
 		_ = n.Reject(ssh.Prohibited, "refused by sallyport")
 		return
@@ -174,7 +175,7 @@ func (r *relay) forwarded(ctx context.Context, n ssh.NewChannel) {
 		r.end(op, failed(errGone))
 		return
 	}
-	r.join(op, n, r.client.server, func() error { return nil })
+	r.join(op, r.standing(ctx, statement, reviews), n, r.client.server, func() error { return nil })
 }
 
 // arrivedAt is where a connection came in, and where it comes from.

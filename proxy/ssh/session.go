@@ -22,6 +22,7 @@ type session struct {
 	class     string      // of what runs; set before begun is closed
 	terminal  *ptyRequest // nil: there is none
 	variables variables   // that were passed on
+	standing  *standing   // nil: what runs is judged one by one
 	recorded  *taping     // nil: nothing is recorded
 	transfer  *transfer   // nil: it moves no files that are understood
 

@@ -124,10 +124,12 @@ func (s *session) begin(ctx context.Context, statement *proxy.Statement) error {
 	if s.transfer != nil && statement.Command == requestSubsystem {
 		return nil
 	}
+	reviews := s.relay.gate.Reviews()
 	op, err := s.relay.begin(ctx, statement)
 	if err != nil {
 		return err
 	}
+	s.standing = s.relay.standing(ctx, statement, reviews)
 	if s.recorded, err = s.tape(op, statement); err != nil {
 		s.relay.end(op, failed(err))
 		return err

@@ -83,6 +83,9 @@ func (s *session) show(from io.Reader, display func([]byte) error) {
 		if s.relay.isEnding() && s.relay.cause != nil {
 			return io.EOF
 		}
+		if err := s.mayGoOn(); err != nil {
+			return err
+		}
 		s.screen.busy.Add(1)
 		defer s.screen.busy.Add(-1)
 		s.screen.passed.Add(int64(len(b)))
@@ -112,6 +115,9 @@ func (s *session) display(to io.Writer, b []byte) error {
 // feed passes what the client sends to the command's stdin.
 func (s *session) feed() {
 	flow(s.client, func(b []byte) error {
+		if err := s.mayGoOn(); err != nil {
+			return err
+		}
 		if s.transfer != nil {
 			return s.transfer.fromClient(b)
 		}
@@ -129,9 +135,18 @@ func (s *session) feed() {
 	_ = s.store.CloseWrite()
 }
 
-// breakOff ends a session that cannot go on, and says why: what is not kept is not shown, and does not go on unseen.
+// mayGoOn says why nothing more may pass; nil: it may. A connection that was cut ends its sessions by itself.
+func (s *session) mayGoOn() error {
+	err := s.standing.still()
+	if err != nil && !isCut(err) {
+		s.breakOff(err)
+	}
+	return err
+}
+
+// breakOff ends a session that cannot go on, or may not any more, and says why: what is not kept is not shown, and does not go on unseen.
 func (s *session) breakOff(err error) {
-	if s.setExit(ending{request: requestExit, payload: exitPayload(exitTrouble), tag: "broken off"}) {
+	if s.setExit(ending{request: requestExit, payload: exitPayload(exitOf(err)), tag: "broken off"}) {
 		s.note(sentence(err))
 	}
 	_ = s.store.Close()

@@ -35,7 +35,7 @@ func TestPacketsAreBounded(t *testing.T) {
 	requests := make(chan *ssh.Request)
 	close(requests)
 	to := &roomy{}
-	if n := half(&roomy{from: bytes.NewReader(data)}, requests, to); n != int64(len(data)) || !bytes.Equal(to.into.Bytes(), data) {
+	if n := half(&roomy{from: bytes.NewReader(data)}, requests, to, func() error { return nil }); n != int64(len(data)) || !bytes.Equal(to.into.Bytes(), data) {
 		t.Errorf("%d bytes of %d passed", n, len(data))
 	}
 }

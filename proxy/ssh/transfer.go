@@ -139,13 +139,28 @@ func (l *fileLedger) denied(err error) error {
 
 var _ files.Gate = (*fileLedger)(nil)
 
+// begun is an operation that was let pass.
+type begun struct {
+	*proxy.Op
+	*standing
+}
+
 // Begin implements files.Gate.
 func (l *fileLedger) Begin(op *files.Op) (any, error) {
-	begun, err := l.book.begin(l.ctx, fileStatement(op))
+	statement, reviews := fileStatement(op), l.book.gate.Reviews()
+	one, err := l.book.begin(l.ctx, statement)
 	if err != nil {
 		return nil, l.denied(err)
 	}
-	return begun, nil
+	return begun{one, l.book.standing(l.ctx, statement, reviews)}, nil
+}
+
+// Still implements files.Gate.
+func (l *fileLedger) Still(handle any) error {
+	if err := handle.(begun).still(); err != nil {
+		return l.denied(err)
+	}
+	return nil
 }
 
 // Check implements files.Gate.
@@ -167,7 +182,7 @@ func (l *fileLedger) End(handle any, r files.Result) {
 	if r.Whole {
 		result.Tag = "sha256:" + r.SHA256
 	}
-	l.book.end(handle.(*proxy.Op), result)
+	l.book.end(handle.(begun).Op, result)
 }
 
 func fileStatement(op *files.Op) *proxy.Statement {

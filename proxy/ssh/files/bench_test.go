@@ -9,6 +9,7 @@ import (
 type quiet struct{ n int }
 
 func (q *quiet) Begin(*Op) (any, error) { return q, nil }
+func (q *quiet) Still(any) error        { return nil }
 func (q *quiet) Check(*Op) error        { return nil }
 func (q *quiet) Refuse(*Op, string)     {}
 func (q *quiet) End(any, Result)        { q.n++ }

@@ -15,9 +15,9 @@
 //     what is reached by a link that was there before. To make a link, what it leads to is judged as well.
 //   - A relative path is understood where its beginning is known: in SFTP as soon as the server has told, in SCP never. Where scp -t has a
 //     path that may be a directory or a file, both names are judged.
-//   - A file's operation lasts from its OPEN to the answer to its CLOSE, and READ and WRITE belong to it. A file that is opened for both is
-//     judged for both. The digest is told only of content that went through whole: from the first byte to the last, each once, with not
-//     more than 64 pieces out of order, and no error.
+//   - A file's operation lasts from its OPEN to the answer to its CLOSE, and READ and WRITE belong to it: whether they still may is asked by
+//     Gate.Still. A file that is opened for both is judged for both. The digest is told only of content that went through whole: from the
+//     first byte to the last, each once, with not more than 64 pieces out of order, and no error.
 //   - Memory is bounded: by two packets of SFTP in each direction, 4 MB of pieces that wait for their turn, 8192 requests and 4096 open
 //     files; in SCP by 1 MB that a client sends before it is asked.
 //

@@ -178,6 +178,28 @@ func TestEvasionByRights(t *testing.T) {
 	w.stopped(packet(fxpFsetstat, 1, "r", uint32(attrSize), uint64(0)))
 }
 
+// TestOpenFilesUnderOtherRules uses files that were opened before the rules changed: nothing of them passes, but that they are closed.
+func TestOpenFilesUnderOtherRules(t *testing.T) {
+	w := newWire(t, &ledger{})
+	w.open("/f", "h", fxfRead|fxfWrite|fxfTrunc)
+	w.passes(packet(fxpOpendir, 1, "/d"))
+	w.answers(packet(fxpHandle, 1, "d"))
+	w.passes(packet(fxpWrite, 1, "h", uint64(0), "ab"))
+	w.answers(status(1, fxOK))
+	w.gate.closing = errDenied
+	for _, request := range [][]byte{packet(fxpWrite, 1, "h", uint64(2), "cd"), packet(fxpRead, 1, "h", uint64(0), uint32(10)),
+		packet(fxpReaddir, 1, "d"), packet(fxpExtended, 1, "fsync@openssh.com", "h")} {
+		if code := w.stopped(request); code != fxPermissionDenied {
+			t.Errorf("%q was answered with %s", request, statusName(code))
+		}
+	}
+	w.close("h")
+	w.close("d")
+	if ended := w.gate.lines[len(w.gate.lines)-2]; ended != "end put /f (and read) in 2 out 0 SSH_FX_PERMISSION_DENIED" {
+		t.Errorf("on the record: %q", ended)
+	}
+}
+
 // TestReadsAreBounded asks for more than one packet may hold.
 func TestReadsAreBounded(t *testing.T) {
 	w := newWire(t, &ledger{})

@@ -13,6 +13,8 @@ import (
 type ledger struct {
 	deny func(op *Op) error // nil: nothing is denied
 
+	closing error // what was let pass may not go on
+
 	mu    sync.Mutex
 	lines []string
 	open  map[*int]string
@@ -31,6 +33,12 @@ func (l *ledger) Begin(op *Op) (any, error) {
 	handle := new(int)
 	l.open[handle] = op.Text
 	return handle, nil
+}
+
+func (l *ledger) Still(handle any) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closing
 }
 
 func (l *ledger) Check(op *Op) error { return l.judge("check", op) }

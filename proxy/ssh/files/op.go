@@ -17,11 +17,14 @@ type Op struct {
 }
 
 // Gate judges and records operations. The error of Begin and Check is what the client reads: its text is a whole sentence for people.
-// The decoders call Begin, Check and Refuse from where they are called themselves, and End as well: a Gate is safe for concurrent use.
+// The decoders call Begin, Still, Check and Refuse from where they are called themselves, and End as well: a Gate is safe for concurrent use.
 type Gate interface {
 	// Begin judges and records op. Only when it returns nil does anything of op reach the server; End then tells of it what became
 	// of it, once, with the same handle, which is never nil.
 	Begin(op *Op) (handle any, err error)
+	// Still judges an operation again that Begin let pass and that goes on: a file that is open. Its error is what the client reads instead of
+	// what it asked for.
+	Still(handle any) error
 	// Check judges op and records it only when it is denied: for look-ups (stat and the like), of which one transfer makes many.
 	Check(op *Op) error
 	// Refuse records op as denied whatever policy says, since it is not served, and why: a sentence that the client reads, too.

@@ -131,6 +131,10 @@ func (s *SFTP) request(packet []byte) error {
 		s.denied = appendStatus(s.denied, id, a.code, a.why)
 		return nil
 	case covered:
+		if err := s.still(packet[0], a.request.file); err != nil {
+			s.denied = appendStatus(s.denied, id, fxPermissionDenied, err.Error())
+			return nil
+		}
 	}
 	s.expect(id, packet, &a)
 	s.forward(packet, a.changes)
@@ -177,6 +181,20 @@ func (s *SFTP) begin(a *asked) error {
 		a.request.handle = handle
 	}
 	return nil
+}
+
+// still asks whether an open file may be used as before. It may always be closed.
+func (s *SFTP) still(kind byte, f *file) error {
+	if kind == fxpClose {
+		return nil
+	}
+	err := s.gate.Still(f.handle)
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		f.fail(statusName(fxPermissionDenied), err.Error())
+	}
+	return err
 }
 
 func opens(kind byte) bool { return kind == fxpOpen || kind == fxpOpendir }

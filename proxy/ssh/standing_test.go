@@ -1,0 +1,142 @@
+package ssh
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/sallyport/sallyport/access"
+	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/test/servers"
+)
+
+// TestRulesChangeUnderAShell takes away what an open shell, command or terminal was let by: nothing of what comes then passes, and it ends.
+func TestRulesChangeUnderAShell(t *testing.T) {
+	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
+	for name, test := range map[string]struct {
+		class, command string // empty: a shell
+		terminal       bool
+	}{
+		"shell":    {access.ClassShell, "", false},
+		"terminal": {access.ClassShell, "", true},
+		"command":  {access.ClassExec, "cat", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g.Govern(t, access.Role{Statements: &access.StatementRules{Classes: []string{test.class}}})
+			s, err := g.connect(t).NewSession()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			var errs bytes.Buffer
+			s.Stderr = &errs
+			stdin, inErr := s.StdinPipe()
+			stdout, err := s.StdoutPipe()
+			if err = errors.Join(err, inErr); err != nil {
+				t.Fatal(err)
+			}
+			if test.terminal {
+				if err := s.RequestPty("xterm", 24, 80, ssh.TerminalModes{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if test.command == "" {
+				err = s.Shell()
+			} else {
+				err = s.Start(test.command)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.WriteString(stdin, "echo be''fore\n")
+			out := bufio.NewReader(stdout)
+			if words, err := out.ReadString('f'); err != nil {
+				t.Fatalf("%q, %v", words, err)
+			}
+			g.Govern(t, access.Role{Statements: &access.StatementRules{Classes: []string{"read"}}})
+			_, _ = io.WriteString(stdin, "echo af''ter\n")
+			var exit *ssh.ExitError
+			rest, _ := io.ReadAll(out)
+			if err := s.Wait(); !errors.As(err, &exit) || exit.ExitStatus() != exitDenied {
+				t.Errorf("it ends by %v", err)
+			}
+			if strings.Contains(string(rest), "ter") || !strings.Contains(errs.String(), "sallyport: ") {
+				t.Errorf("stdout %q, stderr %q", rest, errs.String())
+			}
+		})
+	}
+}
+
+// TestRulesChangeUnderAForward does so to a connection that goes on from the server.
+func TestRulesChangeUnderAForward(t *testing.T) {
+	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
+	g.Govern(t, everything())
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	got := make(chan []byte, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = conn.Write([]byte("hello"))
+		all, _ := io.ReadAll(conn)
+		got <- all
+	}()
+	conn, err := g.connect(t).Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.ReadFull(conn, make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
+	g.Govern(t, access.Role{Statements: &access.StatementRules{Classes: []string{access.ClassExec}}})
+	_, _ = conn.Write([]byte("what may not pass"))
+	if n, err := conn.Read(make([]byte, 1)); err == nil {
+		t.Errorf("%d bytes came", n)
+	}
+	if all := <-got; len(all) > 0 {
+		t.Errorf("%q has passed", all)
+	}
+	g.result(t, l.Addr().String(), func(e audit.Event) bool { return e.ErrorMessage != "" })
+	g.find(t, func(e audit.Event) bool { return e.Statement.String() == l.Addr().String() && e.Verdict == audit.Deny })
+}
+
+// TestStandingIsJudgedAgain wants a statement judged once a review has come or its time is over, and never again once it was denied.
+func TestStandingIsJudgedAgain(t *testing.T) {
+	var judged int
+	var reviews uint64
+	var denial error
+	s := &standing{check: func() error { judged++; return denial }, reviews: func() uint64 { return reviews }, at: time.Now().Add(time.Hour)}
+	step := func(want int, what string) {
+		t.Helper()
+		if err := s.still(); err != denial || judged != want {
+			t.Errorf("%s: %v, judged %d times", what, err, judged)
+		}
+	}
+	step(0, "at once")
+	reviews++
+	step(1, "after a review")
+	s.at = time.Now().Add(-judgedFor)
+	step(2, "after its time")
+	denial = &access.Denial{Sentence: "your grant has ended"}
+	reviews++
+	step(3, "denied")
+	reviews++
+	step(3, "after that")
+	if s.over() != denial {
+		t.Errorf("over by %v", s.over())
+	}
+}

@@ -160,9 +160,36 @@ signed is refused. Before switch, finish takes the new key back.`,
 			if f.output == "json" {
 				return printJSON(cmd.OutOrStdout(), keys)
 			}
+			if next := afterRotation(args[0], args[1], in.Now); next != "" {
+				fmt.Fprintln(cmd.ErrOrStderr(), "next: "+next)
+			}
 			return keys.print(cmd.OutOrStdout(), args[:1])
 		},
 	}
 	cmd.Flags().BoolVar(&in.Now, "now", false, "finish before what the former key has signed has ended")
 	return cmd
+}
+
+// afterRotation is what is to be done after a step; empty if nothing is. now is that of finish.
+func afterRotation(authority, step string, now bool) string {
+	further := "sally admin ssh-ca rotate " + authority
+	switch authority + " " + step {
+	case "logins begin":
+		return "let every server trust these two, in the file that TrustedUserCAKeys names; then: " + further + " switch"
+	case "hosts begin":
+		return "let clients' known_hosts have these two (the local client takes them within the hour); then: " + further + " switch"
+	case "users begin":
+		return further + " switch"
+	case "logins switch":
+		return further + " finish"
+	case "hosts switch", "users switch":
+		return "in a day, when what the former key signed has ended: " + further + " finish"
+	case "logins finish":
+		return "let every server trust this one alone, in the file that TrustedUserCAKeys names"
+	case "users finish":
+		if now {
+			return "people get new certificates by: sally ssh-cert"
+		}
+	}
+	return ""
 }

@@ -272,3 +272,20 @@ func TestAddedGatewaysAreToldHowTheyStart(t *testing.T) {
 		}
 	}
 }
+
+func TestEachStepOfARotationSaysWhatIsNext(t *testing.T) {
+	newMachine(t)
+	for _, c := range []struct{ args, want string }{
+		{"logins begin", "let every server trust these two, in the file that TrustedUserCAKeys names; then: sally admin ssh-ca rotate logins switch"},
+		{"logins switch", "sally admin ssh-ca rotate logins finish"},
+		{"logins finish", "let every server trust this one alone, in the file that TrustedUserCAKeys names"},
+		{"users begin", "sally admin ssh-ca rotate users switch"},
+		{"users switch", "in a day, when what the former key signed has ended: sally admin ssh-ca rotate users finish"},
+		{"users finish --now", "people get new certificates by: sally ssh-cert"},
+	} {
+		got := runSally(t.Context(), "", append([]string{"admin", "ssh-ca", "rotate"}, strings.Fields(c.args)...)...)
+		if got.err != nil || got.notes != "next: "+c.want+"\n" || !strings.Contains(got.out, "\nssh-ed25519 ") {
+			t.Errorf("%s: %q, %q, %v; want %q", c.args, got.notes, got.out, got.err, c.want)
+		}
+	}
+}

@@ -145,7 +145,11 @@ func newSSHProxyCommand() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return proxySSH(cmd, profile, args[0])
+			err := proxySSH(cmd, profile, args[0])
+			if cmd.Context().Err() != nil { // Ctrl-C reaches ssh as well, which says of it what there is to say
+				return exitUnconnected
+			}
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&profile, "profile", "", "the sign-in to use; default: the present one")

@@ -31,13 +31,14 @@ func run(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("suites", flag.ContinueOnError)
 	chosen := fs.String("suites", "", "names, separated by commas; default: all")
 	entrances := fs.String("entrances", "direct,tunnel,native", "ways to the store; direct is what the others are compared with")
+	tests := fs.String("tests", "", "of OpenSSH's own, the tests to run, separated by commas; default: all")
 	bin := fs.String("bin", filepath.Join("bin", "sally"), "the program under test")
 	cache := fs.String("cache", "", "where scripts/suites.sh has put the suites")
 	out := fs.String("out", "", "directory that keeps each run's output; default: one in the cache")
 	if err := fs.Parse(args); err != nil {
 		return fmt.Errorf("parse flags: %w", err)
 	}
-	l := &lab{bin: *bin, cache: *cache, out: *out}
+	l := &lab{bin: *bin, cache: *cache, out: *out, tests: strings.FieldsFunc(*tests, func(r rune) bool { return r == ',' })}
 	if err := l.prepare(); err != nil {
 		return err
 	}
@@ -73,9 +74,10 @@ func run(ctx context.Context, args []string) error {
 
 // lab is where suites run.
 type lab struct {
-	bin   string // sally
-	cache string // the suites
-	out   string // what each run printed
+	bin   string   // sally
+	cache string   // the suites
+	out   string   // what each run printed
+	tests []string // of OpenSSH's own, those to run; empty: all
 }
 
 // prepare makes paths absolute, since suites run in directories of their own.

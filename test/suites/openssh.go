@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -12,6 +14,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,7 +24,7 @@ import (
 	"github.com/sallyport/sallyport/test/servers"
 )
 
-// opensshPrograms are what OpenSSH's own tests run in place of ssh, scp and sftp.
+// opensshPrograms are what OpenSSH's own tests run in place of ssh, scp, sftp and sshd.
 //
 //go:embed openssh
 var opensshPrograms embed.FS
@@ -33,6 +36,8 @@ type opensshStore struct {
 	port    int
 	witness sshWitness
 	inetd   *inetd
+	asked   [][2]string // what the tests' servers have logged of forwards: "forward" or "listen", and where
+	told    int         // how much they and the witness have told of so far
 }
 
 // inetdResource is the resource that inetd serves; the other is the tests' own listener.
@@ -73,8 +78,39 @@ func (s *opensshStore) textsOf(e *audit.Event, text string) []string {
 	return s.witness.textsOf(e, text)
 }
 
+// compare looks for each place that was listened at once: what comes through a forward goes by no gateway, and may ask to listen, too.
 func (s *opensshStore) compare(r *record, recorded *texts) error {
+	for _, a := range s.asked {
+		if a[0] == "listen" {
+			r.expectOnce(recorded, a[0]+" "+a[1])
+		} else {
+			r.expect(recorded, a[0]+" "+a[1])
+		}
+	}
 	return s.witness.compare(r, recorded)
+}
+
+// opensshAsked is what sshd logs of a forward.
+var opensshAsked = regexp.MustCompile(`(?m) (?:server_request_direct_(?:tcpip|streamlocal): originator \S* port \d+, target|server_input_global_request: ` +
+	`(?:tcpip|streamlocal)-forward (listen)(?: path)?) (\S+)(?: port (\d+))?\r?$`)
+
+// readLog takes in what the servers of a test have logged, and says how much it and the witness have told of in this test.
+func (s *opensshStore) readLog() (told int, err error) {
+	log, err := readIfThere(s.inetd.log())
+	if err != nil {
+		return 0, err
+	}
+	for _, found := range opensshAsked.FindAllSubmatch(log, -1) {
+		what, at := cmp.Or(string(found[1]), "forward"), string(found[2])
+		if len(found[3]) > 0 {
+			at = net.JoinHostPort(at, string(found[3]))
+		}
+		s.asked = append(s.asked, [2]string{what, at})
+	}
+	keys, err := s.witness.told()
+	before := s.told
+	s.told = len(s.asked) + len(keys)
+	return s.told - before, err
 }
 
 // inetd runs an sshd for each connection, with the configuration that a test has written for its own ones.
@@ -102,20 +138,28 @@ func startInetd(dir string) (*inetd, error) {
 	return i, nil
 }
 
-// serve runs an sshd. What becomes of it is the test's matter.
+// log is the file to which all servers of a test write.
+func (i *inetd) log() string { return filepath.Join(i.dir, "servers.log") }
+
+// serve runs an sshd, which has pipes and no address, as where the tests run it by ProxyCommand. What becomes of it is the test's matter.
 func (i *inetd) serve(conn *net.TCPConn) {
-	socket, err := conn.File()
-	_ = conn.Close()
+	defer conn.Close()
+	cmd := exec.Command("/usr/sbin/sshd", "-i", "-f", filepath.Join(i.dir, "sshd_proxy"), "-E", i.log())
+	in, err := cmd.StdinPipe()
 	if err != nil {
 		return
 	}
-	cmd := exec.Command("/usr/sbin/sshd", "-i", "-f", filepath.Join(i.dir, "sshd_proxy"), "-E", filepath.Join(i.dir, "sshd.log"))
-	cmd.Stdin, cmd.Stdout = socket, socket
-	err = cmd.Start()
-	_ = socket.Close()
-	if err == nil {
-		_ = cmd.Wait()
+	out, err := cmd.StdoutPipe()
+	if err != nil || cmd.Start() != nil {
+		return
 	}
+	i.running.Go(func() {
+		_, _ = io.Copy(in, conn)
+		_ = in.Close()
+	})
+	_, _ = io.Copy(conn, out)
+	_ = conn.Close() // which ends the other direction
+	_ = cmd.Wait()
 }
 
 // stop waits for the connections: the gateway, which has opened them, has ended.
@@ -142,15 +186,19 @@ func runOpenSSH(ctx context.Context, j *job, tests []string) (map[string]result,
 	if err := j.diversions(ctx, s, programs); err != nil {
 		return nil, err
 	}
-	environment := "export OBJ=" + obj + " TEST_SSH_SFTPSERVER=" + sftpServer + " " + strings.Join(j.door.personEnv(), " ") + "\nbin=/usr/bin\n"
+	variables := append([]string{"OBJ=" + obj, "SERVERS_LOG=" + s.inetd.log(), "TEST_SSH_SFTPSERVER=" + sftpServer}, j.door.personEnv()...)
+	environment := "export " + strings.Join(variables, " ") + "\nbin=/usr/bin\n"
 	if err := os.WriteFile(filepath.Join(programs, "environment"), []byte(environment), 0o644); err != nil {
 		return nil, fmt.Errorf("write environment: %w", err)
 	}
 	env := append(cleanEnv("SSH_"), "TEST_SHELL=sh", "BUILDDIR="+obj, "TEST_SSH_PORT="+j.direct().port, "TEST_SSH_UNSAFE_PERMISSIONS=1",
-		"TEST_SSH_SSH="+filepath.Join(programs, "ssh"), "TEST_SSH_SFTP="+filepath.Join(programs, "sftp"), "TEST_SSH_SCP="+filepath.Join(programs, "scp"),
+		"TEST_SSH_SSH="+filepath.Join(programs, "ssh"), "TEST_SSH_SFTP="+filepath.Join(programs, "sftp"), "TEST_SSH_SCP="+filepath.Join(programs, "scp"), "TEST_SSH_SSHD="+filepath.Join(programs, "sshd"),
 		"TEST_SSH_SFTPSERVER="+sftpServer, "TEST_SSH_SSHD_CONFOPTS="+strings.Join(s.witness.config(j.dir), "\n"))
 	results := make(map[string]result)
 	for _, test := range tests {
+		if len(j.tests) > 0 && !slices.Contains(j.tests, test) {
+			continue
+		}
 		var err error
 		if results[test], err = j.opensshTest(ctx, obj, test, env); err != nil {
 			return nil, err
@@ -167,7 +215,7 @@ func layOutPrograms(dir string) error {
 	if err == nil {
 		err = os.CopyFS(dir, programs)
 	}
-	for _, name := range []string{"ssh", "scp", "sftp"} {
+	for _, name := range []string{"ssh", "scp", "sftp", "sshd"} {
 		err = errors.Join(err, os.Chmod(filepath.Join(dir, name), 0o755)) // an embedded file has no such mode
 	}
 	if err != nil {
@@ -222,8 +270,9 @@ func (j *job) opensshTest(ctx context.Context, obj, test string, env []string) (
 	defer cancel()
 	of := *j
 	of.logs = filepath.Join(j.logs, test)
-	if err := os.MkdirAll(of.logs, 0o755); err != nil {
-		return "", fmt.Errorf("make output directory: %w", err)
+	s := j.store.(*opensshStore)
+	if err := errors.Join(os.RemoveAll(s.inetd.log()), os.MkdirAll(of.logs, 0o755)); err != nil {
+		return "", fmt.Errorf("lay out %s: %w", test, err)
 	}
 	begun := time.Now()
 	out, err := of.commandEnv(ctx, obj, env, "sh", filepath.Join(obj, "test-exec.sh"), obj, filepath.Join(obj, test+".sh"))
@@ -231,11 +280,15 @@ func (j *job) opensshTest(ctx context.Context, obj, test string, env []string) (
 		return "", err
 	}
 	how := opensshResult(string(out))
-	fmt.Printf("  %s: %s (%.0f s)\n", test, how, time.Since(begun).Seconds())
+	told, err := s.readLog()
+	if err != nil {
+		return "", err
+	}
+	fmt.Printf("  %s: %s (%.0f s; the servers told of %d)\n", test, how, time.Since(begun).Seconds(), told)
 	if how != failed {
 		return how, nil
 	}
-	for _, log := range []string{"regress.log", "ssh.log", "sshd.log", "failed-regress.log", "failed-ssh.log", "failed-sshd.log"} {
+	for _, log := range []string{"regress.log", "ssh.log", "servers.log", "failed-regress.log", "failed-ssh.log"} {
 		if b, err := os.ReadFile(filepath.Join(obj, log)); err == nil {
 			if err := os.WriteFile(filepath.Join(of.logs, log), b, 0o644); err != nil {
 				return "", fmt.Errorf("keep log: %w", err)

@@ -47,6 +47,14 @@ func (r *record) expect(recorded *texts, key string) {
 	}
 }
 
+// expectOnce looks for what the store has told of in the record, where it may be less often.
+func (r *record) expectOnce(recorded *texts, key string) {
+	r.logged++
+	if !recorded.once[key] {
+		r.missing = append(r.missing, key)
+	}
+}
+
 // compareRecord compares what the store says that it ran with the journal.
 func (w *world) compareRecord(logs string) (*record, error) {
 	r := &record{}

@@ -100,6 +100,32 @@ func TestWhatTheRecordLacks(t *testing.T) {
 	}
 }
 
+// What OpenSSH's own tests have their servers log of forwards is looked for in the record's words.
+func TestForwardsThatServersLog(t *testing.T) {
+	s := &opensshStore{inetd: &inetd{dir: t.TempDir()}}
+	log := "debug1: server_request_direct_tcpip: originator 127.0.0.1 port 35786, target ::1 port 22\r\n" +
+		"debug1: server_request_direct_streamlocal: originator  port 0, target /tmp/unix-3.fwd\r\n" +
+		"debug1: server_input_global_request: tcpip-forward listen localhost port 3350\r\n" +
+		"debug1: server_input_global_request: streamlocal-forward listen path /tmp/unix-1.fwd\r\n" +
+		"debug1: server_input_global_request: rtype tcpip-forward want_reply 1\r\n"
+	if err := os.WriteFile(s.inetd.log(), []byte(log), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	told, err := s.readLog()
+	want := [][2]string{{"forward", "[::1]:22"}, {"forward", "/tmp/unix-3.fwd"}, {"listen", "localhost:3350"}, {"listen", "/tmp/unix-1.fwd"}}
+	if diff := cmp.Diff(want, s.asked); diff != "" || told != 4 || err != nil {
+		t.Errorf("%d, %v (-want +got):\n%s", told, err, diff)
+	}
+	r := &record{}
+	recorded := &texts{left: map[string]int{"forward [::1]:22": 1}, once: map[string]bool{"listen localhost:3350": true}}
+	if err := s.compare(r, recorded); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"forward /tmp/unix-3.fwd", "listen /tmp/unix-1.fwd"}, r.missing); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestOpenSSHResult(t *testing.T) {
 	for out, want := range map[string]result{
 		"connect: something\nok simple connect\n":         passed,

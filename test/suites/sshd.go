@@ -141,34 +141,44 @@ func (w *sshWitness) textsOf(e *audit.Event, text string) []string {
 	case "sftp":
 		words, _, _ := strings.Cut(text, " (")
 		return []string{"sftp " + words}
-	case "forward":
-		return []string{"forward " + text}
+	case "forward", "listen":
+		return []string{e.Command + " " + text}
 	}
 	return []string{"run " + text}
 }
 
-// compare counts each command that was run, and each operation that sftp-server logged.
-func (w *sshWitness) compare(r *record, recorded *texts) error {
+// told are the keys of each command that was run, and of each operation that sftp-server logged.
+func (w *sshWitness) told() ([]string, error) {
 	commands, err := readIfThere(w.commands)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var keys []string
 	for command := range bytes.SplitSeq(bytes.TrimSuffix(commands, []byte{0}), []byte{0}) {
 		// A server's SFTP is recorded operation by operation, whatever program it is; OpenSSH's tests have one that is slow.
 		if len(command) > 0 && path.Base(string(command)) != "slow-sftp-server.sh" {
-			r.expect(recorded, "run "+string(command))
+			keys = append(keys, "run "+string(command))
 		}
 	}
 	files, err := readIfThere(w.files)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for line := range strings.Lines(string(files)) {
 		if operation := w.operation(strings.TrimRight(line, "\r\n")); operation != "" {
-			r.expect(recorded, "sftp "+operation)
+			keys = append(keys, "sftp "+operation)
 		}
 	}
-	return nil
+	return keys, nil
+}
+
+// compare counts all that the witness tells of.
+func (w *sshWitness) compare(r *record, recorded *texts) error {
+	keys, err := w.told()
+	for _, key := range keys {
+		r.expect(recorded, key)
+	}
+	return err
 }
 
 // readIfThere reads a file that nobody may have had a reason to write.

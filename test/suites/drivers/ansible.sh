@@ -32,6 +32,25 @@ test_failure() { ansible all -i "$HOST," -m command -a 'false' >said && false; g
 test_background() { ansible all -i "$HOST," -B 60 -P 1 -m command -a "touch $there/done" && [ -e "$there/done" ]; }
 test_unreachable() { ansible all -i 'nowhere.invalid,' -m ping >said && false; grep 'UNREACHABLE' said; }
 
+# A server that is away is unreachable. What is denied is a task that failed and says why; a module that makes a directory first, which Ansible
+# takes for unreachable whatever its status, would not.
+away() {
+    local status=0
+    ANSIBLE_SSH_ARGS="-F $AWAY_CONFIG -o ControlMaster=auto -o ControlPersist=20s" ANSIBLE_PIPELINING=$1 ansible all -i "$AWAY," -m ping >said || status=$?
+    cat said
+    [ $status = 4 ] && grep "$AWAY | UNREACHABLE!" said
+}
+test_server_away() { away False; }
+test_server_away_pipelining() { away True; }
+test_denied() {
+    if [ -n "$DENIED_USER" ]; then
+        ansible all -i "$HOST," -u "$DENIED_USER" -m raw -a true >said && false
+        cat said
+        grep "$HOST | FAILED | rc=1" said
+        grep 'sallyport: you may not open' said
+    fi
+}
+
 # ansible-core's own: it connects to localhost, which is the server here.
 test_own_connection_ssh() {
     sed 's/^Host .*/Host localhost/' "$SSH_CONFIG" >config

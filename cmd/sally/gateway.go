@@ -49,8 +49,8 @@ With --relay it listens nowhere, and dials out to another gateway, through which
 nothing in. Add it with: sally admin gateways add NAME --relay GATEWAY.
 
 SIGUSR2 ends it like SIGTERM (within handover_timeout) and then runs the program that is at the same path now, in the same
-process: clients who connect meanwhile wait, and are not refused. Sockets that systemd passes on (named tunnel, postgres)
-are used as well.`,
+process: clients who connect meanwhile wait, and are not refused. Sockets that systemd passes on (named like the keys of
+listen: tunnel, ssh, postgres ...) are used as well.`,
 		Example: `  sally gateway --join --server https://control.acme.com:7444 --listen-tunnel 0.0.0.0:7443 < token
   sally gateway --join --server https://control.acme.com:7444 --relay gw-public < token
   sally gateway --config /etc/sallyport/gateway.yaml

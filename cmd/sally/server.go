@@ -59,7 +59,7 @@ makes on the first start together with a certificate authority, a journal and a 
 link it prints. Ctrl-C or SIGTERM stops accepting, lets sessions finish for drain_timeout, and ends.
 
 SIGUSR2 does the same (within handover_timeout) and then runs the program that is at the same path now, in the same process: clients who connect
-meanwhile wait, and are not refused. Sockets that systemd passes on (named web, tunnel, postgres, gateways) are used as well.`,
+meanwhile wait, and are not refused. Sockets that systemd passes on (named like the keys of listen: web, tunnel, ssh, postgres ...) are used as well.`,
 		Example: `  sally server
   sally server --config /etc/sallyport/sally.yaml
   sally server --data-dir /var/lib/sallyport --listen-postgres 0.0.0.0:5432`,

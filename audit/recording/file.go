@@ -25,6 +25,7 @@ const (
 	maxPiece   = 64 << 10 // bytes of output in one frame
 	maxSealed  = 1 << 20  // bytes of a frame after its head: escapes make six of one at most
 	headBytes  = 16
+	sealBytes  = 16      // what sealing adds
 	finalFrame = 1 << 63 // in a frame's time: nothing follows
 )
 
@@ -65,21 +66,21 @@ func newLabel(h *Header, recipient age.Recipient) (begin []byte, key []byte, err
 func readLabel(r io.Reader) (l label, begin []byte, err error) {
 	begin = make([]byte, len(magic)+4)
 	if _, err := io.ReadFull(r, begin); err != nil {
-		return label{}, nil, fmt.Errorf("read its beginning: %w", errTorn)
+		return label{}, nil, errTorn
 	}
 	if string(begin[:len(magic)]) != magic {
-		return label{}, nil, errDamaged
+		return label{}, nil, fmt.Errorf("%w: it does not begin as a recording does", ErrDamaged)
 	}
 	length := binary.BigEndian.Uint32(begin[len(magic):])
 	if length > maxLabel {
-		return label{}, nil, fmt.Errorf("%w: its label has %d bytes, more than %d", errDamaged, length, maxLabel)
+		return label{}, nil, fmt.Errorf("%w: its label has %d bytes, more than %d", ErrDamaged, length, maxLabel)
 	}
 	text := make([]byte, length)
 	if _, err := io.ReadFull(r, text); err != nil {
-		return label{}, nil, fmt.Errorf("read its label: %w", errTorn)
+		return label{}, nil, errTorn
 	}
 	if err := json.Unmarshal(text, &l); err != nil {
-		return label{}, nil, fmt.Errorf("%w: read its label: %w", errDamaged, err)
+		return label{}, nil, fmt.Errorf("%w: its label is no JSON: %s", ErrDamaged, err)
 	}
 	return l, append(begin, text...), nil
 }
@@ -88,11 +89,11 @@ func readLabel(r io.Reader) (l label, begin []byte, err error) {
 func (l *label) unwrap(identity age.Identity) ([]byte, error) {
 	r, err := age.Decrypt(bytes.NewReader(l.Key), identity)
 	if err != nil {
-		return nil, fmt.Errorf("unwrap its key: %w", err)
+		return nil, fmt.Errorf("%w, or sealed to another key: %s", ErrDamaged, err) // an io.EOF in it would be taken for the recording's
 	}
 	key := make([]byte, keyBytes)
 	if _, err := io.ReadFull(r, key); err != nil {
-		return nil, fmt.Errorf("unwrap its key: %w", err)
+		return nil, fmt.Errorf("%w: unwrap its key: %s", ErrDamaged, err)
 	}
 	return key, nil
 }
@@ -152,13 +153,14 @@ type frame struct {
 	sealed []byte
 }
 
-// errDamaged says that a file does not begin as a recording does.
-var errDamaged = errors.New("it is no recording of this kind")
+// ErrDamaged says that a recording's file is not what was written, or not of its statement. What wraps it says where.
+var ErrDamaged = errors.New("its file is damaged")
 
-// errTorn says that a file ends, or is damaged, before the end of a frame.
+// errTorn says that a file ends before the end of a frame.
 var errTorn = errors.New("it breaks off")
 
-// readFrame reads the next frame into buf: io.EOF where the file ends between two, errTorn where it is no whole frame.
+// readFrame reads the next frame into buf: io.EOF where the file ends between two, errTorn where it ends within one, ErrDamaged where what
+// stands there is no frame.
 func readFrame(r io.Reader, buf []byte) (frame, error) {
 	var head [headBytes]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -169,7 +171,7 @@ func readFrame(r io.Reader, buf []byte) (frame, error) {
 	}
 	length := binary.BigEndian.Uint32(head[:])
 	if length > maxSealed {
-		return frame{}, errTorn
+		return frame{}, fmt.Errorf("%w: a frame says that it has %d bytes, more than %d", ErrDamaged, length, maxSealed)
 	}
 	if cap(buf) < int(length) {
 		buf = make([]byte, length)
@@ -183,12 +185,34 @@ func readFrame(r io.Reader, buf []byte) (frame, error) {
 	}
 	sum := crc32.Update(crc32.Checksum(head[8:], castagnoli), castagnoli, f.sealed)
 	if sum != binary.BigEndian.Uint32(head[4:]) {
-		return frame{}, errTorn
+		return frame{}, fmt.Errorf("%w: a frame's checksum is not that of its bytes", ErrDamaged)
 	}
 	moment := binary.BigEndian.Uint64(head[8:])
 	copy(f.moment[:], head[8:])
 	f.at, f.final = time.Duration(moment&^finalFrame)*time.Microsecond, moment&finalFrame != 0
 	return f, nil
+}
+
+// frameBehind says whether a whole frame stands in the file somewhere behind a place where none does: then that place was damaged, and is not
+// the end that a crash leaves. Of damaged frames in a row it looks behind 1 MiB at least.
+func frameBehind(f io.ReaderAt, from, size int64) (bool, error) {
+	b := make([]byte, max(0, min(size-from, 2*maxFrame)))
+	if _, err := f.ReadAt(b, from); err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	work := 64 << 20 // bytes that are summed up at the most: what holds so many that look like a frame's head is none that a crash left
+	for ; len(b) >= headBytes && work > 0; b = b[1:] {
+		length := binary.BigEndian.Uint32(b)
+		end := headBytes + int64(length)
+		if length < sealBytes || length > maxSealed || end > int64(len(b)) {
+			continue
+		}
+		if crc32.Checksum(b[8:end], castagnoli) == binary.BigEndian.Uint32(b[4:]) {
+			return true, nil
+		}
+		work -= int(length)
+	}
+	return work <= 0, nil
 }
 
 // open is what appendFrame was given as packed.
@@ -197,7 +221,7 @@ func (s *seal) open(number uint64, f *frame) ([]byte, error) {
 	copy(bound[sha256.Size:], f.moment[:])
 	packed, err := s.gcm.Open(f.sealed[:0], nonce(number), f.sealed, bound[:])
 	if err != nil {
-		return nil, fmt.Errorf("frame %d was changed, or is not of this recording", number)
+		return nil, fmt.Errorf("%w: it was changed, or a frame of it is of another recording or in another place", ErrDamaged)
 	}
 	return packed, nil
 }

@@ -52,6 +52,7 @@ type incoming struct {
 	hash     hash.Hash // over so much of it
 	whole    bool      // its last frame is here
 	over     bool      // nothing comes any more
+	damaged  error     // why nothing more is taken: what is here is not what was sent
 	listed   bool      // its name is on disk
 	synced   time.Time
 	changed  chan struct{} // closed with what comes next; nil: nobody waits
@@ -190,6 +191,9 @@ func (s *Store) grow(in *incoming, offset int64, b []byte) (int64, error) {
 	if f != nil {
 		defer f.Close()
 	}
+	if in.damaged != nil {
+		return in.size, in.damaged
+	}
 	n, whole, err := in.next(f, offset, b)
 	if n > 0 {
 		err = s.extend(in, f, b[in.size-offset:][:n])
@@ -280,6 +284,9 @@ func (s *Store) finish(statement, from string, want audit.Recording) error {
 		return ErrUnfinished
 	}
 	defer f.Close()
+	if in.damaged != nil {
+		return in.damaged
+	}
 	if err := agrees(audit.Recording{Size: in.size, SHA256: hex.EncodeToString(in.hash.Sum(nil))}, want); err != nil {
 		return err
 	}

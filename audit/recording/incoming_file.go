@@ -73,17 +73,22 @@ func (in *incoming) open() (*os.File, error) {
 	return f, nil
 }
 
-// measure finds how far the file's frames are whole, and cuts what is behind them: it was not acknowledged.
+// measure finds how far the file's frames are whole, and cuts half a frame behind them: it was not acknowledged. Of a file that was damaged
+// since nothing is cut, and nothing more is taken.
 func (in *incoming) measure(f *os.File) error {
 	m, err := measure(f)
-	if err != nil && !errors.Is(err, errTorn) {
+	if err != nil && !errors.Is(err, errTorn) && !errors.Is(err, ErrDamaged) {
 		return err
 	}
-	info, err := f.Stat()
-	if err != nil {
+	size, broken, err := m.tail(f)
+	switch {
+	case err != nil:
 		return err
-	}
-	if info.Size() > m.Size { // else the file's time stays: it tells when the last of it came
+	case broken:
+		in.damaged = fmt.Errorf("%w: what is here was damaged behind byte %d", ErrDiffers, m.Size)
+		in.size, in.measured = size, true
+		return nil
+	case size > m.Size: // else the file's time stays: it tells when the last of it came
 		if err := f.Truncate(m.Size); err != nil {
 			return err
 		}
@@ -162,7 +167,7 @@ func (in *incoming) isOpen() bool {
 			_ = f.Close()
 		}
 	}
-	return !in.over && !in.whole
+	return !in.over && !in.whole && in.damaged == nil
 }
 
 // wake tells those who watch. in.mu is held.

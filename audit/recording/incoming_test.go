@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -205,7 +206,7 @@ func TestWhatWasSentStays(t *testing.T) {
 		t.Errorf("behind the end: %v", err)
 	}
 	wrong := state
-	wrong.SHA256 = "00" + state.SHA256[2:]
+	wrong.SHA256 = strings.Repeat("0", len(state.SHA256))
 	if err := at.Finish(h.Statement, sender, wrong); !errors.Is(err, ErrForeign) {
 		t.Errorf("not what the record says: %v", err)
 	}

@@ -73,11 +73,14 @@ func (s *Store) File(statement string) (*os.File, error) {
 
 func (r *Reader) begin(statement string, identity age.Identity) error {
 	l, begin, err := readLabel(r.file)
+	if errors.Is(err, errTorn) {
+		err = r.torn()
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("read its label: %w", err)
 	}
 	if l.Statement != statement {
-		return fmt.Errorf("its label says that it is of %.40q", l.Statement)
+		return fmt.Errorf("%w: its label says that it is of %.40q", ErrDamaged, l.Statement)
 	}
 	key, err := l.unwrap(identity)
 	if err != nil {
@@ -88,7 +91,9 @@ func (r *Reader) begin(statement string, identity age.Identity) error {
 	}
 	r.offset = int64(len(begin))
 	r.reposition()
-	if err := r.readFrame(); err != nil {
+	if err := r.readFrame(); errors.Is(err, io.EOF) {
+		return fmt.Errorf("read its header: %w", errTorn)
+	} else if err != nil {
 		return fmt.Errorf("read its header: %w", err)
 	}
 	line, err := r.line()
@@ -99,7 +104,7 @@ func (r *Reader) begin(statement string, identity age.Identity) error {
 		return err
 	}
 	if r.header.Statement != l.Statement || r.header.Session != l.Session {
-		return fmt.Errorf("its header says that it is of %.40q in the session %.40q, and its label otherwise", r.header.Statement, r.header.Session)
+		return fmt.Errorf("%w: its header says that it is of %.40q in the session %.40q, and its label otherwise", ErrDamaged, r.header.Statement, r.header.Session)
 	}
 	r.began = place{offset: r.offset, frames: r.frames, screen: *NewScreen(r.header)}
 	return nil
@@ -114,8 +119,8 @@ func (r *Reader) Whole() bool { return r.final }
 // Close releases the file.
 func (r *Reader) Close() error { return r.file.Close() }
 
-// Next reads the next event: io.EOF after the last one that stands whole in the file. What was changed in the file is an error, and then
-// nothing more is read.
+// Next reads the next event: io.EOF after the last one, or before a frame that the file ends in, as a crash leaves it. ErrDamaged says that
+// what is there, or what was there before, is not what was written, and where; then nothing more is read.
 func (r *Reader) Next() (Event, error) {
 	if r.stopped != nil {
 		return Event{}, r.stopped
@@ -162,8 +167,12 @@ func (r *Reader) next() (Event, error) {
 		if err != nil {
 			return Event{}, err
 		}
-		if e, err := r.parser.Event(line); !errors.Is(err, ErrNoEvent) {
-			return e, err
+		e, err := r.parser.Event(line)
+		if err == nil {
+			return e, nil
+		}
+		if !errors.Is(err, ErrNoEvent) {
+			return Event{}, fmt.Errorf("frame %d: %w: %w", r.frames-1, ErrDamaged, err)
 		}
 	}
 }
@@ -171,7 +180,7 @@ func (r *Reader) next() (Event, error) {
 func (r *Reader) line() ([]byte, error) {
 	line, rest, ok := bytes.Cut(r.lines, []byte("\n"))
 	if !ok {
-		return nil, errors.New("a frame ends within a line")
+		return nil, fmt.Errorf("frame %d: %w: it ends within a line", r.frames-1, ErrDamaged)
 	}
 	r.lines = rest
 	return line, nil
@@ -186,22 +195,49 @@ func (r *Reader) readFrame() error {
 	if err != nil {
 		r.reposition() // what was read of half a frame is read again
 		if errors.Is(err, errTorn) {
+			err = r.torn()
+		}
+		if errors.Is(err, errTorn) {
 			err = io.EOF
 		}
-		return err
+		return r.at(err)
 	}
 	r.buf = f.sealed[:0]
 	packed, err := r.seal.open(r.frames, &f)
 	if err != nil {
-		return err
+		return r.at(err)
 	}
 	if r.plain, err = r.store.unpacker.DecodeAll(packed, r.plain[:0]); err != nil {
-		return fmt.Errorf("unpack frame %d: %w", r.frames, err)
+		return r.at(fmt.Errorf("%w: unpack: %s", ErrDamaged, err)) // an io.EOF in it would be taken for the recording's
 	}
 	r.lines, r.final = r.plain, f.final
 	r.frames++
 	r.offset += f.size
 	return nil
+}
+
+// torn says of a label or frame that the file ends in whether it is damaged, or the file's end: errTorn.
+func (r *Reader) torn() error {
+	size, err := r.size()
+	if err != nil {
+		return err
+	}
+	damaged, err := frameBehind(r.file, r.offset, size)
+	switch {
+	case err != nil:
+		return err
+	case damaged:
+		return fmt.Errorf("%w: what stands there says that it goes beyond the end", ErrDamaged)
+	}
+	return errTorn
+}
+
+// at adds to an error where it is.
+func (r *Reader) at(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.EOF
+	}
+	return fmt.Errorf("frame %d, at byte %d: %w", r.frames, r.offset, err)
 }
 
 // reposition has the input go on at the next frame.

@@ -19,8 +19,8 @@ import (
 )
 
 // Recover gives statements whose recordings a crash cut off, or whose end it may have kept from the record, a result that says how far
-// the recording goes; where the record has one already, that counts. Half a frame at the end of a file is removed. It is called once,
-// before the first Record; n counts the recordings.
+// the recording goes; where the record has one already, that counts. Half a frame at the end of a file is removed; a file that is damaged
+// before its end stays as it is, and the result says so. It is called once, before the first Record; n counts the recordings.
 func (s *Store) Recover(record audit.Appender, gateway string) (n int, err error) {
 	signs, err := os.ReadDir(filepath.Join(s.dir, openDir))
 	if err != nil {
@@ -52,29 +52,45 @@ func (s *Store) recover(record audit.Appender, gateway, statement string) (found
 		return false, err
 	}
 	defer f.Close()
-	m, err := measure(f)
-	if errors.Is(err, errTorn) { // nothing was shown before its label was whole
-		return false, errors.Join(os.Remove(path), os.Remove(sign))
-	}
-	if errors.Is(err, errDamaged) { // it stays for who wants to look into it, and keeps nothing from starting
-		e := audit.Event{Type: audit.StatementResult, Scope: audit.Scope{Gateway: gateway}, Of: statement, Done: true, ErrorMessage: damaged}
-		if err := record.Append(&e); err != nil {
-			return false, err
-		}
-		return true, os.Remove(sign)
-	}
+	e := audit.Event{Type: audit.StatementResult, Scope: audit.Scope{Gateway: gateway}, Of: statement, Done: true}
+	began, err := mend(f, &e)
 	if err != nil {
 		return false, err
 	}
-	if err := errors.Join(f.Truncate(m.Size), journal.SyncData(f), journal.SyncDir(filepath.Dir(path))); err != nil {
-		return false, err
+	if !began {
+		return false, errors.Join(os.Remove(path), os.Remove(sign))
 	}
-	e := audit.Event{Type: audit.StatementResult, Scope: audit.Scope{Gateway: gateway, Session: m.label.Session}, Of: statement, Done: true,
-		Duration: m.Duration, Recording: &m.Recording, ErrorMessage: cutOff}
 	if err := record.Append(&e); err != nil {
 		return false, err
 	}
 	return true, os.Remove(sign)
+}
+
+// mend cuts off a file what a crash left of a frame, and has the event say how far it goes. What is damaged stays for who wants to look into
+// it, and keeps nothing from starting. began is false when nothing was shown: the label is not whole.
+func mend(f *os.File, e *audit.Event) (began bool, err error) {
+	m, err := measure(f)
+	torn := errors.Is(err, errTorn)
+	if err != nil && !torn && !errors.Is(err, ErrDamaged) {
+		return false, err
+	}
+	_, broken, lookErr := m.tail(f)
+	switch {
+	case lookErr != nil:
+		return false, lookErr
+	case torn && !broken:
+		return false, nil
+	case err != nil:
+		e.ErrorMessage = damaged
+		return true, nil
+	}
+	e.Session, e.Duration, e.Recording, e.ErrorMessage = m.label.Session, m.Duration, &m.Recording, cutOff
+	if broken {
+		e.ErrorMessage = fmt.Sprintf("%s; its recording is damaged behind byte %d", cutOff, m.Size)
+	} else if err := f.Truncate(m.Size); err != nil {
+		return false, err
+	}
+	return true, errors.Join(journal.SyncData(f), journal.SyncDir(filepath.Dir(f.Name())))
 }
 
 // cutOff is what the record says of a statement that a crash ended.
@@ -90,7 +106,17 @@ type measured struct {
 	whole bool // its end is there
 }
 
-// measure reads a file from its beginning. It needs no key: what was forged on purpose the hashes in the journal tell.
+// tail is how long the file is, and whether it goes on behind what was measured otherwise than one does that a crash cut off.
+func (m *measured) tail(f *os.File) (size int64, broken bool, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, false, err
+	}
+	broken, err = frameBehind(f, m.Size, info.Size())
+	return info.Size(), broken, err
+}
+
+// measure reads a file from its beginning, as far as its frames are whole. It needs no key: what was forged on purpose the hashes in the journal tell.
 func measure(r io.Reader) (measured, error) {
 	in := bufio.NewReaderSize(r, 256<<10)
 	l, begin, err := readLabel(in)
@@ -105,7 +131,7 @@ func measure(r io.Reader) (measured, error) {
 	var buf []byte
 	for !m.whole {
 		f, err := readFrame(hashing{in, running}, buf)
-		if errors.Is(err, io.EOF) || errors.Is(err, errTorn) {
+		if errors.Is(err, io.EOF) || errors.Is(err, errTorn) || errors.Is(err, ErrDamaged) {
 			break
 		}
 		if err != nil {

@@ -100,7 +100,7 @@ func receive(f *os.File, r io.Reader) (measured, error) {
 		m, err = measure(f)
 		if errors.Is(err, errTorn) || err == nil && m.Size != n {
 			err = fmt.Errorf("%w: it is not whole", ErrForeign)
-		} else if errors.Is(err, errDamaged) {
+		} else if errors.Is(err, ErrDamaged) {
 			err = fmt.Errorf("%w: %w", ErrForeign, err)
 		}
 	}

@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	sshPeerStartLimit = 30 * time.Second
+	sshPeerStartLimit = time.Minute
+	sshPeerLoginLimit = 15 * time.Second // of one try
 	sshPeerStopGrace  = 5 * time.Second
 	sshPeerLogTail    = 2000 // bytes of a peer's output that an error shows
 )
@@ -113,7 +114,7 @@ func (l *lab) awaitSSHPeer(ctx context.Context, process *servers.Process, throug
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		out, err := through.ssh(ctx, `echo "$SSH_CONNECTION"`).CombinedOutput()
+		out, err := through.tryLogin(ctx)
 		if err == nil {
 			if !strings.HasSuffix(strings.TrimSpace(string(out)), " "+strconv.Itoa(l.sshd.Port)) {
 				return fmt.Errorf("it does not lead to the server at %s: SSH_CONNECTION there is %q", l.sshd.Addr(), out)
@@ -128,6 +129,13 @@ func (l *lab) awaitSSHPeer(ctx context.Context, process *servers.Process, throug
 		case <-tick.C:
 		}
 	}
+}
+
+// tryLogin tells what the server knows of the connection by which a command came.
+func (g login) tryLogin(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, sshPeerLoginLimit)
+	defer cancel()
+	return g.ssh(ctx, `echo "$SSH_CONNECTION"`).CombinedOutput()
 }
 
 // stopSSHPeer ends a peer, and what it has started and left in its process group.

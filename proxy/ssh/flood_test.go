@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/proxy"
 	"github.com/sallyport/sallyport/proxy/proxytest"
 )
 
@@ -78,6 +79,17 @@ func overrun(t testing.TB, addr string, n int, from func(i int) net.IP) {
 	}
 }
 
+// floodPatience is how long a login may take in a flood, and unhurried are limits within which one does that takes so long: what these tests are
+// about is who is pushed out, and the machine may have other work.
+const floodPatience = 2 * time.Minute
+
+func unhurried() proxy.Limits {
+	return proxy.Limits{HandshakeTimeout: floodPatience, SignInTimeout: 5 * floodPatience}
+}
+
+// bearable is how long a login may take in a flood where one takes so long without it.
+func bearable(alone time.Duration) time.Duration { return max(10*time.Second, 50*alone) }
+
 // comeFrom signs in from an address of this machine's, as often as it takes, and says how long the last attempt took.
 func (g *gateway) comeFrom(ip net.IP, attempts int) (took time.Duration, err error) {
 	for range attempts {
@@ -90,12 +102,12 @@ func (g *gateway) comeFrom(ip net.IP, attempts int) (took time.Duration, err err
 }
 
 func (g *gateway) comeOnce(ip net.IP) error {
-	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: ip}, Timeout: patience}).Dial("tcp", g.Native)
+	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: ip}, Timeout: floodPatience}).Dial("tcp", g.Native)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(floodPatience))
 	c, _, _, err := ssh.NewClientConn(conn, g.Native, &ssh.ClientConfig{User: proxytest.User + "#" + g.Store.Name,
 		HostKeyCallback: ssh.FixedHostKey(hostKey.PublicKey()), Auth: []ssh.AuthMethod{ssh.PublicKeys(keyOf(proxytest.Token))}})
 	if err == nil {
@@ -134,12 +146,16 @@ func (g *gateway) comeByLink() <-chan error {
 // who waits for a browser, elsewhere than where the flood comes from, keeps their place.
 func TestFloodBeforeSignIn(t *testing.T) {
 	const n = 5000
-	g := startBefore(t, startListener(t), access.ClassExec)
+	g := startWithin(t, startListener(t), unhurried(), access.ClassExec)
 	confirmed := make(chan struct{})
 	g.people.signIn = func(ctx context.Context, user string, show func(url, code string) error, _ func()) (access.Identity, error) {
 		return awaitBrowser(ctx, user, show, confirmed)
 	}
 	waiting := g.comeByLink()
+	alone, err := g.comeFrom(net.IPv4(127, 0, 0, 2), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -168,8 +184,8 @@ func TestFloodBeforeSignIn(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	grown := int64(after.HeapInuse+after.StackInuse) - int64(before.HeapInuse+before.StackInuse)
 	t.Logf("%d logins during the flood, the longest %s; %d MiB more are in use", logins, longest.Round(time.Millisecond), grown>>20)
-	if longest > 10*time.Second {
-		t.Errorf("a login took %s", longest)
+	if longest > bearable(alone) {
+		t.Errorf("a login took %s, and %s without a flood", longest, alone)
 	}
 	if grown > 256<<20 { // 1024 that wait, both ends of each in this process, and the flood's own ends
 		t.Errorf("%d MiB more are in use", grown>>20)
@@ -187,7 +203,7 @@ func TestFloodBeforeSignIn(t *testing.T) {
 
 // TestFloodFromEverywhere comes from as many addresses as there are connections, which pushes out nobody who has the link open in a browser.
 func TestFloodFromEverywhere(t *testing.T) {
-	g := startBefore(t, startListener(t), access.ClassExec)
+	g := startWithin(t, startListener(t), unhurried(), access.ClassExec)
 	looking, confirmed := make(chan struct{}), make(chan struct{})
 	g.people.signIn = func(ctx context.Context, user string, show func(url, code string) error, opened func()) (access.Identity, error) {
 		opened()
@@ -196,6 +212,10 @@ func TestFloodFromEverywhere(t *testing.T) {
 	}
 	waiting := g.comeByLink()
 	<-looking
+	alone, err := g.comeFrom(net.IPv4(127, 0, 0, 2), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
@@ -205,8 +225,8 @@ func TestFloodFromEverywhere(t *testing.T) {
 		})
 	}()
 	took, err := g.comeFrom(net.IPv4(127, 0, 0, 2), 10)
-	if err != nil || took > 10*time.Second {
-		t.Errorf("a login took %s: %v", took, err)
+	if err != nil || took > bearable(alone) {
+		t.Errorf("a login took %s, and %s without a flood: %v", took, alone, err)
 	}
 	<-over
 	close(confirmed)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/creds"
+	"github.com/sallyport/sallyport/proxy"
 	"github.com/sallyport/sallyport/proxy/proxytest"
 )
 
@@ -165,6 +166,12 @@ func startDenying(t testing.TB) (*listener, *ssh.Client) {
 // startBefore runs a gateway before the server, for people who may do what is of the classes.
 func startBefore(t testing.TB, server *listener, classes ...string) *gateway {
 	t.Helper()
+	return startWithin(t, server, proxy.Limits{}, classes...)
+}
+
+// startWithin is startBefore with limits of its own.
+func startWithin(t testing.TB, server *listener, limits proxy.Limits, classes ...string) *gateway {
+	t.Helper()
 	g := &gateway{people: &people{}}
 	var p *Protocol
 	p, g.tapes, g.reader = newProtocol(t, g.people)
@@ -172,7 +179,7 @@ func startBefore(t testing.TB, server *listener, classes ...string) *gateway {
 	if !server.talks {
 		store.SSH.HostKeys = []string{strings.TrimSpace(string(ssh.MarshalAuthorizedKey(keyOf("the server").PublicKey())))}
 	}
-	g.Gateway = proxytest.Start(t, proxytest.Options{Protocol: p, Store: store, Secret: creds.Secret{Username: "anybody"}})
+	g.Gateway = proxytest.Start(t, proxytest.Options{Protocol: p, Store: store, Secret: creds.Secret{Username: "anybody"}, Limits: limits})
 	g.Govern(t, access.Role{Statements: &access.StatementRules{Classes: classes}})
 	return g
 }

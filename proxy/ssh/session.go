@@ -231,6 +231,9 @@ func (s *session) finish() {
 		case <-time.After(afterStore): // or else the whole connection has ended
 		}
 	}
+	if s.hasBegun() {
+		s.transfer.close() // answers of ours may be on their way to the client
+	}
 	broken := how.request == "" && r.isEnding() && r.cause != nil
 	if s.screen.close(); broken {
 		r.told.Store(true)
@@ -252,9 +255,6 @@ func (s *session) settle(tag string, broken bool) {
 	defer s.mu.Unlock()
 	s.settled = true
 	r := s.relay
-	if s.hasBegun() {
-		s.transfer.close()
-	}
 	if s.op != nil {
 		result := &proxy.Result{BytesIn: s.bytesIn.Load(), BytesOut: s.bytesOut.Load(), Tag: tag, Recording: s.recorded.close(tag)}
 		switch {

@@ -132,7 +132,7 @@ func (s *session) feed() {
 		_, err := write(s.store, b)
 		return err
 	})
-	_ = s.store.CloseWrite()
+	s.transfer.closing(func() { _ = s.store.CloseWrite() })
 }
 
 // mayGoOn says why nothing more may pass; nil: it may. A connection that was cut ends its sessions by itself.

@@ -98,6 +98,15 @@ func send(lock *sync.Mutex, to io.Writer, b []byte) error {
 	return err
 }
 
+// closing ends what goes to the server while nothing else goes there: the decoder asks it something of its own, too.
+func (f *transfer) closing(end func()) {
+	if f != nil {
+		f.toServer.Lock()
+		defer f.toServer.Unlock()
+	}
+	end()
+}
+
 // close ends the operations that are still open. Nothing passes any more.
 func (f *transfer) close() {
 	if f == nil {

@@ -109,7 +109,6 @@ func (s *sound) check(t failer, what string, file []byte) {
 	case !errors.Is(err, ErrDamaged):
 		t.Fatalf("%s: %v", what, err)
 	}
-	s.checkRecovery(t, what, file)
 }
 
 // standing is the first frame from a number on that stands somewhere in a file; -1: none does.
@@ -122,10 +121,10 @@ func (s *sound) standing(file []byte, from int) int {
 	return -1
 }
 
-// checkRecovery checks that a crash with the file in that state keeps nothing from starting, and that no frame is thrown away.
+// checkRecovery checks that a crash with that file in the recording's place keeps nothing from starting, and that no frame is thrown away.
 func (s *sound) checkRecovery(t failer, what string, file []byte) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(s.dir, openDir, s.statement), nil, 0o600); err != nil {
+	if err := errors.Join(os.WriteFile(s.path, file, 0o600), os.WriteFile(filepath.Join(s.dir, openDir, s.statement), nil, 0o600)); err != nil {
 		t.Fatalf("%v", err)
 	}
 	var record appender
@@ -154,6 +153,9 @@ func TestEachChangedByteIsSeen(t *testing.T) {
 		file := bytes.Clone(s.raw)
 		file[at] ^= 1 << (at % 8)
 		s.check(t, fmt.Sprintf("byte %d", at), file)
+		if at%32 == 0 { // it syncs
+			s.checkRecovery(t, fmt.Sprintf("byte %d", at), file)
+		}
 	}
 }
 
@@ -266,5 +268,6 @@ func TestDamageIsFound(t *testing.T) {
 			}
 		}
 		s.check(t, "changed", file)
+		s.checkRecovery(t, "changed", file)
 	})
 }

@@ -63,6 +63,9 @@ func (s *Store) recover(record audit.Appender, gateway, statement string) (found
 	if err := record.Append(&e); err != nil {
 		return false, err
 	}
+	if err := s.signShip(statement); err != nil { // a crash may have taken it; what is there already is sent again to no effect
+		return false, err
+	}
 	return true, os.Remove(sign)
 }
 

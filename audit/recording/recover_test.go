@@ -30,9 +30,14 @@ func TestRecover(t *testing.T) {
 	must(t, os.WriteFile(to, raw[:len(raw)-1], 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, openDir, h.Statement), nil, 0o600))
 
+	crashed.ship = true
+
 	var record appender
 	n, err := crashed.Recover(&record, "gw-1")
 	must(t, err)
+	if left, err := crashed.Unshipped(); err != nil || len(left) != 1 {
+		t.Errorf("to be shipped: %v, %v", left, err)
+	}
 	if n != 1 || len(record.events) != 1 {
 		t.Fatalf("%d recovered, events %+v", n, record.events)
 	}

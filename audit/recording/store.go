@@ -61,6 +61,9 @@ type Store struct {
 
 	incoming map[string]*incoming // that are sent here, by statement
 	senders  map[string]int       // how many of them each sender has
+
+	making sync.Mutex // held while a day's directory is made, so that nobody takes one for durable that another one is making still
+	made   string     // the last one whose name is on disk
 }
 
 type settled struct {
@@ -74,6 +77,9 @@ func OpenStore(c Config) (*Store, error) {
 		if err := os.MkdirAll(filepath.Join(c.Dir, dir), 0o700); err != nil {
 			return nil, fmt.Errorf("open recordings: %w", err)
 		}
+	}
+	if err := errors.Join(journal.SyncDir(c.Dir), journal.SyncDir(filepath.Dir(c.Dir))); err != nil {
+		return nil, fmt.Errorf("open recordings: %w", err)
 	}
 	packer, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true))
 	if err != nil {
@@ -157,12 +163,19 @@ func (s *Store) begin(h *Header, path string, recipient age.Recipient, now time.
 	if err := s.makeDay(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
+	if _, err := os.Stat(path); err == nil {
+		return nil, &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	}
+	// This sign comes first: a file system that keeps its changes in order has it on disk when it has the file's name there.
+	if err := s.sign(openDir, h.Statement); err != nil {
+		return nil, err
+	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	w := newWriter(s, h, f, seal, now)
-	err = s.sign(h.Statement)
+	err = s.signShip(h.Statement)
 	if err == nil {
 		err = w.start(begin, h)
 	}
@@ -175,13 +188,16 @@ func (s *Store) begin(h *Header, path string, recipient age.Recipient, now time.
 	return w, nil
 }
 
-// sign leaves the signs of a recording that begins.
-func (s *Store) sign(statement string) error {
-	err := os.WriteFile(filepath.Join(s.dir, openDir, statement), nil, 0o600)
-	if err == nil && s.ship {
-		err = os.WriteFile(filepath.Join(s.dir, shipDir, statement), nil, 0o600)
+func (s *Store) sign(dir, statement string) error {
+	return os.WriteFile(filepath.Join(s.dir, dir, statement), nil, 0o600)
+}
+
+// signShip leaves the sign of a recording that is nowhere else, where it should be. Its file must be there: who ships would take it for removed.
+func (s *Store) signShip(statement string) error {
+	if !s.ship {
+		return nil
 	}
-	return err
+	return s.sign(shipDir, statement)
 }
 
 func (s *Store) admit(w *Writer) error {
@@ -233,13 +249,19 @@ func (s *Store) Growing() []Entry {
 
 // makeDay makes the directory of a day and has its name on disk when it returns.
 func (s *Store) makeDay(dir string) error {
-	if _, err := os.Stat(dir); err == nil {
+	s.making.Lock()
+	defer s.making.Unlock()
+	if _, err := os.Stat(dir); err == nil && s.made == dir {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = journal.SyncDir(s.dir)
 	}
-	return journal.SyncDir(s.dir)
+	if err == nil {
+		s.made = dir
+	}
+	return err
 }
 
 // closed is told that a recording is over.

@@ -50,6 +50,9 @@ test('a shell is watched while it is open, then replayed and searched', async ({
     open.types('echo second-$((40+3))\n');
     await open.sees('second-43');
     await expect(live).toContainText('second-43');
+    await expect(admin.getByRole('heading', { name: `deployer at shell-1 as ${server.account}` })).toBeVisible();
+    await admin.getByRole('button', { name: 'Kill the session of deployer on shell-1' }).click();
+    await admin.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
     open.types('exit\n');
     await until('the shell ends', 10_000, () => open.child.exitCode !== null);
   } finally {

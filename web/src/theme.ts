@@ -7,6 +7,7 @@ import {
   Modal,
   Popover,
   SegmentedControl,
+  Select,
   Table,
   TextInput,
   Tooltip,
@@ -35,6 +36,7 @@ export const theme = createTheme({
     Button: Button.extend({ defaultProps: { size: 'xs' }, styles: { root: { fontWeight: 500 } } }),
     ActionIcon: ActionIcon.extend({ defaultProps: { variant: 'subtle', color: 'gray' } }),
     TextInput: TextInput.extend({ defaultProps: { size: 'xs' } }),
+    Select: Select.extend({ defaultProps: { size: 'xs' } }),
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 400 } }),
     Badge: Badge.extend({ defaultProps: { variant: 'light', size: 'sm', tt: 'none', radius: 'sm' } }),
     Modal: Modal.extend({

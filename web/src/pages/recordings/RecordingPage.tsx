@@ -5,7 +5,9 @@ import { useEffect, useMemo, useState } from 'react';
 import { foundInRecording, recordedInput, sessionRecordings, sessionStatements } from '../../api/recordings';
 import type { Found, Recording } from '../../api/types';
 import { Command, Failure, Notice } from '../../components/Notice';
+import { count, plural } from '../../format/amount';
 import { localTime } from '../../format/time';
+import { KillButton } from '../sessions/KillButton';
 import { momentsOf, position } from './moments';
 import { Player, type Place } from './Player';
 import classes from './RecordingPage.module.css';
@@ -53,6 +55,7 @@ function Shown({ recording, all }: { recording: Recording; all: Recording[] }) {
         <div className={classes.head}>
           <h1 className={classes.title}>
             {recording.user} at {recording.resource}
+            {recording.account && ` as ${recording.account}`}
           </h1>
           <span className="mono">{recording.command === 'shell' ? 'shell' : recording.text}</span>
           <span>{localTime(recording.started)}</span>
@@ -74,9 +77,12 @@ function Shown({ recording, all }: { recording: Recording; all: Recording[] }) {
               />
               <Checkbox label="Shorten pauses to 2 s" checked={skipIdle} disabled={watching} onChange={(e) => setSkipIdle(e.currentTarget.checked)} />
               {recording.growing && (
-                <Button variant="default" onClick={() => setLive(!live)}>
-                  {watching ? 'Replay from the beginning' : 'Watch live'}
-                </Button>
+                <>
+                  <Button variant="default" onClick={() => setLive(!live)}>
+                    {watching ? 'Replay from the beginning' : 'Watch live'}
+                  </Button>
+                  <KillButton session={{ id: recording.session, user: recording.user, resource: recording.resource }} />
+                </>
               )}
             </div>
             {recording.interrupted && <Interrupted recording={recording} />}
@@ -164,7 +170,7 @@ function Find({ recording, found, go }: { recording: Recording; found: Pages; go
         <TextInput label="Find on the screen" placeholder="a text, then Enter" value={text} onChange={(e) => setText(e.currentTarget.value)} />
       </form>
       {found.isFetching && <p className={classes.note}>Searching…</p>}
-      <Moments label="Found" pages={found} go={go} none="It was not shown." count={(n, more) => `Shown on ${n}${more ? ' and more' : ''} lines`} />
+      <Moments label="Found" pages={found} go={go} none="It was not shown." count={(n, more) => (more ? `Shown on ${count(n)} and more lines` : `Shown on ${plural(n, 'line')}`)} />
     </>
   );
 }
@@ -176,7 +182,7 @@ function Typed({ recording, go }: { recording: Recording; go: (at: number) => vo
   return (
     <>
       <h2 className={classes.section}>Typed</h2>
-      <Moments label="Typed" pages={pages} go={go} none="" count={(n, more) => `${n}${more ? ' and more' : ''} lines`} />
+      <Moments label="Typed" pages={pages} go={go} none="" count={(n, more) => (more ? `${count(n)} and more lines` : plural(n, 'line'))} />
     </>
   );
 }

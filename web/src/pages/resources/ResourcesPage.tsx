@@ -49,7 +49,9 @@ function Row({ resource }: { resource: Resource }) {
   const tls = server ? '–' : resource.ssl_mode || 'verify-full';
   return (
     <Table.Tr>
-      <Table.Td fw={500}>{resource.name}</Table.Td>
+      <Table.Td fw={500} style={{ whiteSpace: 'nowrap' }}>
+        {resource.name}
+      </Table.Td>
       <Table.Td>{resource.protocol}</Table.Td>
       <Table.Td>
         <Place resource={resource} server={server ?? false} />

@@ -1,14 +1,13 @@
 import { Table } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useMayChange } from '../../api/me';
-import { liveSessions, useKillSession } from '../../api/sessions';
+import { liveSessions } from '../../api/sessions';
 import type { LiveSession } from '../../api/types';
-import { ConfirmButton } from '../../components/ConfirmButton';
 import { ListPage } from '../../components/ListPage';
 import { Command, Notice } from '../../components/Notice';
 import { count } from '../../format/amount';
 import { age, localTime } from '../../format/time';
+import { KillButton } from './KillButton';
 
 export function SessionsPage() {
   return (
@@ -60,23 +59,5 @@ function Row({ session }: { session: LiveSession }) {
         <KillButton session={session} />
       </Table.Td>
     </Table.Tr>
-  );
-}
-
-function KillButton({ session }: { session: LiveSession }) {
-  const kill = useKillSession();
-  if (!useMayChange()) return null;
-  return (
-    <ConfirmButton
-      label="Kill"
-      title={`Kill the session of ${session.user} on ${session.resource}?`}
-      danger
-      pending={kill.isPending}
-      error={kill.error}
-      act={(done) => kill.mutate(session.id, { onSuccess: done })}
-    >
-      The connection is cut at once; what it was running is cancelled. {session.user} may connect again: to prevent that,
-      suspend them.
-    </ConfirmButton>
   );
 }

@@ -18,7 +18,7 @@ func sftpPacket(kind byte, rest []byte) []byte {
 	return append(append(b, kind), rest...)
 }
 
-// TestTransferThatEndsAtOnce ends the two directions of a transfer while something goes either way: the race detector looks on.
+// TestTransferThatEndsAtOnce ends the two directions of a transfer while something goes either way, and wants it to come to an end.
 func TestTransferThatEndsAtOnce(t *testing.T) {
 	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
 	g.Govern(t, access.Role{Statements: &access.StatementRules{Classes: []string{access.ClassExec}}})

@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/admin/store"
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/audit/recording"
 )
 
 // refusal is an error whose sentence the caller may read.
@@ -101,6 +102,9 @@ func problemOf(err error) (p *Problem, known bool) {
 		return problem(http.StatusNotFound, "there is no such object"), true
 	case errors.Is(err, audit.ErrNotFound):
 		return problem(http.StatusNotFound, "the record holds no event of this ID"), true
+	case errors.Is(err, recording.ErrDamaged):
+		return problem(http.StatusInternalServerError, "this recording cannot be read from here on: "+recording.ErrDamaged.Error()+
+			", or was changed; the server's log says where, and sally audit verify --recordings DIR what the record says of it"), false
 	case errors.Is(err, audit.ErrUnavailable):
 		return problem(http.StatusServiceUnavailable, "the audit journal cannot be written, so nothing was done; see the server's log"), false
 	case errors.Is(err, audit.ErrSearchUnavailable):

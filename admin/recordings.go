@@ -277,7 +277,7 @@ func writeCast(ctx context.Context, r *recording.Reader, to io.Writer) error {
 			return out.Flush()
 		}
 		if err = errors.Join(err, ctx.Err()); err != nil {
-			return err
+			return errors.Join(err, out.Flush()) // what stands before damage is shown
 		}
 		if j := joiners[e.Kind]; j != nil {
 			e.Data = j.Join(e.Data)

@@ -169,6 +169,9 @@ func (s *Service) recordingPart(ctx context.Context, statement string, from time
 			}
 			return p, nil
 		}
+		if errors.Is(err, recording.ErrDamaged) && len(p.Events) > 0 {
+			return p, nil // the next part says so
+		}
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return recordingPart{}, err
 		}

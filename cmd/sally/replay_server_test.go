@@ -183,3 +183,28 @@ func TestReplayReadsAhead(t *testing.T) {
 	}
 	tape.close()
 }
+
+// TestReplayShowsWhatStandsBeforeDamage shows a recording up to the frame that was damaged, and says that this is not its end.
+func TestReplayShowsWhatStandsBeforeDamage(t *testing.T) {
+	m := newMachine(t)
+	statement, shown := m.terminal(1 << 20)
+	files, err := filepath.Glob(filepath.Join(m.data, recordingsDir, "*", statement+".rec"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	raw, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[len(raw)*3/4] ^= 1
+	if err := os.WriteFile(files[0], raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := runSally(t.Context(), "", "replay", statement)
+	if c.err == nil || !strings.Contains(c.err.Error(), "its file is damaged") {
+		t.Errorf("%v", c.err)
+	}
+	if !strings.HasPrefix(shown, c.out) || len(c.out) < len(shown)/2 || len(c.out) > len(shown)*4/5 {
+		t.Errorf("%d bytes of %d are shown", len(c.out), len(shown))
+	}
+}

@@ -55,8 +55,8 @@ function Row({ recording, q }: { recording: Recording; q: string }) {
         </Link>
       </Table.Td>
       <Table.Td fw={500}>{user}</Table.Td>
-      <Table.Td>{resource}</Table.Td>
-      <Table.Td className="mono">{account || '–'}</Table.Td>
+      <Table.Td className={classes.nowrap}>{resource}</Table.Td>
+      <Table.Td className={`mono ${classes.nowrap}`}>{account || '–'}</Table.Td>
       <Table.Td className={`mono ${classes.command}`}>{command === 'shell' ? 'shell' : text}</Table.Td>
       <Table.Td className={classes.nowrap}>
         <Duration recording={recording} />

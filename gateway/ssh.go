@@ -37,10 +37,10 @@ func (d *Directory) SetHostKeys(h *HostKeys) {
 	d.hostKeys = h
 }
 
-// CountsSSHHost is for HostKeyOptions.Counts. While no rules are known, every authority counts.
+// CountsSSHHost is for HostKeyOptions.Counts. While no rules are known, or they name no authority, every one counts.
 func (d *Directory) CountsSSHHost(authority string) bool {
 	e := d.engine.Load()
-	return e == nil || e.Snapshot().SSHHostAuthority(authority)
+	return e == nil || e.Snapshot().SSHAuthorities.Hosts == "" || e.Snapshot().SSHHostAuthority(authority)
 }
 
 // ask is the control plane that SetControl told of.

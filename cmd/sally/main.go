@@ -34,8 +34,16 @@ func run() int {
 	case errors.As(err, &status):
 		return int(status)
 	}
-	fmt.Fprintln(os.Stderr, "sally:", err)
+	fmt.Fprintln(os.Stderr, "sally:", inWords(ctx, err))
 	return 1
+}
+
+// inWords is what a person reads of an error: of one that came of Ctrl-C or SIGTERM, that it did.
+func inWords(ctx context.Context, err error) string {
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
+		return "interrupted"
+	}
+	return err.Error()
 }
 
 func newRootCommand() *cobra.Command {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -269,4 +271,22 @@ func grep(t *testing.T, dir, text string) (holders []string) {
 		t.Fatal(err)
 	}
 	return holders
+}
+
+func TestInterruptionsAreSaidInWords(t *testing.T) {
+	ctx, interrupt := context.WithCancelCause(t.Context())
+	call := fmt.Errorf("call sally.acme.com: %w", context.Canceled)
+	if got := inWords(ctx, call); got != "call sally.acme.com: context canceled" {
+		t.Errorf("before: %q", got)
+	}
+	signalled := errors.New("interrupt signal received")
+	interrupt(signalled)
+	for _, err := range []error{call, context.Canceled, signalled} {
+		if got := inWords(ctx, err); got != "interrupted" {
+			t.Errorf("%v: %q", err, got)
+		}
+	}
+	if got := inWords(ctx, errors.New("the disk is full")); got != "the disk is full" {
+		t.Errorf("something else: %q", got)
+	}
 }

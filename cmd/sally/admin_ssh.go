@@ -188,7 +188,7 @@ func afterRotation(authority, step string, now bool) string {
 		return "let every server trust this one alone, in the file that TrustedUserCAKeys names"
 	case "users finish":
 		if now {
-			return "people get new certificates by: sally ssh-cert"
+			return "who is refused now gets a new certificate by: sally ssh-cert"
 		}
 	}
 	return ""

@@ -281,7 +281,7 @@ func TestEachStepOfARotationSaysWhatIsNext(t *testing.T) {
 		{"logins finish", "let every server trust this one alone, in the file that TrustedUserCAKeys names"},
 		{"users begin", "sally admin ssh-ca rotate users switch"},
 		{"users switch", "in a day, when what the former key signed has ended: sally admin ssh-ca rotate users finish"},
-		{"users finish --now", "people get new certificates by: sally ssh-cert"},
+		{"users finish --now", "who is refused now gets a new certificate by: sally ssh-cert"},
 	} {
 		got := runSally(t.Context(), "", append([]string{"admin", "ssh-ca", "rotate"}, strings.Fields(c.args)...)...)
 		if got.err != nil || got.notes != "next: "+c.want+"\n" || !strings.Contains(got.out, "\nssh-ed25519 ") {

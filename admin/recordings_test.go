@@ -1,7 +1,6 @@
 package admin_test
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
@@ -271,20 +270,7 @@ func (x *terminals) watch(w who, statement string) <-chan string {
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" {
-		x.t.Fatalf("%d %s", res.StatusCode, res.Header.Get("Content-Type"))
-	}
-	lines := make(chan string, 100)
-	go func() {
-		defer close(lines)
-		defer res.Body.Close()
-		for s := bufio.NewScanner(res.Body); s.Scan(); {
-			if s.Text() != "" {
-				lines <- s.Text()
-			}
-		}
-	}()
-	return lines
+	return streamed(x.t, res)
 }
 
 // TestGatewaysSendRecordings takes what a gateway has recorded of its own statements, as the record says it is, and nothing else.

@@ -217,10 +217,17 @@ func (p *plane) follow(w who, url, q string) <-chan string {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" {
-		p.t.Fatalf("%d %s", res.StatusCode, res.Header.Get("Content-Type"))
-	}
+	lines := streamed(p.t, res)
 	<-p.record.tails
+	return lines
+}
+
+// streamed are the lines of a stream of events, without empty ones, to its end.
+func streamed(t *testing.T, res *http.Response) <-chan string {
+	t.Helper()
+	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" {
+		t.Fatalf("%d %s", res.StatusCode, res.Header.Get("Content-Type"))
+	}
 	lines := make(chan string, 100)
 	go func() {
 		defer close(lines)

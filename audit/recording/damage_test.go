@@ -40,9 +40,8 @@ func newSound(t *testing.T) *sound {
 	must(t, w.Exit("exit 0"))
 	state, err := w.Close()
 	must(t, err)
-	s := &sound{kept: k, statement: h.Statement, state: state, raw: k.bytes(t, h.Statement)}
-	s.path, err = k.path(h.Statement)
-	must(t, err)
+	s := &sound{kept: k, statement: h.Statement, state: state}
+	s.path, s.raw = k.file(t, h.Statement)
 	s.begin, s.frames = frames(t, s.raw)
 	s.events, err = s.replay()
 	if !errors.Is(err, io.EOF) || len(s.events) != 11 {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/sallyport/sallyport/audit"
 )
 
 // frames cuts a file into its beginning and its frames.
@@ -25,28 +27,28 @@ func frames(t *testing.T, raw []byte) (begin []byte, all [][]byte) {
 	}
 }
 
+// lines records so many lines.
+func (k kept) lines(t *testing.T, h Header, n int) audit.Recording {
+	t.Helper()
+	w := k.record(t, h)
+	for i := range n {
+		must(t, w.Output(fmt.Appendf(nil, "line %d\r\n", i), false))
+	}
+	state, err := w.Close()
+	must(t, err)
+	return state
+}
+
 // TestForged changes files in ways whose checksums are right, as one could who can write to the directory.
 func TestForged(t *testing.T) {
 	k := newStore(t)
 	h, other := header(t), header(t)
 	for _, h := range []Header{h, other} {
-		w := k.record(t, h)
-		for i := range 4 {
-			must(t, w.Output(fmt.Appendf(nil, "line %d\r\n", i), false))
-		}
-		_, err := w.Close()
-		must(t, err)
+		k.lines(t, h, 4)
 	}
-	path, err := k.path(h.Statement)
-	must(t, err)
-	raw, err := os.ReadFile(path)
-	must(t, err)
+	path, raw := k.file(t, h.Statement)
 	begin, f := frames(t, raw)
-	otherPath, err := k.path(other.Statement)
-	must(t, err)
-	otherRaw, err := os.ReadFile(otherPath)
-	must(t, err)
-	_, foreign := frames(t, otherRaw)
+	_, foreign := frames(t, k.bytes(t, other.Statement))
 	for name, parts := range map[string][][]byte{
 		"a frame left out":      {begin, f[0], f[1], f[3], f[4], f[5]},
 		"two frames exchanged":  {begin, f[0], f[1], f[3], f[2], f[4], f[5]},
@@ -73,16 +75,8 @@ func TestForged(t *testing.T) {
 func TestCutOff(t *testing.T) {
 	k := newStore(t)
 	h := header(t)
-	w := k.record(t, h)
-	for i := range 3 {
-		must(t, w.Output(fmt.Appendf(nil, "line %d\r\n", i), false))
-	}
-	state, err := w.Close()
-	must(t, err)
-	path, err := k.path(h.Statement)
-	must(t, err)
-	raw, err := os.ReadFile(path)
-	must(t, err)
+	state := k.lines(t, h, 3)
+	path, raw := k.file(t, h.Statement)
 	begin, f := frames(t, raw)
 	for size := len(begin) + len(f[0]); size < len(raw); size++ {
 		must(t, os.WriteFile(path, raw[:size], 0o600))

@@ -92,6 +92,22 @@ func (k kept) read(t testing.TB, statement string) (h Header, events []Event, wh
 	}
 }
 
+// file is a recording's file as it stands.
+func (k kept) file(t testing.TB, statement string) (path string, raw []byte) {
+	t.Helper()
+	path, err := k.path(statement)
+	must(t, err)
+	raw, err = os.ReadFile(path)
+	must(t, err)
+	return path, raw
+}
+
+func (k kept) bytes(t testing.TB, statement string) []byte {
+	t.Helper()
+	_, raw := k.file(t, statement)
+	return raw
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -151,10 +167,7 @@ func TestOnlyTheKeyOpens(t *testing.T) {
 	must(t, w.Output([]byte("the secret of the terminal"), false))
 	_, err := w.Close()
 	must(t, err)
-	path, err := k.path(h.Statement)
-	must(t, err)
-	raw, err := os.ReadFile(path)
-	must(t, err)
+	path, raw := k.file(t, h.Statement)
 	for _, private := range []string{"secret", "alice", "web-1", "xterm"} {
 		if bytes.Contains(raw, []byte(private)) {
 			t.Errorf("%q stands in the file in the clear", private)

@@ -3,7 +3,6 @@ package recording
 import (
 	"bytes"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -219,15 +218,6 @@ func TestTake(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(to.dir, openDir, "*")); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
-}
-
-func (k kept) bytes(t testing.TB, statement string) []byte {
-	t.Helper()
-	path, err := k.path(statement)
-	must(t, err)
-	raw, err := os.ReadFile(path)
-	must(t, err)
-	return raw
 }
 
 func TestShown(t *testing.T) {

@@ -66,11 +66,7 @@ func (w *Writer) start(begin []byte, h *Header) error {
 
 // Output records what was shown. Where durable, it is on disk when Output returns; those who wait at once share a sync.
 func (w *Writer) Output(b []byte, durable bool) error {
-	size, err := w.add(Output, b)
-	if err == nil && durable {
-		err = w.sync(size)
-	}
-	if err != nil {
+	if err := w.keep(Output, b, durable); err != nil {
 		return fmt.Errorf("record output: %w", err)
 	}
 	return nil
@@ -78,14 +74,18 @@ func (w *Writer) Output(b []byte, durable bool) error {
 
 // Input records what was typed. Where durable, it is on disk when Input returns, as with Output.
 func (w *Writer) Input(b []byte, durable bool) error {
-	size, err := w.add(Input, b)
-	if err == nil && durable {
-		err = w.sync(size)
-	}
-	if err != nil {
+	if err := w.keep(Input, b, durable); err != nil {
 		return fmt.Errorf("record input: %w", err)
 	}
 	return nil
+}
+
+func (w *Writer) keep(kind Kind, b []byte, durable bool) error {
+	size, err := w.add(kind, b)
+	if err == nil && durable {
+		err = w.sync(size)
+	}
+	return err
 }
 
 // Resize records the terminal's new size.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -29,10 +28,7 @@ func TestManyWriteAtOnce(t *testing.T) {
 	all.Wait()
 	state, err := w.Close()
 	must(t, err)
-	path, err := k.path(h.Statement)
-	must(t, err)
-	raw, err := os.ReadFile(path)
-	must(t, err)
+	raw := k.bytes(t, h.Statement)
 	if sum := sha256.Sum256(raw); state.SHA256 != hex.EncodeToString(sum[:]) || state.Size != int64(len(raw)) {
 		t.Errorf("state %+v is not that of the file with %d bytes", state, len(raw))
 	}

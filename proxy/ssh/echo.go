@@ -46,11 +46,11 @@ func (e *echoes) typed(b []byte) {
 		if e.waiting >= maxTyped {
 			e.spoil(line)
 		}
-		switch {
-		case c == keyInterrupt:
+		switch c {
+		case keyInterrupt:
 			line.whole = true
 			e.spoil(line)
-		case c == keyReturn || c == keyNewline:
+		case keyReturn, keyNewline:
 			line.whole = true
 			e.keep(line, keyReturn)
 		default:

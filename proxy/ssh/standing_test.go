@@ -122,7 +122,7 @@ func TestStandingIsJudgedAgain(t *testing.T) {
 	s := &standing{check: func() error { judged++; return denial }, reviews: func() uint64 { return reviews }, at: time.Now().Add(time.Hour)}
 	step := func(want int, what string) {
 		t.Helper()
-		if err := s.still(); err != denial || judged != want {
+		if err := s.still(); !errors.Is(err, denial) || judged != want {
 			t.Errorf("%s: %v, judged %d times", what, err, judged)
 		}
 	}
@@ -136,7 +136,7 @@ func TestStandingIsJudgedAgain(t *testing.T) {
 	step(3, "denied")
 	reviews++
 	step(3, "after that")
-	if s.over() != denial {
+	if !errors.Is(s.over(), denial) {
 		t.Errorf("over by %v", s.over())
 	}
 }

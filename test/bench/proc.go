@@ -58,7 +58,7 @@ func (t target) cpuFor(work func() error) (time.Duration, error) {
 func cpuOf(pid int) (time.Duration, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("read process: %w", err)
 	}
 	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
 	const first, last = 14 - 3, 17 - 3
@@ -69,7 +69,7 @@ func cpuOf(pid int) (time.Duration, error) {
 	for _, field := range fields[first : last+1] {
 		n, err := strconv.ParseInt(field, 10, 64)
 		if err != nil {
-			return 0, err
+			return 0, fmt.Errorf("read process: %w", err)
 		}
 		ticks += n
 	}

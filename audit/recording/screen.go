@@ -2,6 +2,7 @@ package recording
 
 import (
 	"bytes"
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -132,12 +133,13 @@ func (s *Screen) clone() Screen {
 	return c
 }
 
-// ParseSize reads COLSxROWS.
+// ParseSize reads COLSxROWS, each from 1 to 65 535, as much as a terminal of a Unix system can have: recordings come from gateways elsewhere, too,
+// and whoever plays them need not trust their sizes.
 func ParseSize(text string) (cols, rows int, ok bool) {
 	before, after, found := strings.Cut(text, "x")
 	cols, err := strconv.Atoi(before)
 	rows, rowsErr := strconv.Atoi(after)
-	return cols, rows, found && err == nil && rowsErr == nil && cols > 0 && rows > 0
+	return cols, rows, found && err == nil && rowsErr == nil && min(cols, rows) > 0 && max(cols, rows) <= math.MaxUint16
 }
 
 // Joiner puts characters together that stand in two outputs, for those who need each output to be valid UTF-8. Bytes that belong to no

@@ -235,3 +235,16 @@ func TestShown(t *testing.T) {
 		t.Errorf("in a terminal: %q, want %q", got, want)
 	}
 }
+
+func TestParseSize(t *testing.T) {
+	for text, want := range map[string][2]int{"80x24": {80, 24}, "65535x1": {65535, 1}} {
+		if cols, rows, ok := ParseSize(text); !ok || [2]int{cols, rows} != want {
+			t.Errorf("size %q: %d, %d, %v", text, cols, rows, ok)
+		}
+	}
+	for _, text := range []string{"", "80", "x", "80x", "x24", "0x24", "80x-1", "65536x24", "80x65536", "80x24x", "99999999999999999999x1"} {
+		if cols, rows, ok := ParseSize(text); ok {
+			t.Errorf("size %q is taken: %d, %d", text, cols, rows)
+		}
+	}
+}

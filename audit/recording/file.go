@@ -80,7 +80,7 @@ func readLabel(r io.Reader) (l label, begin []byte, err error) {
 		return label{}, nil, errTorn
 	}
 	if err := json.Unmarshal(text, &l); err != nil {
-		return label{}, nil, fmt.Errorf("%w: its label is no JSON: %s", ErrDamaged, err)
+		return label{}, nil, fmt.Errorf("%w: its label is no JSON: %w", ErrDamaged, err)
 	}
 	return l, append(begin, text...), nil
 }
@@ -89,11 +89,11 @@ func readLabel(r io.Reader) (l label, begin []byte, err error) {
 func (l *label) unwrap(identity age.Identity) ([]byte, error) {
 	r, err := age.Decrypt(bytes.NewReader(l.Key), identity)
 	if err != nil {
-		return nil, fmt.Errorf("%w, or sealed to another key: %s", ErrDamaged, err) // an io.EOF in it would be taken for the recording's
+		return nil, fmt.Errorf("%w, or sealed to another key: %s", ErrDamaged, err.Error()) // an io.EOF in it would be taken for the recording's
 	}
 	key := make([]byte, keyBytes)
 	if _, err := io.ReadFull(r, key); err != nil {
-		return nil, fmt.Errorf("%w: unwrap its key: %s", ErrDamaged, err)
+		return nil, fmt.Errorf("%w: unwrap its key: %s", ErrDamaged, err.Error())
 	}
 	return key, nil
 }

@@ -73,8 +73,8 @@ func (s *Store) recover(record audit.Appender, gateway, statement string) (found
 // it, and keeps nothing from starting. began is false when nothing was shown: the label is not whole.
 func mend(f *os.File, e *audit.Event) (began bool, err error) {
 	m, err := measure(f)
-	torn := errors.Is(err, errTorn)
-	if err != nil && !torn && !errors.Is(err, ErrDamaged) {
+	torn, harmed := errors.Is(err, errTorn), errors.Is(err, ErrDamaged)
+	if err != nil && !torn && !harmed {
 		return false, err
 	}
 	_, broken, lookErr := m.tail(f)
@@ -83,7 +83,7 @@ func mend(f *os.File, e *audit.Event) (began bool, err error) {
 		return false, lookErr
 	case torn && !broken:
 		return false, nil
-	case err != nil:
+	case torn || harmed:
 		e.ErrorMessage = damaged
 		return true, nil
 	}

@@ -208,7 +208,7 @@ func (r *Reader) readFrame() error {
 		return r.at(err)
 	}
 	if r.plain, err = r.store.unpacker.DecodeAll(packed, r.plain[:0]); err != nil {
-		return r.at(fmt.Errorf("%w: unpack: %s", ErrDamaged, err)) // an io.EOF in it would be taken for the recording's
+		return r.at(fmt.Errorf("%w: unpack: %s", ErrDamaged, err.Error())) // an io.EOF in it would be taken for the recording's
 	}
 	r.lines, r.final = r.plain, f.final
 	r.frames++

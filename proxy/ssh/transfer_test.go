@@ -109,6 +109,35 @@ func TestTransfersDenied(t *testing.T) {
 	}
 }
 
+// TestTransfersInOneDirectory is of people who may use one directory that is not their home, where sftp begins.
+func TestTransfersInOneDirectory(t *testing.T) {
+	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
+	dir := t.TempDir()
+	shared := filepath.Join(dir, "shared")
+	if err := os.Mkdir(shared, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{filepath.Join(shared, "report"), filepath.Join(dir, "other")} {
+		if err := os.WriteFile(name, []byte("content"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.Govern(t, access.Role{Statements: &access.StatementRules{Classes: []string{"read"}, Tables: []string{shared, shared + "/*"}}})
+	args := append(append([]string{}, g.openssh(t)...), "-b", "-", "127.0.0.1")
+	to := filepath.Join(dir, "copy")
+	if out, err := program(t, "cd "+shared+"\nls\nget report "+to+"\n", "sftp", args...); err != nil || !strings.Contains(out, "report") {
+		t.Fatal(err, out)
+	}
+	if got, err := os.ReadFile(to); err != nil || string(got) != "content" {
+		t.Errorf("%q, %v", got, err)
+	}
+	for _, line := range []string{"ls", "get " + filepath.Join(dir, "other") + " " + filepath.Join(dir, "no"), "cd " + dir} {
+		if out, _ := program(t, line+"\n", "sftp", args...); !strings.Contains(out, "role developers does not let") { // it goes on behind a refused ls
+			t.Errorf("%s: %s", line, out)
+		}
+	}
+}
+
 // fileAtHome makes a file that a path without a beginning finds at the server, whose account is ours, and returns its name.
 func fileAtHome(t *testing.T, content string) string {
 	t.Helper()

@@ -68,7 +68,7 @@ func (r *reader) expand() asked {
 			}
 		}
 	}
-	return asked{how: lookUp, op: op(classRead, "realpath", n), request: request{answer: fxpName}}
+	return r.resolve(n)
 }
 
 // copyData copies a part of a file to another at the server. Both were judged as they were opened, and so is what they are used for

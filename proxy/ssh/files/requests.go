@@ -24,7 +24,7 @@ func (r *reader) request(kind byte) asked {
 		}
 		return a
 	case fxpRealpath:
-		return r.look("realpath", fxpName)
+		return r.resolve(r.path())
 	case fxpReadlink:
 		return asked{how: operation, op: op(classRead, "readlink", r.path()), request: request{answer: fxpName}}
 	case fxpSetstat:
@@ -48,6 +48,16 @@ func (r *reader) request(kind byte) asked {
 // look is a look-up by path.
 func (r *reader) look(verb string, answer byte) asked {
 	return asked{how: lookUp, op: op(classRead, verb, r.path()), request: request{answer: answer}}
+}
+
+// resolve asks what a path stands for. By the home directory no path is touched: every client asks where it begins, and goes no further
+// where that is refused.
+func (r *reader) resolve(n name) asked {
+	o := op(classRead, "realpath", n)
+	if n.ok && n.abs == r.s.home {
+		o.Paths = nil
+	}
+	return asked{how: lookUp, op: o, request: request{answer: fxpName}}
 }
 
 // write is an operation that changes what one path names.

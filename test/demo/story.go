@@ -119,11 +119,11 @@ func psql(ctx context.Context, env []string, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// cleanEnv is the environment without what would send psql elsewhere.
+// cleanEnv is the environment without what would send psql elsewhere, and without the language, which ssh sends along and the record has.
 func cleanEnv() []string {
 	var env []string
 	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "PG") {
+		if !strings.HasPrefix(entry, "PG") && !strings.HasPrefix(entry, "LANG=") && !strings.HasPrefix(entry, "LC_") {
 			env = append(env, entry)
 		}
 	}

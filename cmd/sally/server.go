@@ -11,7 +11,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -314,7 +313,7 @@ func (s *server) serve(ctx context.Context, l listeners) (sockets kept, err erro
 		run.Go(func() error { return s.gateway.ServeTunnel(tunnel) })
 	}
 	l.serveNative(run, s.gateway)
-	servers := []*http.Server{s.serveHTTP(run, s.admin.LocalServer(), s.local)}
+	servers := []*httpServer{s.serveHTTP(run, s.admin.LocalServer(), s.local)}
 	if web, ok := l["web"]; ok {
 		if s.webTLS != nil {
 			web = tls.NewListener(web, s.webTLS)
@@ -353,17 +352,6 @@ func (s *server) drain(ctx context.Context, l listeners) (sockets kept, err erro
 	defer cancel()
 	s.gateway.Shutdown(drain)
 	return sockets, err
-}
-
-func (s *server) serveHTTP(run *errgroup.Group, h *http.Server, l net.Listener) *http.Server {
-	h.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)
-	run.Go(func() error {
-		if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve HTTP: %w", err)
-		}
-		return nil
-	})
-	return h
 }
 
 // close closes what was opened, last first.

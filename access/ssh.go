@@ -45,11 +45,12 @@ type SSH struct {
 	HostCAs  []string `json:"host_cas,omitempty" maxItems:"20" doc:"Public keys of authorities whose host certificates are taken"`
 	// Env names the environment variables that clients may set, with * for any characters; nil: LANG and LC_*; empty: none.
 	Env []string `json:"env,omitzero" maxItems:"100" doc:"Environment variables that clients may set; * stands for any characters; default: LANG and LC_*; an empty list: none"`
-	// RecordInput records what is typed in terminals as well, but never while the terminal shows nothing of it. What a shell without a
-	// terminal is sent is recorded always: it is the statements themselves.
-	RecordInput bool `json:"record_input,omitempty" doc:"Record what is typed in terminals, but never while echo is off"`
+	// RecordInput records what is sent, of what is recorded at all: what is typed in terminals, but never while the terminal shows nothing
+	// of it, and with RecordExec what commands read on stdin, such as a script. What a shell without a terminal is sent is recorded
+	// always: it is the statements themselves.
+	RecordInput bool `json:"record_input,omitempty" doc:"Record what is typed in terminals, but never while echo is off; with record_exec also what commands read on stdin"`
 	// RecordExec records the output of commands that run without a terminal as well.
-	RecordExec bool `json:"record_exec,omitempty" doc:"Record the output of commands without a terminal, too"`
+	RecordExec bool `json:"record_exec,omitempty" doc:"Record the output of commands without a terminal, too; with record_input also their stdin"`
 }
 
 // KeepHostKeys takes over the host keys that are known of the resource that this one takes the place of, such as one that was pinned at the

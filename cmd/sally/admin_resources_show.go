@@ -63,6 +63,9 @@ func recorded(s *access.SSH) []string {
 	if s.RecordExec {
 		records = append(records, "the output of commands")
 	}
+	if s.RecordExec && s.RecordInput {
+		records = append(records, "their stdin")
+	}
 	return records
 }
 

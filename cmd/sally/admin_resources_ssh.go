@@ -17,8 +17,8 @@ func sshFlags(fs *pflag.FlagSet) func(*access.Resource) error {
 	hostKeys := fs.StringArray("host-key", nil, "SSH: the server's public key, or a file with its keys (repeat)")
 	hostCAs := fs.StringArray("host-ca", nil, "SSH: public key of an authority whose host certificates are taken, or a file with such keys (repeat)")
 	env := fs.StringSlice("env", nil, "SSH: environment variable that clients may set, with * for any characters (repeat); none: they set none; default: LANG and LC_*")
-	fs.Bool("record-input", false, "SSH: record what is typed in terminals, but never while they show nothing of it")
-	fs.Bool("record-exec", false, "SSH: record the output of commands without a terminal, too")
+	fs.Bool("record-input", false, "SSH: record what is typed in terminals, but never while they show nothing of it; with --record-exec also what commands read on stdin")
+	fs.Bool("record-exec", false, "SSH: record the output of commands without a terminal, too; with --record-input also their stdin")
 	return func(r *access.Resource) error {
 		if !slices.ContainsFunc([]string{"host-key", "host-ca", "env", "record-input", "record-exec"}, fs.Changed) {
 			return nil

@@ -106,7 +106,12 @@ func (r *relay) join(op *proxy.Op, going *standing, n ssh.NewChannel, other ssh.
 		r.end(op, failed(errGone))
 		return
 	}
+	going.watched(func() {
+		_ = here.Close()
+		_ = there.Close()
+	})
 	sent, received := splice(here, hereRequests, there, thereRequests, going.still)
+	going.unwatched()
 	result := &proxy.Result{BytesIn: sent, BytesOut: received}
 	if err := going.over(); err != nil {
 		result.ErrorMessage = proxy.Explain(err)

@@ -256,6 +256,7 @@ func (s *session) settle(tag string, broken bool) {
 	s.settled = true
 	r := s.relay
 	if s.op != nil {
+		s.standing.unwatched()
 		result := &proxy.Result{BytesIn: s.bytesIn.Load(), BytesOut: s.bytesOut.Load(), Tag: tag, Recording: s.recorded.close(tag)}
 		switch {
 		case broken:

@@ -134,9 +134,11 @@ func (s *session) begin(ctx context.Context, statement *proxy.Statement) error {
 		s.relay.end(op, failed(err))
 		return err
 	}
+	s.standing.watched(func() { _ = s.mayGoOn() })
 	if s.keep(&s.op, op) {
 		return nil
 	}
+	s.standing.unwatched()
 	left := failed(errGone)
 	left.Recording = s.recorded.close("")
 	s.relay.end(op, left)

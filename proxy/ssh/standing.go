@@ -16,9 +16,10 @@ type standing struct {
 	reviews func() uint64
 
 	mu    sync.Mutex
-	seen  uint64    // how many reviews there were when it was judged last
-	at    time.Time // when that was
-	ended error     // why it may not go on
+	seen  uint64      // how many reviews there were when it was judged last
+	at    time.Time   // when that was
+	ended error       // why it may not go on
+	watch *time.Timer // nil: nobody watches it
 }
 
 // judgedFor is how long a judgement holds where no rules have changed: a grant ends by itself.
@@ -44,9 +45,48 @@ func (s *standing) still() error {
 	if reviews == s.seen && now.Sub(s.at) < judgedFor {
 		return nil
 	}
-	s.ended = s.check()
-	s.seen, s.at = reviews, now
+	s.judge(reviews, now)
 	return s.ended
+}
+
+func (s *standing) judge(reviews uint64, now time.Time) {
+	defer proxy.Recover(&s.ended)
+	s.seen, s.at = reviews, now
+	s.ended = s.check()
+}
+
+// watched has end called once rules have changed so that the statement may not go on, though nothing passes that would ask, until unwatched.
+func (s *standing) watched(end func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watch = time.AfterFunc(judgedFor, func() {
+		if s.look() != nil {
+			end()
+		}
+	})
+}
+
+// look says why the watched statement may not go on; while it may, it is looked at again. A grant's end is a review, too.
+func (s *standing) look() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if reviews := s.reviews(); s.ended == nil && reviews != s.seen {
+		s.judge(reviews, time.Now())
+	}
+	if s.ended == nil && s.watch != nil {
+		s.watch.Reset(judgedFor)
+	}
+	return s.ended
+}
+
+// unwatched waits for what is being judged.
+func (s *standing) unwatched() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.watch != nil {
+		s.watch.Stop()
+		s.watch = nil
+	}
 }
 
 // over is why the statement was not to go on; nil: it was.

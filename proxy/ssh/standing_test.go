@@ -114,6 +114,48 @@ func TestRulesChangeUnderAForward(t *testing.T) {
 	g.find(t, func(e audit.Event) bool { return e.Statement.String() == l.Addr().String() && e.Verdict == audit.Deny })
 }
 
+// TestRulesChangeUnderWhatIsIdle ends a shell and a forward through which nothing passes.
+func TestRulesChangeUnderWhatIsIdle(t *testing.T) {
+	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
+	g.Govern(t, everything())
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client := g.connect(t)
+	forward, err := client.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer forward.Close()
+	s, _, shows := shell(t, client)
+	if err := s.Start("PS1='$ ' exec sh"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, shows, "$ ")
+	time.Sleep(3 * judgedFor / 2) // it is looked at more than once
+	ended := make(chan error, 2)
+	go func() { ended <- s.Wait() }()
+	go func() {
+		_, err := forward.Read(make([]byte, 1))
+		ended <- err
+	}()
+	g.Govern(t, access.Role{Statements: &access.StatementRules{Classes: []string{"read"}}})
+	for range 2 {
+		select {
+		case err := <-ended:
+			if err == nil {
+				t.Error("it ended as if nothing had happened")
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("it goes on")
+		}
+	}
+	g.result(t, l.Addr().String(), func(e audit.Event) bool { return e.ErrorMessage != "" })
+	g.find(t, func(e audit.Event) bool { return e.Statement.String() == "PS1='$ ' exec sh" && e.Verdict == audit.Deny })
+}
+
 // TestStandingIsJudgedAgain wants a statement judged once a review has come or its time is over, and never again once it was denied.
 func TestStandingIsJudgedAgain(t *testing.T) {
 	var judged int

@@ -20,7 +20,7 @@ type taping struct {
 	op      *proxy.Op
 	writer  *recording.Writer
 	durable bool    // what is shown must be on disk first
-	script  bool    // what the client sends is recorded as it is, since it is the statements themselves
+	script  bool    // what the client sends is recorded as it is: no terminal shows it
 	strict  bool    // it must be on disk before it goes to the server
 	echo    *echoes // nil: what is typed in a terminal is not recorded
 
@@ -30,8 +30,8 @@ type taping struct {
 	stopped bool        // it is told no more
 }
 
-// tape begins the recording of a command: of all that run in a terminal and of shells, and of the others where the resource says so. A
-// shell without a terminal gets its statements on stdin, which no echo shows, so that is always recorded as well.
+// tape begins the recording of a command: of all that run in a terminal and of shells, and of the others where the resource says so. What
+// is sent is in it as well where the resource says so, and always of a shell without a terminal, which gets its statements on stdin.
 func (s *session) tape(op *proxy.Op, statement *proxy.Statement) (*taping, error) {
 	r := s.relay
 	recorder := r.client.protocol.recorder
@@ -40,15 +40,18 @@ func (s *session) tape(op *proxy.Op, statement *proxy.Statement) (*taping, error
 		settings = *r.link.resource.SSH
 	}
 	script := s.terminal == nil && statement.Command == requestShell
-	if s.terminal == nil && !script && (!settings.RecordExec || s.transfer != nil) {
-		return nil, nil
+	if s.terminal == nil && !script {
+		if !settings.RecordExec || s.transfer != nil {
+			return nil, nil
+		}
+		script = settings.RecordInput
 	}
 	if recorder == nil {
 		return nil, notKept(errors.New("there is no recorder"))
 	}
 	scope := r.gate.Scope()
 	h := recording.Header{Statement: op.ID(), Session: scope.Session, User: scope.User, Resource: scope.Resource, Account: scope.Account,
-		Command: string(statement.Text), Started: time.Now(), Input: script || settings.RecordInput && s.terminal != nil}
+		Command: string(statement.Text), Started: time.Now(), Input: script || settings.RecordInput}
 	if s.terminal != nil {
 		h.Term, h.Cols, h.Rows = s.terminal.Term[:min(len(s.terminal.Term), maxTerm)], dimension(s.terminal.Columns), dimension(s.terminal.Rows)
 	}

@@ -104,6 +104,22 @@ func TestExecIsRecordedWhereAsked(t *testing.T) {
 	}
 }
 
+// TestStdinIsRecordedWhereAsked has the script that a shell reads, though its command tells nothing of it.
+func TestStdinIsRecordedWhereAsked(t *testing.T) {
+	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), func(r *access.Resource, _ *creds.Secret) {
+		r.SSH.RecordExec, r.SSH.RecordInput, r.Durability = true, true, access.Strict
+	})
+	script := "echo out\nexit 3\n"
+	out, _, status := g.ssh(t, strings.NewReader(script), g.openssh(t, "127.0.0.1", "sh")...)
+	if out != "out\n" || status != 3 {
+		t.Errorf("stdout %q, status %d", out, status)
+	}
+	result := g.result(t, "sh", func(e audit.Event) bool { return e.Recording != nil && e.BytesIn == int64(len(script)) })
+	if shown, typed, _ := g.replay(t, result.Of); shown != out || typed != script {
+		t.Errorf("shown %q, typed %q", shown, typed)
+	}
+}
+
 // A shell without a terminal gets its statements on stdin, and nothing of them is shown.
 func TestShellWithoutTerminalIsRecorded(t *testing.T) {
 	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), func(r *access.Resource, _ *creds.Secret) { r.Durability = access.Strict })

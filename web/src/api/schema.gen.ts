@@ -3586,9 +3586,9 @@ export interface components {
             host_cas?: string[];
             /** @description The server's public keys; without any, and without host_cas, the first that is seen is pinned. When a resource is replaced, leaving them out keeps those that are known; an empty list forgets them */
             host_keys?: string[];
-            /** @description Record the output of commands without a terminal, too */
+            /** @description Record the output of commands without a terminal, too; with record_input also their stdin */
             record_exec?: boolean;
-            /** @description Record what is typed in terminals, but never while echo is off */
+            /** @description Record what is typed in terminals, but never while echo is off; with record_exec also what commands read on stdin */
             record_input?: boolean;
         };
         SSHKey: {

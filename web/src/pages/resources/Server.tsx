@@ -34,7 +34,7 @@ export function Server({ ssh, at, change }: { ssh: SSH; at: Faults['at']; change
         />
       )}
       <Checkbox
-        label="Record what is typed" description="In terminals, but never while they show nothing of it" size="xs" checked={ssh.record_input ?? false}
+        label="Record what is typed" description="In terminals, but never while they show nothing of it; with the output of commands, also what they read on stdin" size="xs" checked={ssh.record_input ?? false}
         onChange={(e) => edit({ record_input: e.currentTarget.checked || undefined })}
       />
       <Checkbox

@@ -214,7 +214,7 @@ func (f *replayFlags) play(ctx context.Context, t tape, from time.Duration, out,
 	screen := terminalOf(out)
 	if screen == nil {
 		if f.input {
-			return p.listInput(ctx)
+			return p.listInput(ctx, notes)
 		}
 		return p.dump(ctx, from)
 	}

@@ -208,13 +208,15 @@ func (p *player) dump(ctx context.Context, from time.Duration) (err error) {
 	return nil
 }
 
-// listInput writes the lines that were typed, each with its moment.
-func (p *player) listInput(ctx context.Context) error {
+// listInput writes the lines that were typed, each with its moment, and to notes if there are none.
+func (p *player) listInput(ctx context.Context, notes io.Writer) error {
 	if _, err := p.tape.seek(ctx, 0); err != nil {
 		return err
 	}
 	var err error
+	lines := 0
 	tell := func(line recording.Hit) {
+		lines++
 		_, e := fmt.Fprintf(p.out, "%s\t%s\n", line.At.Round(time.Second), line.Line)
 		err = errors.Join(err, e)
 	}
@@ -222,6 +224,9 @@ func (p *player) listInput(ctx context.Context) error {
 		e, ended := p.tape.next(ctx)
 		if errors.Is(ended, io.EOF) {
 			p.typed.End(tell)
+			if lines == 0 {
+				fmt.Fprintln(notes, "the recording has nothing that was typed: nothing was, or it is not recorded of this resource (--record-input)")
+			}
 			return err
 		}
 		if err = errors.Join(err, ended); err != nil {

@@ -102,6 +102,10 @@ func TestReplayFromServer(t *testing.T) {
 	if out := m.sally("", "replay", statement, "--from", "1h"); out == "" || !strings.HasSuffix(shown, out) {
 		t.Errorf("from beyond the end on: %d bytes", len(out))
 	}
+	silent, _ := m.terminal(0)
+	if c := runSally(t.Context(), "", "replay", silent, "--input"); c.err != nil || c.out != "" || !strings.Contains(c.notes, "nothing that was typed") {
+		t.Errorf("of a recording in which nothing was typed: %q, %q, %v", c.out, c.notes, c.err)
+	}
 	if typed := strings.Count(m.sally("", "replay", statement, "--input"), "\tline "); typed != 96 {
 		t.Errorf("%d lines were typed", typed)
 	}

@@ -45,9 +45,14 @@ func knownCommand(c *cobra.Command, args []string) error {
 	return fmt.Errorf("there is no command %q in %q%s; see: %[2]s --help", args[0], c.CommandPath(), meant)
 }
 
-// sayUse puts how a command is called in the place of cobra's counts.
+// sayUse puts how a command is called in the place of cobra's counts, and of the command below that it takes an argument for.
 func sayUse(c *cobra.Command, err error) error {
-	if err == nil || !strings.HasPrefix(err.Error(), "accepts ") && !strings.HasPrefix(err.Error(), "requires at least ") {
+	if err == nil {
+		return nil
+	}
+	words := err.Error()
+	miscounted := strings.HasPrefix(words, "accepts ") || strings.HasPrefix(words, "requires at least ")
+	if !miscounted && (c.HasSubCommands() || !strings.HasPrefix(words, "unknown command ")) {
 		return err
 	}
 	return fmt.Errorf("write it like this: %s; see: %s --help", c.UseLine(), c.CommandPath())

@@ -11,6 +11,7 @@ func TestWrongCallsSayWhatIsRight(t *testing.T) {
 		"admin frobnicate":         `there is no command "frobnicate" in "sally admin"; see: sally admin --help`,
 		"audit serch x":            `there is no command "serch" in "sally audit"; did you mean search; see: sally audit --help`,
 		"replay":                   "write it like this: sally replay ID|FILE.cast [flags]; see: sally replay --help",
+		"ssh-cert web-1":           "write it like this: sally ssh-cert [flags]; see: sally ssh-cert --help",
 		"admin sessions kill":      "write it like this: sally admin sessions kill ID... [flags]; see: sally admin sessions kill --help",
 	} {
 		if got := runSally(t.Context(), "", strings.Fields(call)...); got.err == nil || got.err.Error() != want {

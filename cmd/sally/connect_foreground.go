@@ -96,7 +96,7 @@ func (c *connecting) resources(ctx context.Context, names []string, all bool) ([
 		case i >= 0:
 			chosen = append(chosen, mine[i])
 		case err == nil:
-			return nil, client.NotYours(name, mine)
+			return nil, notYours(ctx, c.profile, name, mine)
 		default:
 			chosen = append(chosen, client.Resource{Name: name})
 		}

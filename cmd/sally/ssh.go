@@ -193,7 +193,7 @@ func dialKept(ctx context.Context, store *client.Store, p *client.Profile, route
 	dial := func(resources []client.Resource) (client.Conn, error) {
 		i := slices.IndexFunc(resources, func(r client.Resource) bool { return r.Name == name })
 		if i < 0 {
-			return nil, client.NotYours(name, resources)
+			return nil, notYours(ctx, p, name, resources)
 		}
 		return routes.Dial(ctx, name, resources[i].Ways(p.Host()))
 	}

@@ -179,7 +179,13 @@ func ended(w *world, conn *pgx.Conn) (cut error) {
 func TestDeniedAndRevoked(t *testing.T) {
 	w, asker, approver := requestWorld(t)
 	_, denial := asker.open()
+	if out, err := asker.sally("", "ssh", resource); err == nil || !strings.Contains(out, "sally access request "+resource) {
+		t.Errorf("before the request: %v\n%s", err, out)
+	}
 	id := asker.ask(denial)
+	if out, err := asker.sally("", "ssh", resource); err == nil || !strings.Contains(out, "your request "+id) {
+		t.Errorf("while it is pending: %v\n%s", err, out)
+	}
 	waiting := make(chan error, 1)
 	second := asker.w.signIn(bob) // another terminal
 	go func() {

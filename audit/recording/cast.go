@@ -113,18 +113,18 @@ func AppendEvent(b []byte, e *Event, last time.Duration) []byte {
 }
 
 // appendExact appends e as a line from which Parser reads every byte back: one that is no valid UTF-8 is a lone surrogate from U+DC80 to
-// U+DCFF, and output that is no text is base64.
+// U+DCFF, and output and input that are no text are base64.
 func appendExact(b []byte, e *Event, last time.Duration) []byte {
-	if e.Kind == Output && !isText(e.Data) {
-		b = appendMoment(b, outputBase64, e.At-last)
+	if (e.Kind == Output || e.Kind == Input) && !isText(e.Data) {
+		b = appendMoment(b, e.Kind+inBase64, e.At-last)
 		b = base64.StdEncoding.AppendEncode(b, e.Data)
 		return append(b, "\"]\n"...)
 	}
 	return appendEvent(b, e, last, true)
 }
 
-// outputBase64 is Output whose data is base64, within our own files.
-const outputBase64 Kind = "o64"
+// inBase64 stands behind the kind of an event whose data is base64, within our own files.
+const inBase64 = "64"
 
 // isText says whether the beginning of b is mostly what a terminal shows, so that little of it has to be escaped.
 func isText(b []byte) bool {
@@ -279,9 +279,9 @@ func (p *Parser) Event(line []byte) (Event, error) {
 	}
 	p.last = at
 	e := Event{At: at, Kind: kind, Data: data}
-	if kind == outputBase64 {
+	if kind == Output+inBase64 || kind == Input+inBase64 {
 		var err error
-		e.Kind = Output
+		e.Kind = kind[:1]
 		if e.Data, err = base64.StdEncoding.AppendDecode(nil, e.Data); err != nil {
 			return Event{}, fmt.Errorf("read event: %w", err)
 		}

@@ -26,7 +26,7 @@ func ownEvent(line []byte) (interval time.Duration, kind Kind, data []byte, ok b
 		return 0, "", nil, false
 	}
 	switch Kind(word) {
-	case Output, Input, Resize, Mark, Exit, outputBase64:
+	case Output, Input, Resize, Mark, Exit, Output + inBase64, Input + inBase64:
 		kind = Kind(word)
 	default:
 		return 0, "", nil, false

@@ -3,6 +3,7 @@ package recording
 import (
 	"bytes"
 	"encoding/json"
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"testing"
@@ -22,6 +23,21 @@ func TestOwnLines(t *testing.T) {
 		`[1.000000, "o", "\ud83d\uzzzz"]`, `[1.000000, "zz", "a"]`} {
 		if _, _, _, ok := ownEvent([]byte(line)); ok {
 			t.Errorf("%s is read", line)
+		}
+	}
+}
+
+// TestBinaryTakesLittleRoom is of an archive that a command puts out, or reads.
+func TestBinaryTakesLittleRoom(t *testing.T) {
+	data := make([]byte, maxPiece)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(data)
+	for _, kind := range []Kind{Output, Input} {
+		line := appendExact(nil, &Event{Kind: kind, Data: data}, 0)
+		if len(line) > len(data)*3/2 {
+			t.Errorf("%s: %d bytes of %d", kind, len(line), len(data))
+		}
+		if e, err := (&Parser{version: 3}).Event(line); err != nil || e.Kind != kind || !bytes.Equal(e.Data, data) {
+			t.Errorf("%s comes back as %s with %d bytes, %v", kind, e.Kind, len(e.Data), err)
 		}
 	}
 }

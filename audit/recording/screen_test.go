@@ -149,6 +149,7 @@ func TestForeignCast(t *testing.T) {
 func FuzzParser(f *testing.F) {
 	f.Add([]byte(`{"version":3,"term":{"cols":1,"rows":1}}`), []byte(`[0.1, "o", "\udc80\ud83d\ude00\ud83d"]`))
 	f.Add([]byte(`{"version":2,"width":1,"height":1}`), []byte(`[0.1, "o64", "//8="]`))
+	f.Add([]byte(`{"version":2,"width":1,"height":1}`), []byte(`[0.1, "i64", "//8="]`))
 	f.Fuzz(func(t *testing.T, header, line []byte) {
 		var p Parser
 		if _, err := p.Header(header); err != nil {

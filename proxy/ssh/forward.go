@@ -106,10 +106,7 @@ func (r *relay) join(op *proxy.Op, going *standing, n ssh.NewChannel, other ssh.
 		r.end(op, failed(errGone))
 		return
 	}
-	going.watched(func() {
-		_ = here.Close()
-		_ = there.Close()
-	})
+	going.watched(func() { closeBoth(here, there) })
 	sent, received := splice(here, hereRequests, there, thereRequests, going.still)
 	going.unwatched()
 	result := &proxy.Result{BytesIn: sent, BytesOut: received}
@@ -120,6 +117,14 @@ func (r *relay) join(op *proxy.Op, going *standing, n ssh.NewChannel, other ssh.
 		}
 	}
 	r.end(op, result)
+}
+
+// closeBoth closes two channels, of which one may be that of a side that reads nothing: it does not hold up the other.
+func closeBoth(a, b ssh.Channel) {
+	var both sync.WaitGroup
+	both.Go(func() { _ = a.Close() })
+	both.Go(func() { _ = b.Close() })
+	both.Wait()
 }
 
 // maxReason bounds what the record tells of the other side's reason, in bytes.
@@ -150,8 +155,7 @@ func half(from ssh.Channel, requests <-chan *ssh.Request, to ssh.Channel, still 
 	copying.Go(func() {
 		flow(from, func(b []byte) error {
 			if err := still(); err != nil {
-				_ = from.Close()
-				_ = to.Close()
+				closeBoth(from, to)
 				return err
 			}
 			written, err := write(to, b)

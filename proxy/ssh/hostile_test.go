@@ -56,13 +56,18 @@ func flooded(t testing.TB, server *listener, c *ssh.Client, request string, payl
 	if ok, err := channel.SendRequest(request, true, payload); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
+	server.awaitStill()
+	return channel, requests
+}
+
+// awaitStill waits until nothing that the server floods with goes any further.
+func (l *listener) awaitStill() {
 	for still, last := 0, int64(-1); still < 20; time.Sleep(20 * time.Millisecond) {
-		now := server.wrote.Load()
+		now := l.wrote.Load()
 		if still++; now != last || now == 0 {
 			still, last = 0, now
 		}
 	}
-	return channel, requests
 }
 
 // ended waits for the end of a session.

@@ -14,6 +14,7 @@ import (
 // between, where the record has to be on disk before they run, they wait for together.
 type ledger struct {
 	gate   *proxy.Gate
+	fail   context.CancelCauseFunc // ends the relay
 	begins sync.Mutex
 	ends   sync.Mutex
 }

@@ -43,7 +43,6 @@ type relay struct {
 	sessions sync.WaitGroup // that are open
 	ending   chan struct{}  // closed once cause is set: the sessions that are open are to be told, and no other begins
 	cause    error
-	fail     context.CancelCauseFunc // ends the relay
 }
 
 func newRelay(l *link, gate *proxy.Gate) *relay {

@@ -79,7 +79,7 @@ func (s *session) start(ctx context.Context, q *ssh.Request) {
 		s.setExit(ending{tag: "refused by the server"})
 	}
 	if s.relay.hold() == nil {
-		_ = q.Reply(ok && err == nil, nil)
+		_ = q.Reply(ok && err == nil || s.howEnded().tag == brokenOff, nil) // of a command that fails stderr and status are heard
 	}
 }
 

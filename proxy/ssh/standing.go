@@ -14,6 +14,7 @@ import (
 type standing struct {
 	check   func() error
 	reviews func() uint64
+	fail    func(error) // is told of a panic
 
 	mu    sync.Mutex
 	seen  uint64      // how many reviews there were when it was judged last
@@ -28,7 +29,7 @@ const judgedFor = time.Second
 // standing has the statement, which was let pass, judged again for as long as it goes on. reviews is how many there were before it was judged.
 func (l *ledger) standing(ctx context.Context, s *proxy.Statement, reviews uint64) *standing {
 	again := *s
-	return &standing{check: func() error { return l.check(ctx, &again) }, reviews: l.gate.Reviews, seen: reviews, at: time.Now()}
+	return &standing{check: func() error { return l.check(ctx, &again) }, reviews: l.gate.Reviews, fail: l.fail, seen: reviews, at: time.Now()}
 }
 
 // still says why the statement may not go on; nil: it may. On nil it does nothing. A denial is on the record, once.
@@ -49,7 +50,14 @@ func (s *standing) still() error {
 	return s.ended
 }
 
+// judge does not panic: it is called where nobody would recover.
 func (s *standing) judge(reviews uint64, now time.Time) {
+	defer func() {
+		var panicked *proxy.Panicked
+		if errors.As(s.ended, &panicked) {
+			s.fail(panicked)
+		}
+	}()
 	defer proxy.Recover(&s.ended)
 	s.seen, s.at = reviews, now
 	s.ended = s.check()
@@ -66,14 +74,18 @@ func (s *standing) watched(end func()) {
 	})
 }
 
-// look says why the watched statement may not go on; while it may, it is looked at again. A grant's end is a review, too.
+// look says why the watched statement may not go on; while it may, it is looked at again. What is not watched any more is over, and not judged. A
+// grant's end is a review, too.
 func (s *standing) look() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.watch == nil {
+		return nil
+	}
 	if reviews := s.reviews(); s.ended == nil && reviews != s.seen {
 		s.judge(reviews, time.Now())
 	}
-	if s.ended == nil && s.watch != nil {
+	if s.ended == nil {
 		s.watch.Reset(judgedFor)
 	}
 	return s.ended

@@ -14,6 +14,8 @@ import (
 
 	"github.com/sallyport/sallyport/access"
 	"github.com/sallyport/sallyport/audit"
+	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxy/proxytest"
 	"github.com/sallyport/sallyport/test/servers"
 )
 
@@ -181,4 +183,102 @@ func TestStandingIsJudgedAgain(t *testing.T) {
 	if !errors.Is(s.over(), denial) {
 		t.Errorf("over by %v", s.over())
 	}
+}
+
+// TestWhatIsOverIsNotJudged has the last look at a statement come late.
+func TestWhatIsOverIsNotJudged(t *testing.T) {
+	judged := 0
+	s := &standing{check: func() error { judged++; return errGone }, reviews: func() uint64 { return 1 }}
+	s.watched(func() { t.Error("it is ended") })
+	s.unwatched()
+	if err := s.look(); err != nil || judged > 0 {
+		t.Errorf("%v, judged %d times", err, judged)
+	}
+}
+
+// TestPanicInAJudgement ends the connection, and not the gateway.
+func TestPanicInAJudgement(t *testing.T) {
+	told := make(chan error, 2)
+	s := &standing{check: func() error { panic("of a rule") }, reviews: func() uint64 { return 1 }, fail: func(err error) { told <- err }}
+	s.watched(func() { told <- nil })
+	var panicked *proxy.Panicked
+	if err := <-told; !errors.As(err, &panicked) || !errors.As(s.over(), &panicked) {
+		t.Errorf("told of %v, over by %v", err, s.over())
+	}
+	if err := <-told; err != nil {
+		t.Errorf("told of %v before its end", err)
+	}
+}
+
+// TestRulesChangeBeforeTheServerAnswers takes away what a command was let by while the server takes its time to begin it.
+func TestRulesChangeBeforeTheServerAnswers(t *testing.T) {
+	server := startListener(t)
+	server.mute = true
+	g := startBefore(t, server, access.ClassExec)
+	c := g.connect(t)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := run(c, "id", nil)
+		ended <- err
+	}()
+	server.await(t, requestExec)
+	g.Govern(t, access.Role{Statements: &access.StatementRules{Classes: []string{"read"}}})
+	var exit *ssh.ExitError
+	if err := <-ended; !errors.As(err, &exit) || exit.ExitStatus() != exitDenied || !strings.Contains(err.Error(), "role developers") {
+		t.Errorf("it ends by %v", err)
+	}
+}
+
+// stuckConn reads nothing more once it is stuck.
+type stuckConn struct {
+	net.Conn
+	stuck, over chan struct{}
+}
+
+func (c *stuckConn) Read(b []byte) (int, error) {
+	select {
+	case <-c.stuck:
+		<-c.over
+	default:
+	}
+	return c.Conn.Read(b)
+}
+
+// TestRulesChangeUnderAForwardOfOneWhoReadsNothing ends a forward at the server, though the client does not hear of it.
+func TestRulesChangeUnderAForwardOfOneWhoReadsNothing(t *testing.T) {
+	server := startListener(t)
+	server.flood = true
+	g := startBefore(t, server, access.ClassExec, access.ClassForward)
+	conn, err := net.Dial("tcp", g.Native)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stuck := &stuckConn{Conn: conn, stuck: make(chan struct{}), over: make(chan struct{})}
+	client, channels, requests, err := ssh.NewClientConn(stuck, g.Native, &ssh.ClientConfig{User: proxytest.User + "#" + g.Store.Name,
+		HostKeyCallback: ssh.FixedHostKey(hostKey.PublicKey()), Auth: []ssh.AuthMethod{ssh.PublicKeys(keyOf(proxytest.Token))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := ssh.NewClient(client, channels, requests)
+	defer c.Close()
+	defer close(stuck.over)
+	if _, err := c.Dial("tcp", "127.0.0.1:1"); err != nil {
+		t.Fatal(err)
+	}
+	var open []ssh.Channel
+	for range 16 { // which show more than fits into the buffers on the way
+		channel, requests, err := c.OpenChannel(channelSession, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go ssh.DiscardRequests(requests)
+		open = append(open, channel)
+	}
+	close(stuck.stuck)
+	for _, channel := range open {
+		_, _ = channel.SendRequest(requestExec, false, ssh.Marshal(textRequest{"id"}))
+	}
+	server.awaitStill()
+	g.Govern(t, access.Role{Statements: &access.StatementRules{Classes: []string{access.ClassExec}}})
+	server.await(t, "closed")
 }

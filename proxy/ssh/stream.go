@@ -146,8 +146,11 @@ func (s *session) mayGoOn() error {
 
 // breakOff ends a session that cannot go on, or may not any more, and says why: what is not kept is not shown, and does not go on unseen.
 func (s *session) breakOff(err error) {
-	if s.setExit(ending{request: requestExit, payload: exitPayload(exitOf(err)), tag: "broken off"}) {
+	if s.setExit(ending{request: requestExit, payload: exitPayload(exitOf(err)), tag: brokenOff}) {
 		s.note(sentence(err))
 	}
 	_ = s.store.Close()
 }
+
+// brokenOff is how the record tells of a session that breakOff has ended.
+const brokenOff = "broken off"

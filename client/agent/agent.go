@@ -130,7 +130,7 @@ func (a *Agent) serve(ctx context.Context, unlock func()) error {
 	case <-ctx.Done():
 	case stop = <-a.stops:
 	case err := <-served:
-		return fmt.Errorf("serve commands: %w", err)
+		return errors.Join(fmt.Errorf("serve commands: %w", err), a.leave(server)) // commands that are being done may begin no more work
 	}
 	a.Log.Info("agent stops", "drain", stop.Drain)
 	err = a.leave(server)

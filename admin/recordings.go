@@ -163,6 +163,9 @@ func (s *Service) openRecording(ctx context.Context, statement, action, query st
 	if err != nil {
 		return nil, err
 	}
+	if err := s.expectWhole(ctx, statement, r); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
 	h := r.Header()
 	of := map[string]string{"session": h.Session, "user": h.User, "resource": h.Resource, "account": h.Account}
 	if query != "" {
@@ -172,6 +175,21 @@ func (s *Service) openRecording(ctx context.Context, statement, action, query st
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
+}
+
+// expectWhole has the reader tell where a recording that should be here as far as the record says ends before that.
+func (s *Service) expectWhole(ctx context.Context, statement string, r *recording.Reader) error {
+	if state, here := s.recordings.state(statement); !here || state.Growing {
+		return nil
+	}
+	e, err := s.searcher.Get(ctx, statement)
+	if err == nil && e.Recording != nil {
+		r.Expect(e.Recording.Size)
+	}
+	if errors.Is(err, audit.ErrNotFound) || errors.Is(err, audit.ErrSearchUnavailable) { // it can be read all the same
+		return nil
+	}
+	return err
 }
 
 // noRecording says why there is no recording of a statement here.

@@ -126,7 +126,13 @@ func (s *Service) readRecording(ctx context.Context, statement string) (*recordi
 	if errors.Is(err, recording.ErrNotFound) {
 		return nil, s.noRecording(ctx, statement)
 	}
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	if err := s.expectWhole(ctx, statement, r); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
 }
 
 // seekTo goes to a moment of a recording.

@@ -3,6 +3,7 @@ package admin_test
 import (
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -218,4 +219,34 @@ func TestSearchingRecordings(t *testing.T) {
 	}
 	x.must(carol, "GET", "/recordings/search?q=x&cursor=nonsense", nil, 400)
 	x.must(who{}, "GET", "/recordings/search?q=x", nil, 401)
+}
+
+// TestRecordingThatEndsTooSoon is of files whose end is not there any more, though the record says that it was: no crash has left them so.
+func TestRecordingThatEndsTooSoon(t *testing.T) {
+	x := newTerminals(t)
+	root := x.start()
+	e, torn := x.shell("control"), x.shell("control")
+	for _, one := range []*audit.Event{e, torn} {
+		w := x.record(x.own, one)
+		x.output(w, "all that was shown")
+		x.end(one, w)
+	}
+	state, err := x.own.Entry(torn.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(state.Path, state.Size-3); err != nil {
+		t.Fatal(err)
+	}
+	x.must(root, "GET", "/recordings/"+e.ID+"/find?q=none", nil, 200)
+	var p recordedPart
+	x.must(root, "GET", "/recordings/"+torn.ID+"/part", nil, 200).decode(t, &p)
+	if len(p.Events) != 1 || p.Last {
+		t.Errorf("%+v", p)
+	}
+	for _, path := range []string{fmt.Sprintf("/part?from=%.6f", p.To), "/find?q=none"} {
+		if d := x.must(root, "GET", "/recordings/"+torn.ID+path, nil, 500).detail(t); !strings.Contains(d, "damaged") {
+			t.Errorf("%s: %s", path, d)
+		}
+	}
 }

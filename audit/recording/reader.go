@@ -31,6 +31,7 @@ type Reader struct {
 	lines   []byte // of the current frame, that are not read yet
 	plain   []byte // what lines lies in
 	final   bool
+	told    int64 // how many bytes of the file there must be
 	stopped error
 }
 
@@ -112,6 +113,9 @@ func (r *Reader) begin(statement string, identity age.Identity) error {
 
 // Header says what the recording is of.
 func (r *Reader) Header() Header { return r.header }
+
+// Expect tells how many bytes of the file there must be by now: an end before that, which a crash may have left else, is ErrDamaged.
+func (r *Reader) Expect(size int64) { r.told = size }
 
 // Whole says that the recording's own end was read: false after io.EOF means that it grows still, or that a crash cut it off.
 func (r *Reader) Whole() bool { return r.final }
@@ -199,6 +203,9 @@ func (r *Reader) readFrame() error {
 		}
 		if errors.Is(err, errTorn) {
 			err = io.EOF
+		}
+		if errors.Is(err, io.EOF) && r.offset < r.told {
+			err = fmt.Errorf("%w: it ends here, and has had %d bytes", ErrDamaged, r.told)
 		}
 		return r.at(err)
 	}

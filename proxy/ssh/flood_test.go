@@ -88,7 +88,7 @@ func unhurried() proxy.Limits {
 }
 
 // bearable is how long a login may take in a flood where one takes so long without it.
-func bearable(alone time.Duration) time.Duration { return max(10*time.Second, 50*alone) }
+func bearable(alone time.Duration) time.Duration { return max(30*time.Second, 50*alone) }
 
 // comeFrom signs in from an address of this machine's, as often as it takes, and says how long the last attempt took.
 func (g *gateway) comeFrom(ip net.IP, attempts int) (took time.Duration, err error) {

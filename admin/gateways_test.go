@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,11 +81,23 @@ func servePort(t *testing.T, s *admin.Service) string {
 	}
 	port := s.GatewayServer()
 	port.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	var asking sync.RWMutex // held by each request, since Close waits for none and what they read is closed next
+	over, handler := false, port.Handler
+	port.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asking.RLock()
+		defer asking.RUnlock()
+		if !over {
+			handler.ServeHTTP(w, r)
+		}
+	})
 	ended := make(chan error, 1)
 	go func() { ended <- port.Serve(tls.NewListener(listener, config)) }()
 	t.Cleanup(func() {
 		_ = port.Close()
 		<-ended
+		asking.Lock()
+		over = true
+		asking.Unlock()
 	})
 	return "https://" + listener.Addr().String()
 }

@@ -156,6 +156,23 @@ func (s *Service) recordingInfo(ctx context.Context, e *audit.Event, from *sende
 
 // openRecording opens the recording of a statement once the record says who reads it, and what they look for.
 func (s *Service) openRecording(ctx context.Context, statement, action, query string) (*recording.Reader, error) {
+	r, err := s.openUnrecorded(ctx, statement)
+	if err != nil {
+		return nil, err
+	}
+	h := r.Header()
+	of := map[string]string{"session": h.Session, "user": h.User, "resource": h.Resource, "account": h.Account}
+	if query != "" {
+		of["q"] = query
+	}
+	if err := s.record(ctx, act{action: action, target: statement, after: of}); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// openUnrecorded opens the recording of a statement, for which the caller sees to it that the record tells who reads it.
+func (s *Service) openUnrecorded(ctx context.Context, statement string) (*recording.Reader, error) {
 	r, err := s.recordings.open(statement)
 	if errors.Is(err, recording.ErrNotFound) {
 		return nil, s.noRecording(ctx, statement)
@@ -164,14 +181,6 @@ func (s *Service) openRecording(ctx context.Context, statement, action, query st
 		return nil, err
 	}
 	if err := s.expectWhole(ctx, statement, r); err != nil {
-		return nil, errors.Join(err, r.Close())
-	}
-	h := r.Header()
-	of := map[string]string{"session": h.Session, "user": h.User, "resource": h.Resource, "account": h.Account}
-	if query != "" {
-		of["q"] = query
-	}
-	if err := s.record(ctx, act{action: action, target: statement, after: of}); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil

@@ -122,17 +122,7 @@ func (s *Service) readRecording(ctx context.Context, statement string) (*recordi
 		}
 		return r, err
 	}
-	r, err := s.recordings.open(statement)
-	if errors.Is(err, recording.ErrNotFound) {
-		return nil, s.noRecording(ctx, statement)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := s.expectWhole(ctx, statement, r); err != nil {
-		return nil, errors.Join(err, r.Close())
-	}
-	return r, nil
+	return s.openUnrecorded(ctx, statement)
 }
 
 // seekTo goes to a moment of a recording.

@@ -114,7 +114,7 @@ func (r *Reader) begin(statement string, identity age.Identity) error {
 // Header says what the recording is of.
 func (r *Reader) Header() Header { return r.header }
 
-// Expect tells how many bytes of the file there must be by now: an end before that, which a crash may have left else, is ErrDamaged.
+// Expect tells how many bytes of the file there must be by now. One that ends before is damaged (ErrDamaged), and not cut off by a crash.
 func (r *Reader) Expect(size int64) { r.told = size }
 
 // Whole says that the recording's own end was read: false after io.EOF means that it grows still, or that a crash cut it off.

@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// requestsEndWithin is how long requests get to end once their connections are closed. Each has work of milliseconds left by then.
+// requestsEndWithin is how long requests get to end once their connections are closed. Nearly all have work of milliseconds left by then; one that
+// waits longer, for a database or an identity provider that hangs, is left behind, and the log says so.
 const requestsEndWithin = 10 * time.Second
 
 // httpServer ends only after its requests: what they read is closed behind it.

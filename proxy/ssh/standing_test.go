@@ -76,15 +76,22 @@ func TestRulesChangeUnderAShell(t *testing.T) {
 	}
 }
 
-// TestRulesChangeUnderAForward does so to a connection that goes on from the server.
-func TestRulesChangeUnderAForward(t *testing.T) {
-	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
-	g.Govern(t, everything())
+// listen gives a port that forwards may go to.
+func listen(t *testing.T) net.Listener {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+// TestRulesChangeUnderAForward does so to a connection that goes on from the server.
+func TestRulesChangeUnderAForward(t *testing.T) {
+	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
+	g.Govern(t, everything())
+	l := listen(t)
 	got := make(chan []byte, 1)
 	go func() {
 		conn, err := l.Accept()
@@ -120,11 +127,7 @@ func TestRulesChangeUnderAForward(t *testing.T) {
 func TestRulesChangeUnderWhatIsIdle(t *testing.T) {
 	g := startGateway(t, servers.StartSSHD(t, servers.SSHDOptions{}), nil)
 	g.Govern(t, everything())
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := listen(t)
 	client := g.connect(t)
 	forward, err := client.Dial("tcp", l.Addr().String())
 	if err != nil {
